@@ -1,0 +1,13 @@
+/** @type {import('jest').Config} */
+module.exports = {
+  testEnvironment: "node",
+  testMatch: ["<rootDir>/test/**/*.test.ts"],
+  transform: {
+    "^.+\\.(ts|js|mjs)$": ["@swc/jest", { jsc: { parser: { syntax: "typescript" }, target: "es2022" }, module: { type: "commonjs" } }],
+  },
+  // These packages are published as ES modules only; jest's CommonJS runtime gets them transformed.
+  transformIgnorePatterns: ["/node_modules/(?!(nifti-reader-js|zarrita|numcodecs|@zarrita)/)"],
+  moduleNameMapper: { "^nifti-reader-js$": "<rootDir>/node_modules/nifti-reader-js/dist/nifti.js" },
+  maxWorkers: 2,
+  testTimeout: 60000,
+};
