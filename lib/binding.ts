@@ -1,0 +1,165 @@
+/**
+ * The only file that finds, loads and calls the native addon. Native failures arrive as plain errors with a
+ * `code`; `rethrow` gives them the classes of errors.ts, so that `instanceof` works in every realm.
+ */
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import {
+  ArgumentRangeError,
+  ArgumentTypeError,
+  DataError,
+  DeviceError,
+  type ErrorCode,
+  NativeLoadError,
+  OutOfMemoryError,
+  ShapeError,
+  VoxelsparkError,
+} from "./errors";
+
+/** Names and numbers of the devices; the order is that of `DeviceKind` in native/device/backend.h. */
+export const deviceNames = ["cpu", "reference", "null", "cuda"] as const;
+export type DeviceName = (typeof deviceNames)[number];
+
+/** Element types; the order is that of `DType` in native/core/dtype.h. */
+export const dtypeNames = ["float32", "float64"] as const;
+export type DType = (typeof dtypeNames)[number];
+
+export interface LaunchOutput {
+  handle: number;
+  shape: number[];
+  masked: boolean;
+}
+
+export interface DeviceStats {
+  /** Bytes of tensors that exist now, rounded up to the pool's size classes. */
+  liveBytes: number;
+  /** Bytes that the pool keeps for reuse. */
+  cachedBytes: number;
+  /** Highest `liveBytes` since the last reset. */
+  peakBytes: number;
+  liveTensors: number;
+  liveMasks: number;
+}
+
+export interface KernelSchema {
+  name: string;
+  inputs: string;
+  outputs: string;
+  attributes: Record<string, { type: string; default: string }>;
+}
+
+export interface BuildInfo {
+  isa: string;
+  bestIsa: string;
+  threads: number;
+  compiler: string;
+  cuda: { built: boolean; deviceCount: number; reason: string; devices: string[] };
+}
+
+interface NativeAddon {
+  createGrid(samples: number, grid: readonly number[], visible: Uint8Array): number;
+  disposeGrid(mask: number): void;
+  upload(
+    device: number,
+    dtype: number,
+    shape: readonly number[],
+    mask: number,
+    data: Float32Array | Float64Array,
+  ): number;
+  fill(device: number, dtype: number, shape: readonly number[], mask: number, value: number): number;
+  dispose(handle: number): void;
+  read(handle: number): Promise<Float32Array | Float64Array>;
+  write(handle: number, data: Float32Array | Float64Array): void;
+  sync(): Promise<void>;
+  launch(kernel: number, inputs: readonly number[], attributes: object): LaunchOutput[];
+  schema(): KernelSchema[];
+  stats(device: number): DeviceStats;
+  configure(options: {
+    threads?: number;
+    isa?: string;
+    memoryLimit?: number;
+    cudaLibrary?: string;
+    resetPeak?: number;
+  }): void;
+  info(): BuildInfo;
+}
+
+/** Root of the package, from lib/ in a checkout as from dist/ once built. */
+const packageRoot = join(__dirname, "..");
+
+function load(): NativeAddon {
+  const file = join(packageRoot, "build", "Release", "voxelspark.node");
+  let addon: NativeAddon;
+  try {
+    addon = require(file) as NativeAddon;
+  } catch (cause) {
+    throw new NativeLoadError(
+      "ERR_VOXELSPARK_NATIVE_LOAD",
+      `The native addon could not be loaded from ${file}: ${(cause as Error).message}\n` +
+        "Possible solutions: run `npm rebuild voxelspark --foreground-scripts` (needs g++, make and python3); " +
+        "if packages were installed with --ignore-scripts, the addon was never built.",
+      { cause },
+    );
+  }
+  const cuda = join(packageRoot, "build-cuda", "Release", "voxelspark_cuda.so");
+  if (existsSync(cuda)) addon.configure({ cudaLibrary: cuda });
+  return addon;
+}
+
+function rethrow(error: unknown): never {
+  const { code, message } = error as { code?: ErrorCode; message: string };
+  switch (code) {
+    case "ERR_VOXELSPARK_TYPE":
+    case "ERR_VOXELSPARK_DISPOSED":
+      throw new ArgumentTypeError(message, code);
+    case "ERR_VOXELSPARK_RANGE":
+      throw new ArgumentRangeError(message, code);
+    case "ERR_VOXELSPARK_SHAPE":
+      throw new ShapeError(code, message);
+    case "ERR_VOXELSPARK_DEVICE":
+      throw new DeviceError(code, message);
+    case "ERR_VOXELSPARK_OUT_OF_MEMORY":
+      throw new OutOfMemoryError(code, message);
+    case "ERR_VOXELSPARK_DATA":
+      throw new DataError(code, message);
+    case undefined:
+      throw error;
+    default:
+      throw new VoxelsparkError(code, message, { cause: error });
+  }
+}
+
+/** The addon's functions with typed errors, synchronous and asynchronous alike. */
+function typed(addon: NativeAddon): NativeAddon {
+  const wrapped: Record<string, unknown> = {};
+  for (const name of [
+    "createGrid",
+    "disposeGrid",
+    "upload",
+    "fill",
+    "dispose",
+    "read",
+    "write",
+    "sync",
+    "launch",
+    "schema",
+    "stats",
+    "configure",
+    "info",
+  ] as const) {
+    const call = addon[name].bind(addon) as (...args: unknown[]) => unknown;
+    wrapped[name] = (...args: unknown[]) => {
+      try {
+        const result = call(...args);
+        return result instanceof Promise || typeof (result as Promise<unknown>)?.then === "function"
+          ? (result as Promise<unknown>).catch(rethrow)
+          : result;
+      } catch (error) {
+        return rethrow(error);
+      }
+    };
+  }
+  return wrapped as unknown as NativeAddon;
+}
+
+export const native: NativeAddon = typed(load());

@@ -1,0 +1,72 @@
+import { native } from "./binding";
+import { ArgumentRangeError, ArgumentTypeError } from "./errors";
+import { track } from "./scope";
+
+export interface BlockMaskOptions {
+  /** Number of samples in the batch. */
+  samples: number;
+  /** Cells per axis, (D, H, W). The block edge at a stage is its volume size divided by this. */
+  grid: readonly [number, number, number];
+  /** One byte a cell, 1 = visible, samples × D × H × W in C order. */
+  visible: Uint8Array;
+}
+
+/**
+ * Which cells of a regular grid over the volume are visible: a value, passed explicitly, the same for every stage of
+ * a network. Sparse tensors store and compute the visible blocks only.
+ *
+ * @throws ArgumentRangeError when nothing is visible or nothing is masked in a sample
+ */
+export class BlockMask implements Disposable {
+  readonly samples: number;
+  readonly grid: readonly [number, number, number];
+  readonly visible: Uint8Array;
+  /** Visible cells of all samples together. */
+  readonly visibleCount: number;
+  /** @internal */
+  readonly handle: number;
+  private live = true;
+
+  constructor({ samples, grid, visible }: BlockMaskOptions) {
+    if (!(visible instanceof Uint8Array) && Object.prototype.toString.call(visible) !== "[object Uint8Array]")
+      throw new ArgumentTypeError("visible must be a Uint8Array");
+    const cells = grid[0] * grid[1] * grid[2];
+    this.handle = native.createGrid(samples, [...grid], visible);
+    this.samples = samples;
+    this.grid = [grid[0], grid[1], grid[2]];
+    this.visible = visible.map((v) => (v ? 1 : 0));
+    this.visibleCount = this.visible.reduce((sum, v) => sum + v, 0);
+    for (let n = 0; n < samples; n++) {
+      const count = this.visible.subarray(n * cells, (n + 1) * cells).reduce((sum, v) => sum + v, 0);
+      if (count > 0 && count < cells) continue;
+      native.disposeGrid(this.handle);
+      throw new ArgumentRangeError(
+        `the mask of sample ${n} has ${count} visible of ${cells} cells; at least one must be visible and one masked`,
+      );
+    }
+    track(this);
+  }
+
+  /** Share of visible cells over the whole batch. */
+  get visibleShare(): number {
+    return this.visibleCount / this.visible.length;
+  }
+
+  /** Whether both masks show the same cells; tensors under equal masks may be combined only if it is the same object. */
+  equals(other: BlockMask): boolean {
+    return (
+      this.samples === other.samples &&
+      this.grid.every((g, i) => g === other.grid[i]) &&
+      this.visible.every((v, i) => v === other.visible[i])
+    );
+  }
+
+  dispose(): void {
+    if (!this.live) return;
+    this.live = false;
+    native.disposeGrid(this.handle);
+  }
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+}

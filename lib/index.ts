@@ -1,0 +1,23 @@
+/// <reference lib="esnext.disposable" preserve="true" />
+export { Tape } from "./autograd";
+export type { BuildInfo, DeviceStats } from "./binding";
+export { BlockMask, type BlockMaskOptions } from "./block-mask";
+export * from "./errors";
+export { add } from "./ops/add";
+export { leakyRelu } from "./ops/leaky-relu";
+export { keep, scope } from "./scope";
+export {
+  type DeviceName,
+  type DType,
+  full,
+  resetPeak,
+  setDefaultDevice,
+  setMemoryLimit,
+  setThreads,
+  stats,
+  sync,
+  Tensor,
+  type TensorOptions,
+  tensor,
+  zeros,
+} from "./tensor";

@@ -1,0 +1,28 @@
+import { native } from "./binding";
+import { BlockMask } from "./block-mask";
+import { type KernelAttributes, kernelIds } from "./schema.gen";
+import { Tensor } from "./tensor";
+
+/**
+ * Queues a kernel of native/ops/ops.def and returns its outputs. Types, shapes and memory are checked here and now;
+ * the arithmetic runs later, in order. Ops wrap this with documentation and a backward rule.
+ *
+ * @param inputs in the order of ops.def, undefined for absent optional ones
+ */
+export function launch<K extends keyof KernelAttributes>(
+  kernel: K,
+  inputs: readonly (Tensor | undefined)[],
+  attributes: KernelAttributes[K],
+): Tensor[] {
+  const mask = (attributes as { mask?: BlockMask }).mask ?? inputs.find((t) => t?.mask)?.mask;
+  const values: Record<string, unknown> = { ...attributes };
+  for (const [name, value] of Object.entries(attributes as Record<string, unknown>))
+    if (value instanceof BlockMask) values[name] = value.handle;
+  const outputs = native.launch(
+    kernelIds[kernel],
+    inputs.map((t) => t?.handle ?? 0),
+    values,
+  );
+  const { device, dtype } = inputs.find((t) => t !== undefined) as Tensor;
+  return outputs.map((o) => new Tensor(o.handle, o.shape, device, dtype, o.masked ? mask : undefined));
+}

@@ -1,0 +1,192 @@
+import { type DeviceName, type DeviceStats, type DType, deviceNames, dtypeNames, native } from "./binding";
+import type { BlockMask } from "./block-mask";
+import { ArgumentTypeError, DeviceError, ShapeError } from "./errors";
+import { track } from "./scope";
+
+export type { DeviceName, DType };
+
+export interface TensorOptions {
+  /** Default: `setDefaultDevice`, else "cpu". */
+  device?: DeviceName;
+  /** "float64" exists on the reference device only. Default "float32". */
+  dtype?: DType;
+  /** Whether `Tape.backward` leaves a gradient in `.grad`. Default false. */
+  requiresGrad?: boolean;
+  /** Store the visible blocks only; shape must be rank 5 and divisible by the mask's grid. */
+  mask?: BlockMask | undefined;
+}
+
+let defaultDevice: DeviceName = "cpu";
+
+/** Device of tensors made without a `device` option. */
+export function setDefaultDevice(device: DeviceName): void {
+  deviceIndex(device);
+  defaultDevice = device;
+}
+
+function deviceIndex(device: DeviceName): number {
+  const index = deviceNames.indexOf(device);
+  if (index < 0)
+    throw new DeviceError(
+      "ERR_VOXELSPARK_DEVICE",
+      `device is '${device}', allowed are ${deviceNames.join(", ")}`,
+    );
+  return index;
+}
+
+/**
+ * A tensor on a device. Rank 5 is a feature map, (N, C, D, H, W), stored as channels-last blocks of which only the
+ * visible ones exist under a mask; lower ranks are plain arrays. The layout never shows: `data()` and the
+ * constructors speak (N, C, D, H, W) order.
+ *
+ * Owned by the innermost `scope`; outside of scopes the caller disposes it. A tape may hold it longer for backward.
+ */
+export class Tensor implements Disposable {
+  /** Gradient of the last `Tape.backward`, of the same shape; accumulates until `zeroGrad`. */
+  grad: Tensor | undefined;
+  private owners = 1;
+  private released = false;
+
+  /** @internal Use `tensor`, `zeros`, `full` or an op. */
+  constructor(
+    private readonly id: number,
+    readonly shape: readonly number[],
+    readonly device: DeviceName,
+    readonly dtype: DType,
+    readonly mask: BlockMask | undefined,
+    public requiresGrad = false,
+  ) {
+    track(this);
+  }
+
+  /** Number of elements, masked ones included. */
+  get size(): number {
+    return this.shape.reduce((a, b) => a * b, 1);
+  }
+
+  /** @internal The native handle. @throws ArgumentTypeError after dispose() */
+  get handle(): number {
+    if (this.owners === 0)
+      throw new ArgumentTypeError(
+        `a tensor of shape (${this.shape.join(", ")}) is used after dispose()`,
+        "ERR_VOXELSPARK_DISPOSED",
+      );
+    return this.id;
+  }
+
+  get isDisposed(): boolean {
+    return this.owners === 0;
+  }
+
+  /** Values in (N, C, D, H, W) order, 0 where masked; waits for the kernels before it, off the JavaScript thread. */
+  data(): Promise<Float32Array | Float64Array> {
+    return native.read(this.handle);
+  }
+
+  /** The value of a tensor with one element. @throws ShapeError when there are more */
+  async item(): Promise<number> {
+    if (this.size !== 1)
+      throw new ShapeError(
+        "ERR_VOXELSPARK_SHAPE",
+        `item() needs one element, shape is (${this.shape.join(", ")})`,
+      );
+    return (await this.data())[0] as number;
+  }
+
+  /** Replaces the values; `data` in (N, C, D, H, W) order, masked positions are ignored. */
+  set(data: Float32Array | Float64Array): void {
+    native.write(this.handle, data);
+  }
+
+  zeroGrad(): void {
+    this.grad?.release();
+    this.grad = undefined;
+  }
+
+  /** @internal Whether nobody else holds it, so that it may be changed in place. */
+  get isExclusive(): boolean {
+    return this.owners === 1;
+  }
+
+  /** @internal One more owner, e.g. a tape that needs the values in backward. */
+  retain(): void {
+    this.owners++;
+  }
+
+  /** @internal */
+  release(): void {
+    if (--this.owners === 0) native.dispose(this.id);
+  }
+
+  /** Gives the memory back; a second call does nothing. */
+  dispose(): void {
+    if (this.released) return;
+    this.released = true;
+    this.zeroGrad();
+    this.release();
+  }
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+}
+
+function create(
+  shape: readonly number[],
+  options: TensorOptions,
+  make: (device: number, dtype: number, mask: number) => number,
+): Tensor {
+  const { device = defaultDevice, dtype = "float32", mask, requiresGrad = false } = options;
+  const id = make(deviceIndex(device), dtypeNames.indexOf(dtype), mask?.handle ?? 0);
+  return new Tensor(id, [...shape], device, dtype, mask, requiresGrad);
+}
+
+/**
+ * A tensor with the given values.
+ * @param data as many values as the shape has elements, in (N, C, D, H, W) order; copied
+ * @throws ShapeError, ArgumentTypeError, DeviceError, OutOfMemoryError
+ */
+export function tensor(
+  data: Float32Array | Float64Array | readonly number[],
+  shape: readonly number[],
+  options: TensorOptions = {},
+): Tensor {
+  const wanted = options.dtype === "float64" ? Float64Array : Float32Array;
+  const values =
+    data.constructor.name === wanted.name ? (data as Float32Array) : wanted.from(data as readonly number[]);
+  return create(shape, options, (device, dtype, mask) => native.upload(device, dtype, shape, mask, values));
+}
+
+/** A tensor whose elements are all `value`. */
+export function full(shape: readonly number[], value: number, options: TensorOptions = {}): Tensor {
+  return create(shape, options, (device, dtype, mask) => native.fill(device, dtype, shape, mask, value));
+}
+
+/** A tensor of zeros. */
+export function zeros(shape: readonly number[], options: TensorOptions = {}): Tensor {
+  return full(shape, 0, options);
+}
+
+/** Resolves when every kernel launched so far has run. @throws the first error of a kernel, typed */
+export function sync(): Promise<void> {
+  return native.sync();
+}
+
+/** Memory of a device: the one truth about what is alive. */
+export function stats(device: DeviceName = defaultDevice): DeviceStats {
+  return native.stats(deviceIndex(device));
+}
+
+/** Starts a new measurement of `stats().peakBytes`. */
+export function resetPeak(device: DeviceName = defaultDevice): void {
+  native.configure({ resetPeak: deviceIndex(device) });
+}
+
+/** Threads of the CPU device; results do not depend on it. */
+export function setThreads(threads: number): void {
+  native.configure({ threads });
+}
+
+/** Upper bound in bytes of what the CPU pool holds; 0 = none. Beyond it allocations throw OutOfMemoryError. */
+export function setMemoryLimit(bytes: number): void {
+  native.configure({ memoryLimit: bytes });
+}

@@ -1,0 +1,33 @@
+// Vectors for `cpu_simd.cc` files, which are compiled once per instruction set with VOXELSPARK_ISA = scalar, avx2 or
+// avx512. Such a file includes no standard library header and defines its functions as SIMD(name): an inline
+// function compiled for AVX-512 could otherwise win at link time and crash older machines.
+#pragma once
+#include <stdint.h>
+
+#define VS_JOIN2(a, b) a##_##b
+#define VS_JOIN(a, b) VS_JOIN2(a, b)
+#define SIMD(name) VS_JOIN(name, VOXELSPARK_ISA)
+#define VS_INLINE __attribute__((always_inline)) inline
+#define VS_UNROLL _Pragma("GCC unroll 32")
+
+namespace voxelspark {
+namespace SIMD(simd) {
+
+#if defined(__AVX512F__)
+constexpr int kLanes = 16;
+#elif defined(__AVX2__)
+constexpr int kLanes = 8;
+#else
+constexpr int kLanes = 4;
+#endif
+
+typedef float Vec __attribute__((vector_size(kLanes * 4)));
+typedef float VecU __attribute__((vector_size(kLanes * 4), aligned(4), may_alias));
+
+VS_INLINE Vec load(const float* p) { return *reinterpret_cast<const VecU*>(p); }
+VS_INLINE void store(float* p, Vec v) { *reinterpret_cast<VecU*>(p) = v; }
+VS_INLINE Vec all(float x) { return x - Vec{}; }
+
+}  // namespace SIMD(simd)
+using namespace SIMD(simd);
+}  // namespace voxelspark
