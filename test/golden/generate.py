@@ -2,24 +2,28 @@
 """Golden values for the tests, from PyTorch on the CPU.
 
 Made with Python 3.11, torch 2.13, numpy 2.4, safetensors 0.8 (other versions are refused).
-Run `python test/golden/generate.py [ops]`; a second run writes the same bytes.
+Run `python test/golden/generate.py [ops | s3d]`; a second run writes the same bytes.
 """
 
 import sys
 from pathlib import Path
 
 import ops
+import small_s3d
 import torch
 from store import check_versions
 
 HERE = Path(__file__).resolve().parent
-PARTS = {"ops": lambda versions: ops.write(HERE / "ops", versions)}
+PARTS = {
+    "ops": lambda versions: ops.write(HERE / "ops", versions),
+    "s3d": lambda versions: small_s3d.write(HERE / "s3d", versions),
+}
 
 
 def main(names: list) -> None:
     versions = check_versions()
     torch.manual_seed(0)
-    torch.set_num_threads(1)  # one thread: the order of every sum is fixed
+    torch.set_num_threads(1)  # the order of every sum is fixed
     for name in names or PARTS:
         if name not in PARTS:
             raise SystemExit(f"unknown part {name!r}; parts are {', '.join(PARTS)}")

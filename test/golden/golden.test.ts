@@ -1,4 +1,12 @@
-import { type GoldenCase, type GoldenMask, goldenCases, readGoldenIndex } from "./golden";
+import {
+  type GoldenCase,
+  type GoldenMask,
+  type GoldenTensor,
+  goldenCases,
+  goldenS3D,
+  readGoldenIndex,
+} from "./golden";
+import { pattern } from "./pattern";
 
 const ops = [...new Set(readGoldenIndex("ops.json").cases.map((c) => c.op))];
 const product = (values: readonly number[]) => values.reduce((a, b) => a * b, 1);
@@ -30,7 +38,13 @@ function naiveConv(c: GoldenCase): number[] {
   if (!x || !weight) throw new Error("conv3d case without x or weight");
   const [, cIn, ...size] = x.shape as [number, number, number, number, number];
   const [, , ...kernel] = weight.shape as [number, number, number, number, number];
-  const [samples, cOut, ...out] = c.outputs.y?.shape as [number, number, number, number, number];
+  const [samples, cOut, ...out] = (c.outputs.y as GoldenTensor).shape as [
+    number,
+    number,
+    number,
+    number,
+    number,
+  ];
   const at = (n: number, ch: number, v: number[]) =>
     v.every((p, a) => p >= 0 && p < (size[a] as number)) && visible(c.mask, n, v, size)
       ? (x.data[v.reduce((i, p, a) => i * (size[a] as number) + p, n * cIn + ch)] as number)
@@ -66,3 +80,18 @@ test.each(
 )("conv3d %s equals the definition bit for bit", (_, c) => {
   expect(naiveConv(c).map((v) => v + 0)).toEqual(Array.from(c.outputs.y?.data ?? [], (v) => v + 0));
 });
+
+test.each(["instance", "batch", "instance_anisotropic", "batch_anisotropic", "coarse_dense", "coarse_any"])(
+  "golden S3D %s: the pattern is the generator's, every trained weight has a gradient",
+  (name) => {
+    const { entry, tensors } = goldenS3D(name);
+    const x = pattern(entry.input.seed, entry.input.step, entry.mask.samples, entry.patch);
+    expect(Array.from(x.subarray(0, 4))).toEqual(entry.input.first);
+    expect(x.reduce((sum, v) => sum + v, 0)).toBe(entry.input.sum);
+    for (const key of tensors.keys()) {
+      const parameter = key.startsWith("state.") && !key.includes("running") ? key.slice(6) : undefined;
+      if (parameter)
+        expect(tensors.has(`grad.${parameter}`)).toBe(!entry.withoutGradient.includes(parameter));
+    }
+  },
+);

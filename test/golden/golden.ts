@@ -109,3 +109,19 @@ export function pick(tensors: Map<string, GoldenTensor>, name: string): GoldenTe
   if (!tensor) throw new Error(`golden tensor ${name} is missing`);
   return tensor;
 }
+
+export interface GoldenS3D {
+  readonly name: string;
+  /** Fields of the model, under the names of the TypeScript plan. */
+  // biome-ignore lint/suspicious/noExplicitAny: read by tests that know the fields
+  readonly entry: Record<string, any>;
+  /** state.*, activation.*, grad.*, after.*, final.* */
+  readonly tensors: Map<string, GoldenTensor>;
+}
+
+/** One small S3D: 'instance', 'batch', …, or the training curves 'curve_instance' and 'curve_batch'. */
+export function goldenS3D(name: string): GoldenS3D {
+  const entry = readGoldenIndex("s3d.json").cases.find((c) => c.name === name);
+  if (!entry) throw new Error(`s3d.json has no case ${name}`);
+  return { name, entry, tensors: readGoldenFile(join(__dirname, entry.file)) };
+}
