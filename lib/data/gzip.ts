@@ -1,0 +1,147 @@
+/**
+ * Bounded decompression of .nii.gz. node:zlib checks CRC and length and reads every member of the file; this
+ * file adds the bounds: nothing is allocated before the header is known, and the output never grows past it.
+ */
+import { createReadStream } from "node:fs";
+import { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import { createGunzip } from "node:zlib";
+import { FormatError } from "../errors";
+import { ioError } from "../files";
+
+/** Bytes allowed behind the last voxel: padding and trailing extensions of sloppy writers. */
+export const SLACK_BYTES = 64 * 1024;
+// DEFLATE cannot shrink below 1:1032, so a stream of n bytes never yields more than this many.
+const MAX_RATIO = 1032;
+
+export function isGzip(start: Uint8Array): boolean {
+  return start[0] === 0x1f && start[1] === 0x8b;
+}
+
+/** Takes the uncompressed bytes in order. `plan` is asked once for the total length, from the first bytes. */
+export class BoundedSink {
+  private head = Buffer.alloc(0);
+  private target: Uint8Array | undefined;
+  received = 0;
+
+  /**
+   * @param headLength bytes that `plan` needs to see
+   * @param plan total number of bytes that the header asks for
+   * @param available the most bytes that the input can still yield, checked before allocating
+   */
+  constructor(
+    private readonly source: string,
+    private readonly headLength: number,
+    private readonly plan: (head: Uint8Array) => number,
+    private readonly available: number,
+  ) {}
+
+  push(chunk: Uint8Array): void {
+    this.received += chunk.length;
+    if (this.target) {
+      this.copy(chunk, this.received - chunk.length);
+      return;
+    }
+    this.head = Buffer.concat([this.head, chunk]);
+    if (this.head.length >= this.headLength) this.allocate();
+  }
+
+  /** All bytes, exactly as many as the header asks for. */
+  finish(): Uint8Array {
+    if (!this.target) this.allocate(); // a short file: `plan` reports what is missing
+    const target = this.target!;
+    if (this.received < target.length) throw truncated(this.source, target.length, this.received);
+    return target;
+  }
+
+  private allocate(): void {
+    const total = this.plan(this.head);
+    if (total > this.available) {
+      throw truncated(
+        this.source,
+        total,
+        this.received,
+        ` (a file of this size holds at most ${this.available})`,
+      );
+    }
+    this.target = new Uint8Array(total);
+    this.copy(this.head, 0);
+    this.head = Buffer.alloc(0);
+  }
+
+  private copy(chunk: Uint8Array, at: number): void {
+    const target = this.target!;
+    if (this.received > target.length + SLACK_BYTES) {
+      throw new FormatError(
+        "ERR_VOXELSPARK_TOO_LARGE",
+        `${this.source}: the header asks for ${target.length} bytes, but the file holds more than ` +
+          `${SLACK_BYTES} bytes beyond them. Header and voxels do not belong together.`,
+      );
+    }
+    if (at < target.length) target.set(chunk.subarray(0, target.length - at), at);
+  }
+}
+
+function truncated(source: string, expected: number, found: number, note = ""): FormatError {
+  return new FormatError(
+    "ERR_VOXELSPARK_TRUNCATED",
+    `${source} is truncated: ${expected} bytes expected, found ${found}${note}.`,
+  );
+}
+
+/** Feeds a file, or bytes in memory, through gunzip where it is compressed, into `sink`. */
+export async function readInto(
+  makeSink: (available: number) => BoundedSink,
+  input: string | Uint8Array,
+  size: number,
+  compressed: boolean,
+  source: string,
+): Promise<Uint8Array> {
+  const sink = makeSink(compressed ? size * MAX_RATIO : size);
+  if (!compressed && typeof input !== "string") {
+    sink.push(input);
+    return sink.finish();
+  }
+  const stream =
+    typeof input === "string" ? createReadStream(input, { highWaterMark: 1 << 20 }) : Readable.from([input]);
+  let refused: unknown; // the sink's own error, which an aborted pipeline would hide
+  const consume = async (parts: AsyncIterable<Uint8Array>): Promise<void> => {
+    try {
+      for await (const part of parts) sink.push(part);
+    } catch (error) {
+      refused ??= error;
+      throw error;
+    }
+  };
+  try {
+    // Chunks of 64 KiB for small files, 1 MiB for volumes: the buffer is allocated anew for each chunk.
+    const chunkSize = size < 1 << 20 ? 1 << 16 : 1 << 20;
+    if (compressed) await pipeline(stream, createGunzip({ chunkSize }), consume);
+    else await pipeline(stream, consume);
+  } catch (error) {
+    throw await translate(refused ?? error, source, size, sink.received);
+  }
+  return sink.finish();
+}
+
+async function translate(error: unknown, source: string, size: number, received: number): Promise<unknown> {
+  const code = (error as NodeJS.ErrnoException).code ?? "";
+  if (code === "Z_BUF_ERROR") {
+    return new FormatError(
+      "ERR_VOXELSPARK_TRUNCATED",
+      `${source} is truncated: the gzip stream does not end within its ${size} bytes (${received} bytes unpacked).`,
+      { cause: error },
+    );
+  }
+  if (code.startsWith("Z_")) {
+    const reason = (error as Error).message;
+    return new FormatError(
+      "ERR_VOXELSPARK_FORMAT",
+      `${source} is damaged: gzip reports "${reason}" after ${received} unpacked bytes.`,
+      {
+        cause: error,
+      },
+    );
+  }
+  return (error as NodeJS.ErrnoException).syscall ? ioError("read", source, error) : error;
+}

@@ -1,0 +1,185 @@
+/**
+ * Finds the images of a pre-training set: a folder searched recursively, a BIDS tree, one file, or nnssl's
+ * `pretrain_data.json` (method.md 6.1). All offenders of an input are reported in one error.
+ */
+import type { Dirent } from "node:fs";
+import { readdir, realpath, stat } from "node:fs/promises";
+import { basename, join, relative, resolve, sep } from "node:path";
+import { DataError } from "../errors";
+import { ioError } from "../files";
+import { readPretrainJson } from "./pretrain-json";
+
+export interface ImageCase {
+  /** Unique in the set, safe as a file name. */
+  readonly id: string;
+  /** Absolute path of the image. */
+  readonly path: string;
+  readonly modality?: string;
+  /** Images of one subject share this name; splits must not part them. */
+  readonly subject?: string;
+  readonly masks?: { readonly anonymization?: string; readonly anatomy?: string };
+}
+
+const NIFTI_NAME = /\.nii(\.gz)?$/i;
+const BIDS_IMAGE = /^(sub-[A-Za-z0-9]+)_.*?([A-Za-z0-9]+)\.nii(\.gz)?$/;
+// BIDS suffixes in anat/ that are label maps, masks or transforms and no images.
+const BIDS_NO_IMAGE = new Set(["mask", "defacemask", "dseg", "probseg", "roi", "xfm"]);
+
+export function fail(sentence: string): never {
+  throw new DataError("ERR_VOXELSPARK_DATA", sentence);
+}
+
+function stem(name: string): string {
+  return name.replace(NIFTI_NAME, "");
+}
+
+interface Found {
+  files: string[];
+  offenders: string[];
+}
+
+/** What a directory entry is, links followed; undefined for a link to nowhere. */
+async function kindOf(path: string, entry: Dirent): Promise<"file" | "folder" | "other" | undefined> {
+  if (entry.isFile()) return "file";
+  if (entry.isDirectory()) return "folder";
+  if (!entry.isSymbolicLink()) return "other";
+  const target = await stat(path).catch(() => undefined);
+  return target && (target.isFile() ? "file" : target.isDirectory() ? "folder" : "other");
+}
+
+/** All NIfTI files below a folder in sorted order. Each real folder is entered once, so links cannot loop. */
+async function walk(folder: string, found: Found, seen: Set<string>): Promise<void> {
+  const real = await realpath(folder);
+  if (seen.has(real)) return;
+  seen.add(real);
+  const entries = await readdir(folder, { withFileTypes: true }).catch(async (error) => {
+    throw await ioError("list", folder, error);
+  });
+  entries.sort((a, b) => (a.name < b.name ? -1 : 1));
+  for (const entry of entries) {
+    if (entry.name.startsWith(".")) continue;
+    const path = join(folder, entry.name);
+    const kind = await kindOf(path, entry);
+    if (NIFTI_NAME.test(entry.name)) {
+      if (kind === "file") found.files.push(path);
+      else
+        found.offenders.push(
+          `${path} (${kind === "folder" ? "a folder" : kind ? "no regular file" : "a link to nowhere"})`,
+        );
+    } else if (kind === "folder") {
+      await walk(path, found, seen);
+    }
+  }
+}
+
+async function search(folder: string): Promise<string[]> {
+  const found: Found = { files: [], offenders: [] };
+  await walk(folder, found, new Set());
+  if (found.offenders.length > 0) {
+    fail(
+      `${folder}: ${found.offenders.length} entries named like NIfTI files are none: ${list(found.offenders)}.`,
+    );
+  }
+  return found.files;
+}
+
+function list(items: string[]): string {
+  const shown = items.slice(0, 20).join(", ");
+  return items.length > 20 ? `${shown} and ${items.length - 20} more` : shown;
+}
+
+async function isBids(folder: string): Promise<boolean> {
+  const entries = await readdir(folder, { withFileTypes: true });
+  if (entries.some((entry) => entry.name === "dataset_description.json")) return true;
+  for (const entry of entries.filter((e) => /^sub-[A-Za-z0-9]+$/.test(e.name))) {
+    const inside = await readdir(join(folder, entry.name)).catch(() => []);
+    if (inside.some((name) => name === "anat" || name.startsWith("ses-"))) return true;
+  }
+  return false;
+}
+
+/** `sub-*` / [`ses-*` /] `anat` images of a BIDS tree; the modality is the file's suffix, e.g. T1w. */
+async function bidsCases(folder: string): Promise<ImageCase[]> {
+  const files = await search(folder);
+  const cases: ImageCase[] = [];
+  for (const path of files) {
+    const parts = relative(folder, path).split(sep);
+    const match = BIDS_IMAGE.exec(basename(path));
+    if (!parts[0]!.startsWith("sub-") || parts.at(-2) !== "anat" || !match) continue;
+    if (BIDS_NO_IMAGE.has(match[2]!)) continue;
+    cases.push({ id: stem(basename(path)), path, modality: match[2]!, subject: match[1]! });
+  }
+  return cases;
+}
+
+async function folderCases(folder: string): Promise<ImageCase[]> {
+  const files = await search(folder);
+  return files.map((path) => {
+    const id = stem(relative(folder, path)).split(sep).join("__");
+    return { id, path, subject: id };
+  });
+}
+
+/** Two names that a case-insensitive disk cannot hold side by side count as one. */
+function requireUnique(cases: ImageCase[], input: string): void {
+  const paths = new Map<string, string[]>();
+  for (const { id, path } of cases) {
+    const key = id.toLowerCase();
+    paths.set(key, [...(paths.get(key) ?? []), path]);
+  }
+  const clashes = [...paths].filter(([, same]) => same.length > 1);
+  if (clashes.length > 0) {
+    const lines = clashes.map(([id, same]) => `${id}: ${same.join(" and ")}`);
+    fail(
+      `${input}: ${clashes.length} case names are used twice; rename or remove one of each. ${list(lines)}.`,
+    );
+  }
+}
+
+/** Names become file names: no separators, no control characters, no "..", at most 200 bytes. */
+function requireSafe(cases: ImageCase[], input: string): void {
+  const bad = cases.map((c) => c.id).filter((id) => !isSafeName(id));
+  if (bad.length > 0) {
+    fail(
+      `${input}: ${bad.length} case names cannot be file names (no / \\ : or control characters, no leading dot, ` +
+        `at most 200 bytes): ${list(bad.map((id) => JSON.stringify(id.slice(0, 80))))}.`,
+    );
+  }
+}
+
+export function isSafeName(id: string): boolean {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is refused here
+  return id !== "" && !/[/\\:\x00-\x1f]/.test(id) && !id.startsWith(".") && Buffer.byteLength(id) <= 200;
+}
+
+/**
+ * Lists the images of `input`: a NIfTI file, a folder (BIDS trees are recognised), or a pretrain_data.json.
+ * Sorted by id. Throws DataError for an empty input, clashing or unsafe names and entries that are no files.
+ */
+export async function findCases(input: string): Promise<ImageCase[]> {
+  const root = resolve(input);
+  const info = await stat(root).catch(async (error) => {
+    throw await ioError("read", input, error);
+  });
+  let cases: ImageCase[];
+  if (info.isDirectory()) {
+    cases = (await isBids(root)) ? await bidsCases(root) : await folderCases(root);
+  } else if (!info.isFile()) {
+    fail(`${input} is no regular file; a folder, a NIfTI file or a pretrain_data.json is needed.`);
+  } else if (/\.json$/i.test(root)) {
+    cases = await readPretrainJson(root);
+  } else if (NIFTI_NAME.test(root)) {
+    cases = [{ id: stem(basename(root)), path: root, subject: stem(basename(root)) }];
+  } else {
+    fail(`${input}: a folder, a .nii or .nii.gz file, or a pretrain_data.json is needed.`);
+  }
+  if (cases.length === 0) {
+    throw new DataError(
+      "ERR_VOXELSPARK_EMPTY",
+      `${input} holds no images: no .nii or .nii.gz file was found.`,
+    );
+  }
+  requireUnique(cases, input);
+  requireSafe(cases, input);
+  return cases.sort((a, b) => (a.id < b.id ? -1 : 1));
+}
