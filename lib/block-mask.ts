@@ -23,15 +23,15 @@ export class BlockMask implements Disposable {
   readonly visible: Uint8Array;
   /** Visible cells of all samples together. */
   readonly visibleCount: number;
-  /** @internal */
-  readonly handle: number;
-  private live = true;
+  private readonly id: number;
+  private owners = 1;
+  private released = false;
 
   constructor({ samples, grid, visible }: BlockMaskOptions) {
     if (!(visible instanceof Uint8Array) && Object.prototype.toString.call(visible) !== "[object Uint8Array]")
       throw new ArgumentTypeError("visible must be a Uint8Array");
     const cells = grid[0] * grid[1] * grid[2];
-    this.handle = native.createGrid(samples, [...grid], visible);
+    this.id = native.createGrid(samples, [...grid], visible);
     this.samples = samples;
     this.grid = [grid[0], grid[1], grid[2]];
     this.visible = visible.map((v) => (v ? 1 : 0));
@@ -39,7 +39,7 @@ export class BlockMask implements Disposable {
     for (let n = 0; n < samples; n++) {
       const count = this.visible.subarray(n * cells, (n + 1) * cells).reduce((sum, v) => sum + v, 0);
       if (count > 0 && count < cells) continue;
-      native.disposeGrid(this.handle);
+      native.disposeGrid(this.id);
       throw new ArgumentRangeError(
         `the mask of sample ${n} has ${count} visible of ${cells} cells; at least one must be visible and one masked`,
       );
@@ -61,10 +61,28 @@ export class BlockMask implements Disposable {
     );
   }
 
+  /** @internal The native handle. @throws ArgumentTypeError when neither its owner nor a tensor holds it any more */
+  get handle(): number {
+    if (this.owners === 0)
+      throw new ArgumentTypeError("a mask is used after dispose()", "ERR_VOXELSPARK_DISPOSED");
+    return this.id;
+  }
+
+  /** @internal Tensors stored under the mask hold it. */
+  retain(): void {
+    this.owners++;
+  }
+
+  /** @internal */
+  release(): void {
+    if (--this.owners === 0) native.disposeGrid(this.id);
+  }
+
+  /** Ends the caller's use; tensors stored under the mask keep it as long as they live. */
   dispose(): void {
-    if (!this.live) return;
-    this.live = false;
-    native.disposeGrid(this.handle);
+    if (this.released) return;
+    this.released = true;
+    this.release();
   }
   [Symbol.dispose](): void {
     this.dispose();

@@ -56,6 +56,7 @@ export class Tensor implements Disposable {
     readonly mask: BlockMask | undefined,
     public requiresGrad = false,
   ) {
+    mask?.retain();
     track(this);
   }
 
@@ -115,7 +116,9 @@ export class Tensor implements Disposable {
 
   /** @internal */
   release(): void {
-    if (--this.owners === 0) native.dispose(this.id);
+    if (--this.owners > 0) return;
+    native.dispose(this.id);
+    this.mask?.release();
   }
 
   /** Gives the memory back; a second call does nothing. */
