@@ -1,0 +1,83 @@
+/** Turns what zod found into sentences: JSON path, value found, value allowed. */
+import { z } from "zod";
+
+type Path = readonly PropertyKey[];
+
+/** "network.features[2]"; "plan" for the whole. */
+export function jsonPath(path: Path): string {
+  const text = path
+    .map((part) => (typeof part === "number" ? `[${part}]` : `.${String(part)}`))
+    .join("")
+    .replace(/^\./, "");
+  return text === "" ? "The plan" : text;
+}
+
+/** One sentence for each issue of a strict schema's error. */
+export function sentences(error: z.ZodError, schema: z.ZodObject, input: unknown): string[] {
+  return error.issues.flatMap((issue) => {
+    if (issue.code === "unrecognized_keys") {
+      const allowed = keysAt(schema, issue.path);
+      return issue.keys.map((key) => unknownKey(jsonPath([...issue.path, key]), key, allowed));
+    }
+    const { found, present } = valueAt(input, issue.path);
+    const path = jsonPath(issue.path);
+    return present
+      ? [`${path} ${issue.message}, found ${show(found)}.`]
+      : [`${path} is missing; it ${issue.message}.`];
+  });
+}
+
+/** A short JSON rendering; long values are cut. */
+export function show(value: unknown): string {
+  let text: string | undefined;
+  try {
+    text = typeof value === "number" || typeof value === "bigint" ? String(value) : JSON.stringify(value);
+  } catch {
+    // cyclic, or holding a bigint
+  }
+  text ??= typeof value;
+  return text.length > 80 ? `${text.slice(0, 77)}...` : text;
+}
+
+function unknownKey(path: string, key: string, allowed: readonly string[]): string {
+  const closest = allowed.map((name) => ({ name, d: distance(key, name) })).sort((a, b) => a.d - b.d)[0];
+  const hint = closest !== undefined && closest.d <= 3 ? `did you mean ${closest.name}? ` : "";
+  const shown = path.length > 120 ? `${path.slice(0, 117)}...` : path;
+  return `${shown} is not a key of a plan; ${hint}allowed here: ${allowed.join(", ")}.`;
+}
+
+function keysAt(schema: z.ZodObject, path: Path): string[] {
+  let at: unknown = schema;
+  for (const part of path) {
+    if (at instanceof z.ZodOptional) at = at.unwrap();
+    at = at instanceof z.ZodObject ? (at.shape as Record<PropertyKey, unknown>)[part] : undefined;
+  }
+  if (at instanceof z.ZodOptional) at = at.unwrap();
+  return at instanceof z.ZodObject ? Object.keys(at.shape) : [];
+}
+
+function valueAt(input: unknown, path: Path): { found: unknown; present: boolean } {
+  let found = input;
+  for (const part of path) {
+    if (typeof found !== "object" || found === null || !Object.hasOwn(found, part)) {
+      return { found: undefined, present: false };
+    }
+    found = (found as Record<PropertyKey, unknown>)[part];
+  }
+  return { found, present: true };
+}
+
+/** Levenshtein distance, for short keys only. */
+function distance(a: string, b: string): number {
+  if (Math.abs(a.length - b.length) > 3) return 4;
+  let row = Array.from({ length: b.length + 1 }, (_, i) => i);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const replaced = row[j - 1]! + (a[i - 1]!.toLowerCase() === b[j - 1]!.toLowerCase() ? 0 : 1);
+      next.push(Math.min(replaced, row[j]! + 1, next[j - 1]! + 1));
+    }
+    row = next;
+  }
+  return row[b.length]!;
+}
