@@ -174,7 +174,7 @@ export async function writeNifti(path: string, image: NiftiImage): Promise<void>
   }
   const type = image.type ?? typeOfArray(image.data);
   const parts = pieces(encodeHeader(image, type), convert(image.data, type, path));
-  if (!path.endsWith(".gz")) return writeFileAtomic(path, parts);
   // Level 4 is about twice as fast as the default 6 and a few per cent larger on brain images.
-  return writeFileAtomic(path, Readable.from(parts).pipe(createGzip({ level: 4 })));
+  const content = path.endsWith(".gz") ? Readable.from(parts).pipe(createGzip({ level: 4 })) : parts;
+  await writeFileAtomic(path, content);
 }
