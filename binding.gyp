@@ -1,6 +1,5 @@
 {
   "variables": {
-    "root": "<!(node -p \"process.cwd()\")",
     "warnings": ["-Wall", "-Wextra", "-Wno-unused-parameter", "-Wno-psabi"]
   },
   "target_defaults": {
@@ -12,9 +11,25 @@
   },
   "targets": [
     {
+      # The fingerprint by which the addon knows a CUDA shared object of the same sources.
+      "target_name": "abi",
+      "type": "none",
+      "hard_dependency": 1,
+      "actions": [
+        {
+          "action_name": "abi_header",
+          "inputs": ["native/sources.cjs", "<!@(node native/sources.cjs headers)"],
+          "outputs": ["<(SHARED_INTERMEDIATE_DIR)/voxelspark_abi.h"],
+          "action": ["node", "native/sources.cjs", "abi", "<@(_outputs)"]
+        }
+      ]
+    },
+    {
       "target_name": "voxelspark",
       "sources": ["<!@(node native/sources.cjs main)"],
+      "include_dirs": ["<(SHARED_INTERMEDIATE_DIR)"],
       "dependencies": [
+        "abi",
         "<!(node -p \"require('node-addon-api').targets\"):node_addon_api_except_all",
         "simd_scalar"
       ],

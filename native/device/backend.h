@@ -23,8 +23,7 @@ extern const Backend cpu_backend, null_backend;
 
 // What the separately built CUDA shared object exports through the C function `voxelspark_cuda_backend`.
 struct CudaBackend {
-  static constexpr int kAbi = 1;  // raised with every change of a struct that crosses the border
-  int abi;
+  uint64_t abi;  // VOXELSPARK_ABI: a fingerprint of the headers, so that only objects of the same sources meet
   Backend backend;
   int (*device_count)();
   const char* (*reason)();                 // why device_count is 0, in words
@@ -35,7 +34,7 @@ struct CudaBackend {
 // Opens the shared object once; afterwards `cuda_backend()` is it, or null with `cuda_reason()` saying why.
 void open_cuda(const std::string& path);
 const CudaBackend* cuda_backend();
-const std::string& cuda_reason();
+std::string cuda_reason();
 
 // Throws DEVICE with reason and cure when the device cannot be used.
 const Backend& backend_of(DeviceKind kind);

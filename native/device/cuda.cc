@@ -1,14 +1,20 @@
 #include <dlfcn.h>
 
+#include <mutex>
+
 #include "core/status.h"
 #include "device/backend.h"
+#include "voxelspark_abi.h"
 
 namespace voxelspark {
 
+// Shared by every JavaScript environment of the process.
+static std::mutex opening;
 static const CudaBackend* opened = nullptr;
 static std::string reason = "the CUDA backend was not built: install nvcc and cmake, then run `npm rebuild voxelspark`";
 
 void open_cuda(const std::string& path) {
+  std::lock_guard<std::mutex> lock(opening);
   if (opened) return;
   void* library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
   if (!library) {
@@ -17,22 +23,31 @@ void open_cuda(const std::string& path) {
   }
   auto get = reinterpret_cast<const CudaBackend* (*)()>(dlsym(library, "voxelspark_cuda_backend"));
   const CudaBackend* candidate = get ? get() : nullptr;
-  if (!candidate || candidate->abi != CudaBackend::kAbi) {
-    reason = "the CUDA backend at " + path + " belongs to another version: run `npm rebuild voxelspark`";
+  if (!candidate || candidate->abi != VOXELSPARK_ABI) {
+    reason = "the CUDA backend at " + path + " was built from other sources: run `npm rebuild voxelspark`";
     return;
   }
+  reason = candidate->device_count() > 0 ? "" : candidate->reason();
   opened = candidate;
-  reason = opened->device_count() > 0 ? "" : opened->reason();
 }
 
-const CudaBackend* cuda_backend() { return opened; }
-const std::string& cuda_reason() { return reason; }
+const CudaBackend* cuda_backend() {
+  std::lock_guard<std::mutex> lock(opening);
+  return opened;
+}
+
+std::string cuda_reason() {
+  std::lock_guard<std::mutex> lock(opening);
+  return reason;
+}
 
 const Backend& backend_of(DeviceKind kind) {
   if (kind == DeviceKind::null) return null_backend;
   if (kind != DeviceKind::cuda) return cpu_backend;
-  require(opened && opened->device_count() > 0, "DEVICE", "device 'cuda' cannot be used: " + reason);
-  return opened->backend;
+  const CudaBackend* cuda = cuda_backend();
+  require(cuda && cuda->device_count() > 0, "DEVICE",
+          "device 'cuda' cannot be used: " + cuda_reason() + "; device 'cpu' works");
+  return cuda->backend;
 }
 
 }  // namespace voxelspark

@@ -1,0 +1,90 @@
+// The CUDA device: memory, copies, waiting, and why there is none. Failures of a device come back as cudaError_t and
+// leave as sentences; nothing here needs a driver in order to load.
+#include <cstdlib>
+
+#include "device/cuda.cuh"
+#include "device/cuda_device.h"
+
+namespace voxelspark {
+
+// Kernels are compiled for compute capability 8.0 and newer.
+static constexpr int kOldestMajor = 8;
+
+static std::string describe(cudaError_t status) {
+  return std::string(cudaGetErrorName(status)) + ", " + cudaGetErrorString(status);
+}
+
+static std::string version_of(int v) { return std::to_string(v / 1000) + "." + std::to_string(v % 1000 / 10); }
+
+// Why no device can be used; empty when one can.
+static std::string find_reason() {
+  int devices = 0, driver = 0;
+  const cudaError_t status = cudaGetDeviceCount(&devices);
+  cudaDriverGetVersion(&driver);
+  if (status == cudaErrorInsufficientDriver)
+    return (driver ? "the NVIDIA driver supports CUDA " + version_of(driver) : std::string("there is no NVIDIA driver")) +
+           ", this build needs CUDA " + version_of(CUDART_VERSION) + ": install or update the driver (" +
+           describe(status) + ")";
+  if (status != cudaSuccess && status != cudaErrorNoDevice)
+    return "the NVIDIA driver does not answer (" + describe(status) + "): restart it or the machine";
+  if (devices == 0) {
+    const char* visible = std::getenv("CUDA_VISIBLE_DEVICES");
+    return visible ? std::string("no GPU is visible with CUDA_VISIBLE_DEVICES='") + visible + "'"
+                   : std::string("the machine has no NVIDIA GPU");
+  }
+  cudaDeviceProp properties;
+  if (cudaGetDeviceProperties(&properties, 0) != cudaSuccess) return "the first GPU does not tell its properties";
+  if (properties.major < kOldestMajor)
+    return std::string(properties.name) + " has compute capability " + std::to_string(properties.major) + "." +
+           std::to_string(properties.minor) + ", allowed are 8.0 and newer: choose another with CUDA_VISIBLE_DEVICES";
+  return "";
+}
+
+static const std::string& reason_text() {
+  static const std::string text = find_reason();
+  return text;
+}
+
+static const char* reason() { return reason_text().c_str(); }
+
+static int device_count() {
+  int devices = 0;
+  if (!reason_text().empty() || cudaGetDeviceCount(&devices) != cudaSuccess) return 0;
+  return devices;
+}
+
+static const char* device_name(int device) {
+  static thread_local cudaDeviceProp properties;
+  return cudaGetDeviceProperties(&properties, device) == cudaSuccess ? properties.name : "unknown";
+}
+
+static void* allocate(int64_t bytes) {
+  void* memory = nullptr;
+  const cudaError_t status = cudaMalloc(&memory, static_cast<size_t>(bytes));
+  if (status == cudaErrorMemoryAllocation) {
+    cudaGetLastError();  // the pool flushes and tries again; the device is not broken
+    return nullptr;
+  }
+  check_cuda(status, "cudaMalloc");
+  return memory;
+}
+
+// A runtime that is being torn down at process exit has returned its memory already.
+static void release(void* memory) { cudaFree(memory); }
+
+static void copy_in(void* device, const void* host, int64_t bytes) {
+  check_cuda(cudaMemcpy(device, host, static_cast<size_t>(bytes), cudaMemcpyHostToDevice), "a copy to the device");
+}
+
+static void copy_out(void* host, const void* device, int64_t bytes) {
+  check_cuda(cudaMemcpy(host, device, static_cast<size_t>(bytes), cudaMemcpyDeviceToHost), "a copy from the device");
+}
+
+static void synchronize() { check_cuda(cudaDeviceSynchronize(), "a kernel"); }
+
+CudaBackend make_cuda_backend(uint64_t abi, void* (*find_kernel)(const char* name)) {
+  return {abi,          {"cuda", {allocate, release}, copy_in, copy_out, synchronize}, device_count, reason,
+          device_name, find_kernel};
+}
+
+}  // namespace voxelspark
