@@ -4,6 +4,8 @@ export type { BuildInfo, DeviceStats } from "./binding";
 export { BlockMask, type BlockMaskOptions } from "./block-mask";
 export * from "./errors";
 export { add } from "./ops/add";
+export { convTranspose3d } from "./ops/conv-transpose3d";
+export { type Conv3dOptions, conv3d, type Triple } from "./ops/conv3d";
 export { leakyRelu } from "./ops/leaky-relu";
 export { keep, scope } from "./scope";
 export {

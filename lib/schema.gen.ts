@@ -6,6 +6,12 @@ export const kernelIds = {
   leaky_relu_backward: 1,
   add_forward: 2,
   accumulate: 3,
+  conv3d_forward: 4,
+  conv3d_grad_input: 5,
+  conv3d_grad_weight: 6,
+  conv_transpose3d_forward: 7,
+  conv_transpose3d_grad_input: 8,
+  conv_transpose3d_grad_weight: 9,
 } as const;
 
 export interface KernelAttributes {
@@ -23,4 +29,44 @@ export interface KernelAttributes {
   add_forward: {};
   /** (sum! term) -> () */
   accumulate: {};
+  /** (x weight bias?) -> (y) */
+  conv3d_forward: {
+    /** Default [1, 1, 1]. */
+    stride?: readonly [number, number, number];
+    /** Default [0, 0, 0]. */
+    padding?: readonly [number, number, number];
+    /** Default undefined. */
+    mask?: BlockMask | undefined;
+  };
+  /** (gy weight) -> (gx) */
+  conv3d_grad_input: {
+    /** Default [1, 1, 1]. */
+    stride?: readonly [number, number, number];
+    /** Default [0, 0, 0]. */
+    padding?: readonly [number, number, number];
+    /** Default [0, 0, 0]. */
+    size?: readonly [number, number, number];
+    /** Default undefined. */
+    mask?: BlockMask | undefined;
+  };
+  /** (x gy) -> (gw gb?) */
+  conv3d_grad_weight: {
+    /** Default [1, 1, 1]. */
+    kernel?: readonly [number, number, number];
+    /** Default [1, 1, 1]. */
+    stride?: readonly [number, number, number];
+    /** Default [0, 0, 0]. */
+    padding?: readonly [number, number, number];
+    /** Default false. */
+    bias?: boolean;
+  };
+  /** (x weight bias?) -> (y) */
+  conv_transpose3d_forward: {};
+  /** (gy weight) -> (gx) */
+  conv_transpose3d_grad_input: {};
+  /** (x gy) -> (gw gb?) */
+  conv_transpose3d_grad_weight: {
+    /** Default false. */
+    bias?: boolean;
+  };
 }

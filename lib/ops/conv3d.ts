@@ -1,0 +1,40 @@
+import { record } from "../autograd";
+import type { BlockMask } from "../block-mask";
+import { launch } from "../launch";
+import type { Tensor } from "../tensor";
+
+export type Triple = readonly [number, number, number];
+
+export interface Conv3dOptions {
+  /** Step between output voxels, (z, y, x). Default 1. */
+  stride?: Triple;
+  /** Zeros around the volume, (z, y, x), less than the kernel. Default 0. */
+  padding?: Triple;
+  /** Compute the visible blocks only. Default: the mask of x. A dense x is then read unmasked. */
+  mask?: BlockMask | undefined;
+}
+
+/** Size (D, H, W) of a feature map, or kernel of a weight. */
+export const sizeOf = (t: Tensor): Triple => t.shape.slice(2) as unknown as Triple;
+
+/**
+ * 3D convolution. Under a mask only visible voxels are stored and computed; masked voxels of a sparse x read as zero.
+ * @param x (N, C, D, H, W)
+ * @param weight (K, C, kD, kH, kW), any kernel size
+ * @param bias (K)
+ * @returns (N, K, D', H', W') with D' = ⌊(D + 2·padding − kD) / stride⌋ + 1, sparse if x is or a mask is given
+ * @throws ShapeError when channels or sizes do not fit, or the mask's cells do not divide the output
+ */
+export function conv3d(x: Tensor, weight: Tensor, bias?: Tensor, options: Conv3dOptions = {}): Tensor {
+  const { stride = [1, 1, 1], padding = [0, 0, 0], mask } = options;
+  const [y] = launch("conv3d_forward", [x, weight, bias], { stride, padding, mask }) as [Tensor];
+  record([x, weight, bias], [y], [x, weight], ([gy]) => {
+    const gx = x.requiresGrad
+      ? launch("conv3d_grad_input", [gy, weight], { stride, padding, size: sizeOf(x), mask: x.mask })[0]
+      : undefined;
+    if (!weight.requiresGrad && !bias?.requiresGrad) return [gx];
+    const wanted = { kernel: sizeOf(weight), stride, padding, bias: bias?.requiresGrad ?? false };
+    return [gx, ...launch("conv3d_grad_weight", [x, gy], wanted)];
+  });
+  return y;
+}

@@ -1,0 +1,75 @@
+// y[n, o, k] = bias[k] + sum over taps t, channels c of x[n, o * stride + t - padding, c] * weight[k, t, c]
+// at the visible output voxels only: conv(x) times the mask (method.md section 3).
+//
+// Layout. Weights (K, C, kz, ky, kx) lie as [K][kz][ky][kx][C]. A sparse x reads as zero where it is masked, any x
+// reads as zero outside the volume. A dense x with a mask gives a sparse y that has seen the unmasked x.
+// The block grid of the output is that of the attribute `mask`, else that of x.
+#pragma once
+#include "ops/kernel.h"
+
+namespace voxelspark {
+
+// What relates the output voxels of a convolution to its input voxels.
+struct ConvGeometry {
+  Int3 kernel, stride, padding;
+
+  Int3 output_size(Int3 input) const { return (input + padding + padding - kernel) / stride + Int3{1, 1, 1}; }
+  void check(const std::string& op, Int3 input) const;  // throws RANGE or SHAPE
+};
+
+// Shared checks; `what` names the tensor in the sentence.
+void check_feature(const std::string& op, const char* what, const Tensor& t);
+void check_weight(const std::string& op, const Tensor& weight);
+void check_bias(const std::string& op, const Tensor& bias, int64_t channels);
+void check_same_grid(const std::string& op, const std::shared_ptr<const BlockGrid>& a,
+                     const std::shared_ptr<const BlockGrid>& b);
+// A feature map of that size under the grid, which must fit it.
+Layout masked_layout(const std::string& op, const Layout& model, int64_t channels, Int3 size,
+                     const std::shared_ptr<const BlockGrid>& grid);
+
+struct ConvForward : Descriptor {
+  Int3 stride{1, 1, 1}, padding{0, 0, 0};
+  std::shared_ptr<const BlockGrid> mask;
+
+  void fields(FieldVisitor& v) override {
+    v.field("stride", stride);
+    v.field("padding", padding);
+    v.field("mask", mask);
+  }
+  Layouts infer(const Inputs& in) const override;
+  int64_t workspace(const Inputs& in) const override;
+};
+
+// The gradient of x: `size` and `mask` are those of x; without a mask x was dense, also where gy is sparse.
+struct ConvGradInput : Descriptor {
+  Int3 stride{1, 1, 1}, padding{0, 0, 0}, size{0, 0, 0};
+  std::shared_ptr<const BlockGrid> mask;
+
+  void fields(FieldVisitor& v) override {
+    v.field("stride", stride);
+    v.field("padding", padding);
+    v.field("size", size);
+    v.field("mask", mask);
+  }
+  Layouts infer(const Inputs& in) const override;
+  int64_t workspace(const Inputs& in) const override;
+};
+
+// The gradients of the weight, and of the bias where `bias` is set.
+struct ConvGradWeight : Descriptor {
+  Int3 kernel{1, 1, 1}, stride{1, 1, 1}, padding{0, 0, 0};
+  bool bias = false;
+
+  void fields(FieldVisitor& v) override {
+    v.field("kernel", kernel);
+    v.field("stride", stride);
+    v.field("padding", padding);
+    v.field("bias", bias);
+  }
+  Layouts infer(const Inputs& in) const override;
+  int64_t workspace(const Inputs& in) const override;
+};
+
+inline Int3 kernel_of(const Tensor& weight) { return weight.layout.shape.size(); }
+
+}  // namespace voxelspark

@@ -1,0 +1,114 @@
+// Shape inference of conv3d; conv_transpose3d shares the checks.
+#include "ops/conv3d/conv3d.h"
+
+namespace voxelspark {
+
+static bool all_at_least(Int3 v, int64_t low) { return v.z >= low && v.y >= low && v.x >= low; }
+static bool all_below(Int3 v, Int3 high) { return v.z < high.z && v.y < high.y && v.x < high.x; }
+
+void ConvGeometry::check(const std::string& op, Int3 input) const {
+  constexpr int64_t kLimit = 1 << 20;
+  const Int3 limit{kLimit, kLimit, kLimit};
+  require(all_at_least(kernel, 1) && all_below(kernel, limit), "RANGE",
+          op + ": kernel is " + to_string(kernel) + ", allowed are sizes from 1");
+  require(all_at_least(stride, 1) && all_below(stride, limit), "RANGE",
+          op + ": stride is " + to_string(stride) + ", allowed are steps from 1");
+  require(all_at_least(padding, 0) && all_below(padding, kernel), "RANGE",
+          op + ": padding is " + to_string(padding) + ", allowed are 0 to one less than the kernel " +
+              to_string(kernel));
+  require_shape(all_at_least(input + padding + padding - kernel, 0),
+                op + ": kernel " + to_string(kernel) + " is larger than the input " + to_string(input) +
+                    " with padding " + to_string(padding));
+}
+
+void check_feature(const std::string& op, const char* what, const Tensor& t) {
+  require_shape(t.layout.shape.rank == 5,
+                op + ": " + what + " has shape " + to_string(t.layout.shape) + ", allowed is (N, C, D, H, W)");
+}
+
+void check_weight(const std::string& op, const Tensor& weight) {
+  check_feature(op, "weight", weight);
+  require_shape(!weight.layout.grid, op + ": weight has a mask; only feature maps can have one");
+}
+
+void check_bias(const std::string& op, const Tensor& bias, int64_t channels) {
+  require_shape(bias.layout.shape == vector_shape(channels), op + ": bias has shape " + to_string(bias.layout.shape) +
+                                                                 ", allowed is (" + std::to_string(channels) + ")");
+}
+
+void check_same_grid(const std::string& op, const std::shared_ptr<const BlockGrid>& a,
+                     const std::shared_ptr<const BlockGrid>& b) {
+  require_shape(!a || !b || a == b, op + ": the tensors and the attribute must have one and the same mask object");
+}
+
+Layout masked_layout(const std::string& op, const Layout& model, int64_t channels, Int3 size,
+                     const std::shared_ptr<const BlockGrid>& grid) {
+  const Shape shape = feature_shape(model.shape.samples(), channels, size);
+  if (grid) {
+    require_shape(grid->samples == shape.samples(), op + ": the mask has " + std::to_string(grid->samples) +
+                                                        " samples, the tensor " + std::to_string(shape.samples()));
+    require_shape(divides(grid->cells, size) && all_at_least(size, 1),
+                  op + ": size " + to_string(size) + " is not a multiple of the mask's cells " +
+                      to_string(grid->cells));
+  }
+  return {shape, model.dtype, grid};
+}
+
+Layouts ConvForward::infer(const Inputs& in) const {
+  const std::string op = "conv3d";
+  const Tensor &x = in[0], &weight = in[1];
+  check_feature(op, "x", x);
+  check_weight(op, weight);
+  const int64_t c = x.layout.channels(), k = weight.layout.shape[0];
+  require_shape(weight.layout.shape[1] == c, op + ": weight " + to_string(weight.layout.shape) + " takes " +
+                                                 std::to_string(weight.layout.shape[1]) + " channels, x has " +
+                                                 std::to_string(c));
+  if (present(in, 2)) check_bias(op, in[2], k);
+  const ConvGeometry geometry{kernel_of(weight), stride, padding};
+  geometry.check(op, x.layout.shape.size());
+  check_same_grid(op, x.layout.grid, mask);
+  const Int3 size = geometry.output_size(x.layout.shape.size());
+  return {masked_layout(op, x.layout, k, size, mask ? mask : x.layout.grid)};
+}
+
+Layouts ConvGradInput::infer(const Inputs& in) const {
+  const std::string op = "conv3d_grad_input";
+  const Tensor &gy = in[0], &weight = in[1];
+  check_feature(op, "gy", gy);
+  check_weight(op, weight);
+  require_shape(weight.layout.shape[0] == gy.layout.channels(),
+                op + ": weight " + to_string(weight.layout.shape) + " makes " +
+                    std::to_string(weight.layout.shape[0]) + " channels, gy has " +
+                    std::to_string(gy.layout.channels()));
+  const ConvGeometry geometry{kernel_of(weight), stride, padding};
+  require_shape(all_at_least(size, 1), op + ": size is " + to_string(size) + ", allowed are sizes from 1");
+  geometry.check(op, size);
+  require_shape(geometry.output_size(size) == gy.layout.shape.size(),
+                op + ": an input of size " + to_string(size) + " makes an output of " +
+                    to_string(geometry.output_size(size)) + ", gy has " + to_string(gy.layout.shape.size()));
+  check_same_grid(op, gy.layout.grid, mask);
+  return {masked_layout(op, gy.layout, weight.layout.shape[1], size, mask)};
+}
+
+Layouts ConvGradWeight::infer(const Inputs& in) const {
+  const std::string op = "conv3d_grad_weight";
+  const Tensor &x = in[0], &gy = in[1];
+  check_feature(op, "x", x);
+  check_feature(op, "gy", gy);
+  check_same_grid(op, x.layout.grid, gy.layout.grid);
+  require_shape(x.layout.shape.samples() == gy.layout.shape.samples(),
+                op + ": x has " + std::to_string(x.layout.shape.samples()) + " samples, gy has " +
+                    std::to_string(gy.layout.shape.samples()));
+  const ConvGeometry geometry{kernel, stride, padding};
+  geometry.check(op, x.layout.shape.size());
+  require_shape(geometry.output_size(x.layout.shape.size()) == gy.layout.shape.size(),
+                op + ": x of size " + to_string(x.layout.shape.size()) + " makes an output of " +
+                    to_string(geometry.output_size(x.layout.shape.size())) + ", gy has " +
+                    to_string(gy.layout.shape.size()));
+  const int64_t k = gy.layout.channels(), c = x.layout.channels();
+  Layouts out = {plain(x.layout, feature_shape(k, c, kernel))};
+  if (bias) out.push_back(plain(x.layout, vector_shape(k)));
+  return out;
+}
+
+}  // namespace voxelspark
