@@ -8,7 +8,7 @@ import re
 import sys
 
 import torch
-from s3d_torch import S3D, Plan, ResEncUNet, instance_norm
+from s3d_torch import S3D, Masks, Plan, ResEncUNet, draw_cells, instance_norm
 
 
 def count(model):
@@ -46,9 +46,26 @@ def check_norms():
     torch.testing.assert_close(*(instance_norm(x, mask, w, b, by) for by in ("sums", "gather")))
 
 
+def check_models():
+    """The whole model is the same by either norm, and its encoder never sees masked intensities."""
+    sizes = {"features": [4, 6], "blocks": [1, 1]}
+    model = S3D(Plan(**sizes)).double()
+    generator = torch.Generator().manual_seed(1)
+    x = torch.randn(2, 1, 8, 8, 8, generator=generator, dtype=torch.float64)
+    cells = draw_cells(2, [4, 4, 4], 0.6, generator).double()
+    plain = model(x, cells)
+    hidden = 1 - Masks(cells, "dense").at(x.shape[2:])
+    assert torch.equal(plain, model(x + hidden * torch.randn_like(x), cells)), "masked intensities leak"
+    for module in model.modules():
+        if hasattr(module, "plan"):
+            module.plan.norm_by = "gather"
+    torch.testing.assert_close(model(x, cells), plain)
+
+
 if __name__ == "__main__":
     check_counts()
     check_norms()
+    check_models()
     if len(sys.argv) > 1:
         check_names(sys.argv[1])
-    print("parameter counts and norms agree")
+    print("parameter counts, norms and models agree")
