@@ -1,5 +1,5 @@
 // Lists native sources for binding.gyp and CMakeLists.txt, so that adding an op edits neither.
-//   node native/sources.cjs main | simd | cuda | headers
+//   node native/sources.cjs main | simd | cuda | headers | formatted
 //   node native/sources.cjs abi FILE    writes a header with the fingerprint of everything that both backends share
 const { createHash } = require("node:crypto");
 const fs = require("node:fs");
@@ -17,6 +17,7 @@ const kinds = {
   simd: (f) => f.endsWith("cpu_simd.cc"),
   cuda: (f) => f.endsWith(".cu") || (f.startsWith("native/core/") && f.endsWith(".cc")),
   headers: isHeader,
+  formatted: (f) => /\.(cc|cu|cuh|h)$/.test(f),
 };
 const list = (kind) => walk("native").filter(kinds[kind]).sort();
 
@@ -48,5 +49,5 @@ function main([kind, file]) {
   else throw new Error(`sources.cjs: kind is ${kind}, allowed are ${Object.keys(kinds).join(", ")} and abi`);
 }
 
-module.exports = { fingerprint };
+module.exports = { fingerprint, list };
 if (require.main === module) main(process.argv.slice(2));

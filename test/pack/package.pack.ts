@@ -1,0 +1,92 @@
+/** The tarball as a stranger meets it: installed into an empty folder, used from every kind of module. */
+import { execFileSync } from "node:child_process";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+
+const root = resolve(__dirname, "../..");
+const bin = (name: string) => join(root, "node_modules", ".bin", name);
+let folder: string;
+let tarball: string;
+
+// npm's own settings of the run that started the tests must not reach the consumer's.
+const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^npm_/i.test(name)));
+const run = (command: string, args: string[], cwd = folder) =>
+  execFileSync(command, args, { cwd, env, encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] });
+const put = (name: string, text: string) => writeFileSync(join(folder, name), text);
+
+const program = `
+  const y = leakyRelu(tensor([-1, 2], [2]), 0.5);
+  y.data().then((values) => console.log(JSON.stringify(Array.from(values))));
+`;
+
+beforeAll(() => {
+  folder = join(mkdtempSync(join(tmpdir(), "voxelspark pack ")), "consumer");
+  mkdirSync(folder);
+  const packed = JSON.parse(
+    run("npm", ["pack", "--json", "--ignore-scripts", "--pack-destination", folder], root),
+  );
+  tarball = join(folder, packed[0].filename);
+  put("package.json", JSON.stringify({ name: "consumer", private: true }));
+  run("npm", ["install", "--no-audit", "--no-fund", "--foreground-scripts", tarball]);
+});
+
+afterAll(() => rmSync(resolve(folder, ".."), { recursive: true, force: true }));
+
+test("publint finds nothing", () => {
+  expect(run(bin("publint"), ["--strict", tarball], root)).toContain("All good");
+});
+
+test("the types are right for every way of resolving modules", () => {
+  run(bin("attw"), [tarball, "--no-emoji"], root);
+});
+
+test("the tarball holds sources and results, and no build of this machine", () => {
+  const names = readdirSync(join(folder, "node_modules", "voxelspark"));
+  expect(names).toEqual(
+    expect.arrayContaining(["LICENSE", "README.md", "CHANGELOG.md", "dist", "native", "build"]),
+  );
+  const listed = run("tar", ["tzf", tarball]).split("\n");
+  expect(listed.filter((name) => /^package\/(build|build-cuda|test|node_modules|lib)\//.test(name))).toEqual(
+    [],
+  );
+});
+
+test("CommonJS", () => {
+  put("a.cjs", `const { leakyRelu, tensor } = require("voxelspark");${program}`);
+  expect(run("node", ["a.cjs"])).toBe("[-0.5,2]\n");
+});
+
+test("ES modules, with the same classes as CommonJS", () => {
+  put("a.mjs", `import { leakyRelu, tensor } from "voxelspark";${program}`);
+  expect(run("node", ["a.mjs"])).toBe("[-0.5,2]\n");
+  put(
+    "same.mjs",
+    `import * as imported from "voxelspark";
+     import { createRequire } from "node:module";
+     const required = createRequire(import.meta.url)("voxelspark");
+     const names = Object.keys(required);
+     console.log(names.length > 10 && names.every((name) => imported[name] === required[name]));`,
+  );
+  expect(run("node", ["same.mjs"])).toBe("true\n");
+});
+
+test.each(["nodenext", "node16"])("a TypeScript consumer without any ambient types, %s", (module) => {
+  const use = `import { type Tensor, leakyRelu, tensor } from "voxelspark";
+    const y: Tensor = leakyRelu(tensor([-1, 2], [2]));
+    y.dispose();
+    // @ts-expect-error a shape is required
+    tensor([1]);
+  `;
+  put("strict.cts", use);
+  put("strict.mts", use);
+  const options = { strict: true, module, target: "es2022", types: [], lib: ["es2022"], noEmit: true };
+  put("tsconfig.json", JSON.stringify({ compilerOptions: options, files: ["strict.cts", "strict.mts"] }));
+  run(bin("tsc"), ["-p", "."]);
+});
+
+test("the command line", () => {
+  const command = join(folder, "node_modules", ".bin", "voxelspark");
+  expect(existsSync(command)).toBe(true);
+  expect(JSON.parse(run(command, ["info", "--json"]))).toMatchObject({ cpu: expect.anything() });
+});
