@@ -4,9 +4,15 @@ export type { BuildInfo, DeviceStats } from "./binding";
 export { BlockMask, type BlockMaskOptions } from "./block-mask";
 export * from "./errors";
 export { add } from "./ops/add";
+export { applyMask } from "./ops/apply-mask";
+export { avgPool3d } from "./ops/avg-pool3d";
+export { concat } from "./ops/concat";
 export { convTranspose3d } from "./ops/conv-transpose3d";
 export { type Conv3dOptions, conv3d, type Triple } from "./ops/conv3d";
+export { densify } from "./ops/densify";
 export { leakyRelu } from "./ops/leaky-relu";
+export { maskedMse } from "./ops/masked-mse";
+export { type MaskedNormOptions, maskedNorm } from "./ops/masked-norm";
 export { keep, scope } from "./scope";
 export {
   type DeviceName,

@@ -12,6 +12,17 @@ export const kernelIds = {
   conv_transpose3d_forward: 7,
   conv_transpose3d_grad_input: 8,
   conv_transpose3d_grad_weight: 9,
+  apply_mask_forward: 10,
+  densify_forward: 11,
+  densify_token_gradient: 12,
+  masked_norm_forward: 13,
+  masked_norm_backward: 14,
+  concat_forward: 15,
+  concat_backward: 16,
+  avg_pool3d_forward: 17,
+  avg_pool3d_backward: 18,
+  masked_mse_forward: 19,
+  masked_mse_backward: 20,
 } as const;
 
 export interface KernelAttributes {
@@ -68,5 +79,70 @@ export interface KernelAttributes {
   conv_transpose3d_grad_weight: {
     /** Default false. */
     bias?: boolean;
+  };
+  /** (x) -> (y) */
+  apply_mask_forward: {
+    /** Default undefined. */
+    mask?: BlockMask | undefined;
+  };
+  /** (x token?) -> (y) */
+  densify_forward: {};
+  /** (gy token) -> (gtoken) */
+  densify_token_gradient: {
+    /** Default undefined. */
+    mask?: BlockMask | undefined;
+  };
+  /** (x gamma? beta? running_mean!? running_variance!?) -> (y mean inverse_std) */
+  masked_norm_forward: {
+    /** Default false. */
+    batch?: boolean;
+    /** Default 1e-05. */
+    eps?: number;
+    /** Default 1. */
+    slope?: number;
+    /** Default true. */
+    training?: boolean;
+    /** Default 0.1. */
+    momentum?: number;
+  };
+  /** (x gy mean inverse_std gamma? beta?) -> (gx ggamma? gbeta?) */
+  masked_norm_backward: {
+    /** Default false. */
+    batch?: boolean;
+    /** Default 1e-05. */
+    eps?: number;
+    /** Default 1. */
+    slope?: number;
+    /** Default true. */
+    training?: boolean;
+  };
+  /** (sources*) -> (y) */
+  concat_forward: {};
+  /** (gy) -> (gsources*) */
+  concat_backward: {
+    /** Default []. */
+    channels?: readonly number[];
+  };
+  /** (x) -> (y) */
+  avg_pool3d_forward: {
+    /** Default [2, 2, 2]. */
+    kernel?: readonly [number, number, number];
+  };
+  /** (gy) -> (gx) */
+  avg_pool3d_backward: {
+    /** Default [2, 2, 2]. */
+    kernel?: readonly [number, number, number];
+  };
+  /** (prediction target) -> (loss) */
+  masked_mse_forward: {
+    /** Default undefined. */
+    mask?: BlockMask | undefined;
+  };
+  /** (prediction target gloss) -> (gprediction gtarget?) */
+  masked_mse_backward: {
+    /** Default undefined. */
+    mask?: BlockMask | undefined;
+    /** Default false. */
+    targetGradient?: boolean;
   };
 }

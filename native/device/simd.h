@@ -28,6 +28,16 @@ VS_INLINE Vec load(const float* p) { return *reinterpret_cast<const VecU*>(p); }
 VS_INLINE void store(float* p, Vec v) { *reinterpret_cast<VecU*>(p) = v; }
 VS_INLINE Vec all(float x) { return x - Vec{}; }
 
+// Doubles for sums: as many bytes as Vec, so half as many lanes.
+constexpr int kWide = kLanes / 2;
+typedef float HalfU __attribute__((vector_size(kWide * 4), aligned(4), may_alias));
+typedef double Wide __attribute__((vector_size(kWide * 8)));
+typedef double WideU __attribute__((vector_size(kWide * 8), aligned(8), may_alias));
+
+VS_INLINE Wide widen(const float* p) { return __builtin_convertvector(*reinterpret_cast<const HalfU*>(p), Wide); }
+VS_INLINE Wide load(const double* p) { return *reinterpret_cast<const WideU*>(p); }
+VS_INLINE void store(double* p, Wide v) { *reinterpret_cast<WideU*>(p) = v; }
+
 }  // namespace SIMD(simd)
 using namespace SIMD(simd);
 }  // namespace voxelspark

@@ -1,0 +1,47 @@
+import { record } from "../autograd";
+import { launch } from "../launch";
+import type { Tensor } from "../tensor";
+
+export interface MaskedNormOptions {
+  /** Statistics per sample and channel, or per channel over the batch. */
+  kind: "instance" | "batch";
+  /** Added to the variance. Default 1e-5. */
+  eps?: number;
+  /** Negative slope of a leaky ReLU fused after the affine map; 1 = none. Default 1. */
+  slope?: number;
+  /** Batch only: (C) each, updated in place when training, used in evaluation. `momentum` weighs the new batch; default 0.1. */
+  running?: { mean: Tensor; variance: Tensor; momentum?: number };
+  /** Default true. */
+  training?: boolean;
+}
+
+/**
+ * Instance or batch normalisation with statistics over visible voxels only (method.md §3, 3): mean and biased variance
+ * over however many voxels each sample shows, then γ x̂ + β, then optionally leaky ReLU. Masked voxels stay exactly 0.
+ * One visible voxel gives β. The running variance is the unbiased one, as in PyTorch. Backward keeps x and the
+ * statistics only.
+ *
+ * @param x (N, C, D, H, W), dense or masked
+ * @param gamma (C); give both or neither
+ * @param beta (C)
+ * @throws ShapeError, ArgumentRangeError, ArgumentTypeError (running statistics missing in evaluation)
+ */
+export function maskedNorm(
+  x: Tensor,
+  gamma: Tensor | undefined,
+  beta: Tensor | undefined,
+  { kind, eps = 1e-5, slope = 1, running, training = true }: MaskedNormOptions,
+): Tensor {
+  const attributes = { batch: kind === "batch", eps, slope, training };
+  const [y, mean, inverseStd] = launch(
+    "masked_norm_forward",
+    [x, gamma, beta, running?.mean, running?.variance],
+    { ...attributes, momentum: running?.momentum ?? 0.1 },
+  ) as [Tensor, Tensor, Tensor];
+  const parameters = gamma && beta ? [gamma, beta] : [];
+  record([x, gamma, beta], [y], [x, mean, inverseStd, ...parameters], ([gy]) =>
+    launch("masked_norm_backward", [x, gy, mean, inverseStd, gamma, beta], attributes),
+  );
+  for (const statistics of [mean, inverseStd]) statistics.dispose(); // from here on the tape's, if anybody's
+  return y;
+}

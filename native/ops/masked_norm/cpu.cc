@@ -1,0 +1,200 @@
+#include <cmath>
+
+#include "device/parallel.h"
+#include "ops/masked_norm/masked_norm.h"
+#include "ops/masked_norm/simd.h"
+#include "ops/reduce/columns.h"
+#include "ops/reduce/simd.h"
+
+namespace voxelspark {
+
+DEFINE_KERNEL(masked_norm_forward, MaskedNormForward)
+DEFINE_KERNEL(masked_norm_backward, MaskedNormBackward)
+
+using Chunks = std::vector<VoxelChunk>;
+using Doubles = std::vector<double>;
+
+// A float array of (groups, C) or (C), repeated to a row of columns for every group.
+class Columns {
+ public:
+  Columns(const float* values, float fallback, int64_t groups, int64_t channels, bool per_group)
+      : width_(column_width(channels)), data_(groups * width_, fallback) {
+    for (int64_t i = 0; values && i < groups * width_; i++)
+      data_[i] = values[(per_group ? i / width_ * channels : 0) + i % width_ % channels];
+  }
+  const float* of(int64_t group) const { return data_.data() + group * width_; }
+
+ private:
+  int64_t width_;
+  std::vector<float> data_;
+};
+
+// What the chunks of a group share.
+class GroupColumns {
+ public:
+  GroupColumns(const MaskedNorm& op, const Layout& x, const float* mean, const float* inverse_std,
+               const Inputs& in, size_t gamma)
+      : slope_(static_cast<float>(op.slope)),
+        mean_(mean, 0, op.groups(x), x.channels(), true),
+        inverse_std_(inverse_std, 0, op.groups(x), x.channels(), true),
+        gamma_(present(in, gamma) ? in[gamma].f32() : nullptr, 1, 1, x.channels(), false),
+        beta_(present(in, gamma) ? in[gamma + 1].f32() : nullptr, 0, 1, x.channels(), false) {}
+  NormColumns of(int64_t group) const {
+    return {mean_.of(group), inverse_std_.of(group), gamma_.of(0), beta_.of(0), slope_};
+  }
+
+ private:
+  float slope_;
+  Columns mean_, inverse_std_, gamma_, beta_;
+};
+
+// Mean and sum of squared deviations of every chunk, [chunk][2][C].
+static Doubles chunk_moments(const Chunks& chunks, const float* x, int64_t c) {
+  const int64_t width = column_width(c);
+  Doubles moments(chunks.size() * 2 * c);
+  auto add_columns = simd_add_columns();
+  auto add_moments = simd_norm_moments();
+  parallel_for(static_cast<int64_t>(chunks.size()), [&](int64_t i) {
+    const VoxelChunk& chunk = chunks[i];
+    const float* from = x + chunk.first * c;
+    double *mean = &moments[i * 2 * c], *m2 = mean + c;
+    Doubles columns(3 * width), sums(2 * c);
+    double *pivot = &columns[0], *first = pivot + width, *second = first + width;
+    add_columns(from, chunk.voxels * c, width, first);
+    fold_columns(first, c, mean);
+    for (int64_t k = 0; k < c; k++) mean[k] /= chunk.voxels;
+    for (int64_t k = 0; k < width; k++) pivot[k] = mean[k % c], first[k] = 0;
+    add_moments(from, chunk.voxels * c, width, pivot, first, second);
+    fold_columns(first, c, &sums[0]);
+    fold_columns(second, c, m2);
+    // The first moment is the rounding error of the mean.
+    for (int64_t k = 0; k < c; k++) m2[k] -= sums[k] * sums[k] / chunk.voxels;
+  });
+  return moments;
+}
+
+// Chan's merge of the chunks of each group in their order; [group][2][C]. The last axis of the result holds
+// M2.
+static Doubles group_moments(const MaskedNorm& op, const Layout& x, const Chunks& chunks,
+                             const Doubles& moments) {
+  const int64_t c = x.channels();
+  Doubles merged(op.groups(x) * 2 * c), counts(op.groups(x));
+  for (size_t i = 0; i < chunks.size(); i++) {
+    const int64_t group = op.group_of(chunks[i].sample);
+    const double voxels = chunks[i].voxels, total = counts[group] += voxels;
+    const double share = voxels / total, cross = (total - voxels) * share;
+    const double *from = &moments[i * 2 * c], *from_m2 = from + c;
+    double *mean = &merged[group * 2 * c], *m2 = mean + c;
+    for (int64_t k = 0; k < c; k++) {
+      const double delta = from[k] - mean[k];
+      mean[k] += delta * share;
+      m2[k] += from_m2[k] + delta * delta * cross;
+    }
+  }
+  return merged;
+}
+
+static void update_running(const Launch& l, double momentum, const double* mean, const double* m2,
+                           double voxels) {
+  float *running_mean = l.inputs[3].f32(), *running_variance = l.inputs[4].f32();
+  for (int64_t k = 0; k < l.inputs[0].layout.channels(); k++) {
+    const double unbiased = m2[k] / (voxels > 1 ? voxels - 1 : 1);
+    running_mean[k] = static_cast<float>((1 - momentum) * running_mean[k] + momentum * mean[k]);
+    running_variance[k] = static_cast<float>((1 - momentum) * running_variance[k] + momentum * unbiased);
+  }
+}
+
+static void statistics(const MaskedNormForward& op, const Launch& l, const Chunks& chunks) {
+  const Layout& x = l.inputs[0].layout;
+  const int64_t c = x.channels();
+  float *mean = l.outputs[1].f32(), *inverse_std = l.outputs[2].f32();
+  if (!op.training) {
+    for (int64_t k = 0; k < c; k++) {
+      mean[k] = l.inputs[3].f32()[k];
+      inverse_std[k] = static_cast<float>(1 / std::sqrt(l.inputs[4].f32()[k] + op.eps));
+    }
+    return;
+  }
+  const Doubles merged = group_moments(op, x, chunks, chunk_moments(chunks, l.inputs[0].f32(), c));
+  for (int64_t g = 0; g < op.groups(x); g++) {
+    const double voxels = static_cast<double>(op.voxels_of(x, g));
+    const double *m = &merged[g * 2 * c], *m2 = m + c;
+    for (int64_t k = 0; k < c; k++) {
+      const double variance = voxels > 0 && m2[k] > 0 ? m2[k] / voxels : 0;
+      mean[g * c + k] = static_cast<float>(m[k]);
+      inverse_std[g * c + k] = static_cast<float>(1 / std::sqrt(variance + op.eps));
+    }
+    if (present(l.inputs, 3) && voxels > 0) update_running(l, op.momentum, m, m2, voxels);
+  }
+}
+
+void masked_norm_forward_cpu(const Descriptor& d, const Launch& l) {
+  const auto& op = as<MaskedNormForward>(d);
+  const Layout& layout = l.inputs[0].layout;
+  const int64_t c = layout.channels(), width = column_width(c);
+  const Chunks chunks = voxel_chunks(layout);
+  statistics(op, l, chunks);
+  const GroupColumns columns(op, layout, l.outputs[1].f32(), l.outputs[2].f32(), l.inputs, 1);
+  auto apply = simd_norm_apply();
+  parallel_for(static_cast<int64_t>(chunks.size()), [&](int64_t i) {
+    const int64_t at = chunks[i].first * c;
+    apply(l.inputs[0].f32() + at, chunks[i].voxels * c, width, columns.of(op.group_of(chunks[i].sample)),
+          l.outputs[0].f32() + at);
+  });
+}
+
+// Sums of g and g * xhat of every group, [group][2][C], from chunks in their order.
+static Doubles gradient_sums(const MaskedNorm& op, const Launch& l, const Chunks& chunks,
+                             const GroupColumns& columns) {
+  const Layout& x = l.inputs[0].layout;
+  const int64_t c = x.channels(), width = column_width(c);
+  Doubles partial(chunks.size() * 2 * c), sums(op.groups(x) * 2 * c);
+  auto gradient_sums = simd_norm_gradient_sums();
+  parallel_for(static_cast<int64_t>(chunks.size()), [&](int64_t i) {
+    const int64_t at = chunks[i].first * c;
+    Doubles wide(2 * width);
+    gradient_sums(l.inputs[0].f32() + at, l.inputs[1].f32() + at, chunks[i].voxels * c, width,
+                  columns.of(op.group_of(chunks[i].sample)), &wide[0], &wide[width]);
+    fold_columns(&wide[0], c, &partial[i * 2 * c]);
+    fold_columns(&wide[width], c, &partial[(i * 2 + 1) * c]);
+  });
+  for (size_t i = 0; i < chunks.size(); i++) {
+    double* to = &sums[op.group_of(chunks[i].sample) * 2 * c];
+    for (int64_t k = 0; k < 2 * c; k++) to[k] += partial[i * 2 * c + k];
+  }
+  return sums;
+}
+
+void masked_norm_backward_cpu(const Descriptor& d, const Launch& l) {
+  const auto& op = as<MaskedNormBackward>(d);
+  const Layout& x = l.inputs[0].layout;
+  const int64_t c = x.channels(), width = column_width(c), groups = op.groups(x);
+  const Chunks chunks = voxel_chunks(x);
+  const GroupColumns columns(op, x, l.inputs[2].f32(), l.inputs[3].f32(), l.inputs, 4);
+  const Doubles sums = gradient_sums(op, l, chunks, columns);
+
+  std::vector<float> means(2 * groups * c);  // of g, then of g * xhat; 0 where the statistics are constants
+  for (int64_t i = 0; i < groups * c && op.training; i++)
+    for (int64_t part = 0; part < 2; part++) {
+      const int64_t g = i / c, voxels = op.voxels_of(x, g);
+      if (voxels)
+        means[part * groups * c + i] = static_cast<float>(sums[(g * 2 + part) * c + i % c] / voxels);
+    }
+  const Columns mean_g(&means[0], 0, groups, c, true), mean_gx(&means[groups * c], 0, groups, c, true);
+  auto gradient = simd_norm_gradient();
+  parallel_for(static_cast<int64_t>(chunks.size()), [&](int64_t i) {
+    const int64_t at = chunks[i].first * c, group = op.group_of(chunks[i].sample);
+    gradient(l.inputs[0].f32() + at, l.inputs[1].f32() + at, chunks[i].voxels * c, width, columns.of(group),
+             mean_g.of(group), mean_gx.of(group), l.outputs[0].f32() + at);
+  });
+
+  if (!present(l.inputs, 4)) return;
+  for (int64_t k = 0; k < c; k++)
+    for (int64_t part = 0; part < 2; part++) {  // gbeta, ggamma
+      double sum = 0;
+      for (int64_t g = 0; g < groups; g++) sum += sums[(g * 2 + part) * c + k];
+      l.outputs[part ? 1 : 2].f32()[k] = static_cast<float>(sum);
+    }
+}
+
+}  // namespace voxelspark

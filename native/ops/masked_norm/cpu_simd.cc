@@ -1,0 +1,100 @@
+#include "device/simd.h"
+#include "ops/masked_norm/simd.h"
+
+namespace voxelspark {
+
+void SIMD(norm_moments)(const float* x, int64_t n, int64_t width, const double* pivot, double* first,
+                        double* second) {
+  const int64_t vectors = width / kWide * kWide;
+  for (; n >= 2 * width; x += 2 * width, n -= 2 * width) {
+    for (int64_t k = 0; k < vectors; k += kWide) {
+      const Wide m = load(pivot + k), a = widen(x + k) - m, b = widen(x + width + k) - m;
+      store(first + k, load(first + k) + (a + b));
+      store(second + k, load(second + k) + (a * a + b * b));
+    }
+    for (int64_t k = vectors; k < width; k++) {
+      const double a = x[k] - pivot[k], b = x[width + k] - pivot[k];
+      first[k] += a + b;
+      second[k] += a * a + b * b;
+    }
+  }
+  for (; n > 0; x += width, n -= width)
+    for (int64_t k = 0; k < (n < width ? n : width); k++) {
+      const double a = x[k] - pivot[k];
+      first[k] += a;
+      second[k] += a * a;
+    }
+}
+
+// Forward and backward must take the same side of the kink, so both compute z here.
+template <class V>
+static VS_INLINE V normalised(V x, V mean, V inverse_std) {
+  return (x - mean) * inverse_std;
+}
+template <class V>
+static VS_INLINE V affine(V xhat, V gamma, V beta) {
+  return gamma * xhat + beta;
+}
+template <class V>
+static VS_INLINE V activated(V z, V value, float slope) {
+  return z > 0 ? value : value * slope;
+}
+
+// Calls body(column, element, lanes tag) over rows of `width` columns: vectors first, then single elements.
+template <class Body>
+static VS_INLINE void each_column(int64_t n, int64_t width, const Body& body) {
+  for (int64_t row = 0; row < n; row += width) {
+    const int64_t columns = n - row < width ? n - row : width;
+    int64_t k = 0;
+    for (; k + kLanes <= columns; k += kLanes) body(k, row + k, Vec{});
+    for (; k < columns; k++) body(k, row + k, 0.0f);
+  }
+}
+
+static VS_INLINE Vec get(const float* p, Vec) { return load(p); }
+static VS_INLINE float get(const float* p, float) { return *p; }
+static VS_INLINE void put(float* p, Vec v) { store(p, v); }
+static VS_INLINE void put(float* p, float v) { *p = v; }
+static VS_INLINE void accumulate(double* sums, Vec v) {
+  float lanes[kLanes];
+  store(lanes, v);
+  store(sums, load(sums) + widen(lanes));
+  store(sums + kWide, load(sums + kWide) + widen(lanes + kWide));
+}
+static VS_INLINE void accumulate(double* sums, float v) { *sums += v; }
+
+void SIMD(norm_apply)(const float* x, int64_t n, int64_t width, const NormColumns& p, float* y) {
+  each_column(
+      n, width, [&](int64_t k, int64_t i, auto lanes) __attribute__((always_inline)) {
+        const auto xhat =
+            normalised(get(x + i, lanes), get(p.mean + k, lanes), get(p.inverse_std + k, lanes));
+        const auto z = affine(xhat, get(p.gamma + k, lanes), get(p.beta + k, lanes));
+        put(y + i, activated(z, z, p.slope));
+      });
+}
+
+void SIMD(norm_gradient_sums)(const float* x, const float* gy, int64_t n, int64_t width, const NormColumns& p,
+                              double* sum_g, double* sum_gx) {
+  each_column(
+      n, width, [&](int64_t k, int64_t i, auto lanes) __attribute__((always_inline)) {
+        const auto xhat =
+            normalised(get(x + i, lanes), get(p.mean + k, lanes), get(p.inverse_std + k, lanes));
+        const auto z = affine(xhat, get(p.gamma + k, lanes), get(p.beta + k, lanes));
+        const auto g = activated(z, get(gy + i, lanes), p.slope);
+        accumulate(sum_g + k, g);
+        accumulate(sum_gx + k, g * xhat);
+      });
+}
+
+void SIMD(norm_gradient)(const float* x, const float* gy, int64_t n, int64_t width, const NormColumns& p,
+                         const float* mean_g, const float* mean_gx, float* gx) {
+  each_column(
+      n, width, [&](int64_t k, int64_t i, auto lanes) __attribute__((always_inline)) {
+        const auto inverse_std = get(p.inverse_std + k, lanes), gamma = get(p.gamma + k, lanes);
+        const auto xhat = normalised(get(x + i, lanes), get(p.mean + k, lanes), inverse_std);
+        const auto g = activated(affine(xhat, gamma, get(p.beta + k, lanes)), get(gy + i, lanes), p.slope);
+        put(gx + i, gamma * inverse_std * (g - get(mean_g + k, lanes) - xhat * get(mean_gx + k, lanes)));
+      });
+}
+
+}  // namespace voxelspark

@@ -1,0 +1,27 @@
+#pragma once
+#include <stdint.h>
+
+#include "device/isa.h"
+
+namespace voxelspark {
+
+// Parameters of a group, one entry a column (see reduce/columns.h).
+struct NormColumns {
+  const float *mean, *inverse_std, *gamma, *beta;
+  float slope;
+};
+
+// Of x - pivot: first += sum, second += sum of squares, a column.
+DECLARE_SIMD(norm_moments, void,
+             (const float* x, int64_t n, int64_t width, const double* pivot, double* first, double* second))
+DECLARE_SIMD(norm_apply, void, (const float* x, int64_t n, int64_t width, const NormColumns& p, float* y))
+// sum_g += sum of g, sum_gx += sum of g * xhat, a column.
+DECLARE_SIMD(norm_gradient_sums, void,
+             (const float* x, const float* gy, int64_t n, int64_t width, const NormColumns& p, double* sum_g,
+              double* sum_gx))
+// gx = gamma inverse_std (g - mean_g - xhat mean_gx)
+DECLARE_SIMD(norm_gradient, void,
+             (const float* x, const float* gy, int64_t n, int64_t width, const NormColumns& p,
+              const float* mean_g, const float* mean_gx, float* gx))
+
+}  // namespace voxelspark

@@ -1,0 +1,15 @@
+// Reductions that several ops share. Elements are float, sums double. Element i belongs to column i % width,
+// so a run of channels-last voxels is reduced to its channels when width is a multiple of their number (see
+// columns.h).
+#pragma once
+#include <stdint.h>
+
+#include "device/isa.h"
+
+namespace voxelspark {
+
+DECLARE_SIMD(add_columns, void, (const float* x, int64_t n, int64_t width, double* sums))
+DECLARE_SIMD(square_sum, double, (const float* x, int64_t n))
+DECLARE_SIMD(squared_difference_sum, double, (const float* a, const float* b, int64_t n))
+
+}  // namespace voxelspark

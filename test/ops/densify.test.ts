@@ -1,0 +1,4 @@
+import { densify, type Tensor } from "../../lib";
+import { checkGolden } from "../golden/check";
+
+checkGolden("densify", ({ x, token }) => ({ y: densify(x as Tensor, token) }), { masked: ["x"] });

@@ -1,0 +1,6 @@
+import { leakyRelu, type Tensor } from "../../lib";
+import { checkGolden } from "../golden/check";
+
+checkGolden("leaky_relu", ({ x }, c) => ({ y: leakyRelu(x as Tensor, c.attributes.slope) }), {
+  masked: ["x"],
+});
