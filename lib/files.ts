@@ -26,7 +26,7 @@ export async function writeFileAtomic(target: string, content: FileContent): Pro
   return guarded(target, "write", async () => {
     try {
       await fs.mkdir(path.dirname(target), { recursive: true });
-      const written = await writeFileFlushed(temporary, content);
+      const written = await writeFlushed(temporary, content);
       await fs.rename(temporary, target);
       await syncFolder(path.dirname(target));
       return written;
@@ -247,7 +247,11 @@ function temporaryBeside(target: string): string {
 }
 
 /** Writes and flushes one file of a folder that is itself still temporary. */
-export async function writeFileFlushed(file: string, content: FileContent): Promise<Written> {
+export function writeFileFlushed(file: string, content: FileContent): Promise<Written> {
+  return guarded(file, "write", () => writeFlushed(file, content));
+}
+
+async function writeFlushed(file: string, content: FileContent): Promise<Written> {
   const handle = await fs.open(file, "w");
   try {
     const hash = createHash("sha256");

@@ -110,7 +110,7 @@ function parsePlan(text: string, source: string): unknown {
   try {
     return parseJson(text);
   } catch (error) {
-    if (error instanceof JsonError) fail(source, [`The file is ${error.message}.`]);
+    if (error instanceof JsonError) fail(source, [`The file cannot be read: ${error.message}.`]);
     throw error;
   }
 }
