@@ -13,8 +13,8 @@ const walk = (dir) =>
 
 const isHeader = (f) => /\.(h|def)$/.test(f);
 const kinds = {
-  main: (f) => f.endsWith(".cc") && !f.endsWith("cpu_simd.cc"),
-  simd: (f) => f.endsWith("cpu_simd.cc"),
+  main: (f) => f.endsWith(".cc") && !f.endsWith("_simd.cc"),
+  simd: (f) => f.endsWith("_simd.cc"),
   cuda: (f) => f.endsWith(".cu") || (f.startsWith("native/core/") && f.endsWith(".cc")),
   headers: isHeader,
   formatted: (f) => /\.(cc|cu|cuh|h)$/.test(f),

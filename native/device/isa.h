@@ -1,4 +1,4 @@
-// Run-time choice among the copies of a SIMD source file (`cpu_simd.cc` of an op), each compiled for one
+// Run-time choice among the copies of a SIMD source file (`*_simd.cc` of an op), each compiled for one
 // instruction set. VOXELSPARK_ISA=scalar|avx2|avx512 lowers the choice, for tests and comparisons.
 #pragma once
 

@@ -1,4 +1,4 @@
-// Vectors for `cpu_simd.cc` files, which are compiled once per instruction set with VOXELSPARK_ISA = scalar, avx2 or
+// Vectors for `*_simd.cc` files, which are compiled once per instruction set with VOXELSPARK_ISA = scalar, avx2 or
 // avx512. Such a file includes no standard library header and defines its functions as SIMD(name): an inline
 // function compiled for AVX-512 could otherwise win at link time and crash older machines.
 #pragma once
