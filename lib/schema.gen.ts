@@ -23,6 +23,8 @@ export const kernelIds = {
   avg_pool3d_backward: 18,
   masked_mse_forward: 19,
   masked_mse_backward: 20,
+  resample_separable: 21,
+  resample_affine: 22,
 } as const;
 
 export interface KernelAttributes {
@@ -144,5 +146,27 @@ export interface KernelAttributes {
     mask?: BlockMask | undefined;
     /** Default false. */
     targetGradient?: boolean;
+  };
+  /** (x) -> (y) */
+  resample_separable: {
+    /** Default [0, 0, 0]. */
+    size?: readonly [number, number, number];
+    /** Default [3, 3, 3]. */
+    order?: readonly [number, number, number];
+    /** Default true. */
+    clip?: boolean;
+    /** Default -1. */
+    clip_axis?: number;
+  };
+  /** (x) -> (y) */
+  resample_affine: {
+    /** Default [0, 0, 0]. */
+    size?: readonly [number, number, number];
+    /** Default []. */
+    matrix?: readonly number[];
+    /** Default 3. */
+    order?: number;
+    /** Default 0. */
+    outside?: number;
   };
 }

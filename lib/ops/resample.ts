@@ -1,0 +1,51 @@
+import { launch } from "../launch";
+import type { Tensor } from "../tensor";
+
+type Triple = readonly [number, number, number];
+/** 0 nearest, 1 linear, 3 cubic B-spline with prefilter. */
+export type InterpolationOrder = 0 | 1 | 3;
+
+export interface ResizeOptions {
+  /** Of all axes, or of (z, y, x). Default 3. */
+  order?: InterpolationOrder | readonly [InterpolationOrder, InterpolationOrder, InterpolationOrder];
+  /** Keep each sample's and channel's range. Default true. */
+  clip?: boolean;
+  /** Keep the range of each slice along this axis (0 z, 1 y, 2 x) instead; the axis must have order 0. */
+  clipAxis?: 0 | 1 | 2;
+}
+
+/**
+ * Resizes the voxel axes, each on its own: pixel-centre mapping, edge extension, no anti-aliasing, as
+ * skimage.transform.resize does. Not differentiable: it prepares data.
+ * @param x dense (N, C, D, H, W)
+ * @param size new (D, H, W)
+ */
+export function resize(x: Tensor, size: Triple, options: ResizeOptions = {}): Tensor {
+  const order = options.order ?? 3;
+  const orders = typeof order === "number" ? ([order, order, order] as const) : order;
+  const [y] = launch("resample_separable", [x], {
+    size,
+    order: orders,
+    clip: options.clip ?? true,
+    clip_axis: options.clipAxis ?? -1,
+  }) as [Tensor];
+  return y;
+}
+
+/**
+ * y[p] = x(M · (p, 1)) for every output voxel p = (z, y, x); places outside of the input are `outside`, as
+ * scipy.ndimage.map_coordinates(mode="constant") does. Not differentiable: it prepares data.
+ * @param x dense (N, C, D, H, W)
+ * @param size (D, H, W) of the output
+ * @param matrix 3×4 row-major, rows z, y, x; or one for each sample, one after the other
+ */
+export function resampleAffine(
+  x: Tensor,
+  size: Triple,
+  matrix: readonly number[],
+  options: { order?: InterpolationOrder; outside?: number } = {},
+): Tensor {
+  const { order = 3, outside = 0 } = options;
+  const [y] = launch("resample_affine", [x], { size, matrix, order, outside }) as [Tensor];
+  return y;
+}
