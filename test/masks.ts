@@ -11,8 +11,9 @@ export function looseMask({ samples, grid, visible }: BlockMaskOptions): BlockMa
     grid,
     visible,
     visibleCount: visible.reduce((a, b) => a + b, 0),
-    handle: native.createGrid(samples, [...grid], visible),
-    live: true,
+    id: native.createGrid(samples, [...grid], visible),
+    owners: 1,
+    released: false,
   });
 }
 

@@ -23,19 +23,18 @@ inline void require_same(const Layout& l, const Layout& model, const std::string
                 op + ": " + name + " " + describe(l) + " does not match " + describe(model) + " or its mask");
 }
 
-inline void require_channels(const Inputs& in, size_t i, int64_t channels, const std::string& op,
-                             const char* name) {
+inline void require_channels(const Inputs& in, size_t i, int64_t channels, const std::string& op, const char* name) {
   if (!present(in, i)) return;
   const Shape& s = in[i].layout.shape;
-  require_shape(s == vector_shape(channels), op + ": " + name + " has shape " + to_string(s) +
-                                                 ", allowed is (" + std::to_string(channels) + ")");
+  require_shape(s == vector_shape(channels),
+                op + ": " + name + " has shape " + to_string(s) + ", allowed is (" + std::to_string(channels) + ")");
 }
 
 inline void require_mask(const BlockGrid* mask, const Shape& s, const std::string& op) {
   require(mask, "TYPE", op + " needs a mask");
   require_shape(mask->samples == s.samples() && divides(mask->cells, s.size()),
-                op + ": a mask of " + std::to_string(mask->samples) + " samples and grid " +
-                    to_string(mask->cells) + " does not divide shape " + to_string(s));
+                op + ": a mask of " + std::to_string(mask->samples) + " samples and grid " + to_string(mask->cells) +
+                    " does not divide shape " + to_string(s));
 }
 
 }  // namespace voxelspark

@@ -20,8 +20,7 @@ void apply_mask_forward_cpu(const Descriptor&, const Launch& l) {
       const float* from =
           x.f32() + (((n * size.z + corner.z + i % edge.z) * size.y + corner.y) * size.x + corner.x) * c;
       float* to = y.f32() + i * plane;
-      for (int64_t r = 0; r < edge.y; r++, from += size.x * c, to += row)
-        std::memcpy(to, from, row * sizeof(float));
+      for (int64_t r = 0; r < edge.y; r++, from += size.x * c, to += row) std::memcpy(to, from, row * sizeof(float));
     }
   });
 }

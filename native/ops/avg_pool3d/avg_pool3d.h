@@ -14,9 +14,8 @@ struct AvgPool3d : Descriptor {
     const Layout& x = in[0].layout;
     require_feature_map(x, "avg_pool3d", "x");
     require_kernel();
-    require_shape(divides(kernel, x.edge()),
-                  "avg_pool3d: kernel " + to_string(kernel) + " does not divide the " +
-                      (x.grid ? "block edge " : "volume ") + to_string(x.edge()) + " of x");
+    require_shape(divides(kernel, x.edge()), "avg_pool3d: kernel " + to_string(kernel) + " does not divide the " +
+                                                 (x.grid ? "block edge " : "volume ") + to_string(x.edge()) + " of x");
     return {like(x, feature_shape(x.shape.samples(), x.channels(), x.shape.size() / kernel))};
   }
   void require_kernel() const {

@@ -12,10 +12,8 @@ template <class Row>
 static void each_row(Int3 kernel, const Layout& fine, const Layout& coarse, const Row& row) {
   const int64_t c = coarse.channels();
   const Int3 e = coarse.edge(), f = fine.edge();
-  const PoolRow p{
-      kernel.z, kernel.y, kernel.x, c, f.y * f.x * c, f.x * c, static_cast<float>(1.0 / kernel.product())};
-  const int64_t fine_row = f.x * c * kernel.z * kernel.y,
-                grain = fine_row < (1 << 14) ? (1 << 14) / fine_row : 1;
+  const PoolRow p{kernel.z, kernel.y, kernel.x, c, f.y * f.x * c, f.x * c, static_cast<float>(1.0 / kernel.product())};
+  const int64_t fine_row = f.x * c * kernel.z * kernel.y, grain = fine_row < (1 << 14) ? (1 << 14) / fine_row : 1;
   parallel_ranges(coarse.blocks() * e.z * e.y, grain, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; i++) {
       const int64_t slab = i / e.y;  // (block, z); fine slabs of a block follow each other as well
@@ -35,10 +33,9 @@ void avg_pool3d_forward_cpu(const Descriptor& d, const Launch& l) {
 void avg_pool3d_backward_cpu(const Descriptor& d, const Launch& l) {
   const Tensor &gy = l.inputs[0], &gx = l.outputs[0];
   auto spread = simd_spread_row();
-  each_row(as<AvgPool3d>(d).kernel, gx.layout, gy.layout,
-           [&](const PoolRow& p, int64_t fine, int64_t coarse) {
-             spread(p, gy.f32() + coarse, gy.layout.edge().x, gx.f32() + fine);
-           });
+  each_row(as<AvgPool3d>(d).kernel, gx.layout, gy.layout, [&](const PoolRow& p, int64_t fine, int64_t coarse) {
+    spread(p, gy.f32() + coarse, gy.layout.edge().x, gx.f32() + fine);
+  });
 }
 
 }  // namespace voxelspark

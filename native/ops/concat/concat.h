@@ -8,8 +8,7 @@ namespace voxelspark {
 struct Concat : Descriptor {
   void fields(FieldVisitor&) override {}
   Layouts infer(const Inputs& in) const override {
-    require_shape(in.size() >= 2,
-                  "concat: got " + std::to_string(in.size()) + " sources, allowed are 2 or more");
+    require_shape(in.size() >= 2, "concat: got " + std::to_string(in.size()) + " sources, allowed are 2 or more");
     Shape out = in[0].layout.shape;
     for (size_t i = 0; i < in.size(); i++) {
       const Layout& l = in[i].layout;
@@ -34,8 +33,7 @@ struct ConcatBackward : Descriptor {
     Layouts parts;
     int64_t sum = 0;
     for (double c : channels) {
-      require(c >= 1 && c <= 1e9, "RANGE",
-              "concat: a source of " + std::to_string(c) + " channels is not possible");
+      require(c >= 1 && c <= 1e9, "RANGE", "concat: a source of " + std::to_string(c) + " channels is not possible");
       Shape s = in[0].layout.shape;
       sum += s.dims[1] = static_cast<int64_t>(c);
       parts.push_back(like(in[0].layout, s));

@@ -24,13 +24,11 @@ static void each_part(const std::vector<Tensor>& parts, const Tensor& joined, co
 }
 
 void concat_forward_cpu(const Descriptor&, const Launch& l) {
-  each_part(l.inputs, l.outputs[0],
-            [](float* part, float* joined, size_t n) { std::memcpy(joined, part, n); });
+  each_part(l.inputs, l.outputs[0], [](float* part, float* joined, size_t n) { std::memcpy(joined, part, n); });
 }
 
 void concat_backward_cpu(const Descriptor&, const Launch& l) {
-  each_part(l.outputs, l.inputs[0],
-            [](float* part, float* joined, size_t n) { std::memcpy(part, joined, n); });
+  each_part(l.outputs, l.inputs[0], [](float* part, float* joined, size_t n) { std::memcpy(part, joined, n); });
 }
 
 }  // namespace voxelspark

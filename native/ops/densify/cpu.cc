@@ -28,8 +28,7 @@ void densify_forward_cpu(const Descriptor&, const Launch& l) {
           &grid.block_of[((n * grid.cells.z + z / edge.z) * grid.cells.y + r / edge.y) * grid.cells.x];
       const int64_t inside = (z % edge.z) * edge.y + r % edge.y, rows = edge.z * edge.y;
       for (int64_t k = 0; k < grid.cells.x; k++, to += row)
-        std::memcpy(to, block[k] < 0 ? fill : x.f32() + (block[k] * rows + inside) * row,
-                    row * sizeof(float));
+        std::memcpy(to, block[k] < 0 ? fill : x.f32() + (block[k] * rows + inside) * row, row * sizeof(float));
     }
   });
 }

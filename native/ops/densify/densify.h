@@ -10,17 +10,15 @@ inline void require_token(const Inputs& in, size_t i, int64_t channels) {
   if (!present(in, i)) return;
   const Shape& s = in[i].layout.shape;
   const std::string c = std::to_string(channels);
-  require_shape(
-      s == vector_shape(channels) || s == feature_shape(1, channels, {1, 1, 1}),
-      "densify: token has shape " + to_string(s) + ", allowed are (" + c + ") and (1, " + c + ", 1, 1, 1)");
+  require_shape(s == vector_shape(channels) || s == feature_shape(1, channels, {1, 1, 1}),
+                "densify: token has shape " + to_string(s) + ", allowed are (" + c + ") and (1, " + c + ", 1, 1, 1)");
 }
 
 struct Densify : Descriptor {
   void fields(FieldVisitor&) override {}
   Layouts infer(const Inputs& in) const override {
     require_feature_map(in[0].layout, "densify", "x");
-    require_shape(in[0].layout.grid != nullptr,
-                  "densify: x " + to_string(in[0].layout.shape) + " is dense already");
+    require_shape(in[0].layout.grid != nullptr, "densify: x " + to_string(in[0].layout.shape) + " is dense already");
     require_token(in, 1, in[0].layout.channels());
     return {plain(in[0].layout, in[0].layout.shape)};
   }

@@ -19,8 +19,7 @@ void leaky_relu_forward_cpu(const Descriptor& d, const Launch& l) {
 }
 
 void leaky_relu_backward_cpu(const Descriptor& d, const Launch& l) {
-  const float *y = l.inputs[0].f32(), *gy = l.inputs[1].f32(),
-              slope = static_cast<float>(as<LeakyRelu>(d).slope);
+  const float *y = l.inputs[0].f32(), *gy = l.inputs[1].f32(), slope = static_cast<float>(as<LeakyRelu>(d).slope);
   float* gx = l.outputs[0].f32();
   auto range = simd_leaky_relu_gradient_range();
   parallel_ranges(l.outputs[0].layout.stored_elements(), kGrain,

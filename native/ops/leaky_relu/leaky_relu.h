@@ -10,8 +10,7 @@ struct LeakyRelu : Descriptor {
 
   void fields(FieldVisitor& v) override { v.field("slope", slope); }
   Layouts infer(const Inputs& in) const override {
-    require(slope >= 0 && slope <= 1, "RANGE",
-            "leaky_relu: slope is " + std::to_string(slope) + ", allowed is [0, 1]");
+    require(slope >= 0 && slope <= 1, "RANGE", "leaky_relu: slope is " + std::to_string(slope) + ", allowed is [0, 1]");
     for (const Tensor& t : in)
       require_shape(t.layout.shape == in[0].layout.shape && t.layout.grid == in[0].layout.grid,
                     "leaky_relu: gradient " + to_string(t.layout.shape) + " does not match output " +

@@ -53,10 +53,8 @@ void masked_mse_backward_cpu(const Descriptor& d, const Launch& l) {
     each_run(op, layout.shape, plane, [&](int64_t first, int64_t n, bool counts) {
       for (size_t i = 0; i < l.outputs.size(); i++) {
         float* to = l.outputs[i].f32() + first;
-        if (counts)
-          difference(prediction + first, target + first, i ? -scale : scale, to, n);
-        else
-          std::memset(to, 0, n * sizeof(float));
+        if (counts) difference(prediction + first, target + first, i ? -scale : scale, to, n);
+        else std::memset(to, 0, n * sizeof(float));
       }
     });
   });

@@ -27,8 +27,7 @@ struct MaskedMse : Descriptor {
   }
   bool counts(int64_t n, Int3 cell) const {
     if (!mask) return true;
-    return mask->block_of[((n * mask->cells.z + cell.z) * mask->cells.y + cell.y) * mask->cells.x + cell.x] <
-           0;
+    return mask->block_of[((n * mask->cells.z + cell.z) * mask->cells.y + cell.y) * mask->cells.x + cell.x] < 0;
   }
   Int3 cells() const { return mask ? mask->cells : Int3{1, 1, 1}; }
 };

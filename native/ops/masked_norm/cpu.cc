@@ -32,8 +32,8 @@ class Columns {
 // What the chunks of a group share.
 class GroupColumns {
  public:
-  GroupColumns(const MaskedNorm& op, const Layout& x, const float* mean, const float* inverse_std,
-               const Inputs& in, size_t gamma)
+  GroupColumns(const MaskedNorm& op, const Layout& x, const float* mean, const float* inverse_std, const Inputs& in,
+               size_t gamma)
       : slope_(static_cast<float>(op.slope)),
         mean_(mean, 0, op.groups(x), x.channels(), true),
         inverse_std_(inverse_std, 0, op.groups(x), x.channels(), true),
@@ -75,8 +75,7 @@ static Doubles chunk_moments(const Chunks& chunks, const float* x, int64_t c) {
 
 // Chan's merge of the chunks of each group in their order; [group][2][C]. The last axis of the result holds
 // M2.
-static Doubles group_moments(const MaskedNorm& op, const Layout& x, const Chunks& chunks,
-                             const Doubles& moments) {
+static Doubles group_moments(const MaskedNorm& op, const Layout& x, const Chunks& chunks, const Doubles& moments) {
   const int64_t c = x.channels();
   Doubles merged(op.groups(x) * 2 * c), counts(op.groups(x));
   for (size_t i = 0; i < chunks.size(); i++) {
@@ -94,8 +93,7 @@ static Doubles group_moments(const MaskedNorm& op, const Layout& x, const Chunks
   return merged;
 }
 
-static void update_running(const Launch& l, double momentum, const double* mean, const double* m2,
-                           double voxels) {
+static void update_running(const Launch& l, double momentum, const double* mean, const double* m2, double voxels) {
   float *running_mean = l.inputs[3].f32(), *running_variance = l.inputs[4].f32();
   for (int64_t k = 0; k < l.inputs[0].layout.channels(); k++) {
     const double unbiased = m2[k] / (voxels > 1 ? voxels - 1 : 1);
@@ -144,8 +142,7 @@ void masked_norm_forward_cpu(const Descriptor& d, const Launch& l) {
 }
 
 // Sums of g and g * xhat of every group, [group][2][C], from chunks in their order.
-static Doubles gradient_sums(const MaskedNorm& op, const Launch& l, const Chunks& chunks,
-                             const GroupColumns& columns) {
+static Doubles gradient_sums(const MaskedNorm& op, const Launch& l, const Chunks& chunks, const GroupColumns& columns) {
   const Layout& x = l.inputs[0].layout;
   const int64_t c = x.channels(), width = column_width(c);
   Doubles partial(chunks.size() * 2 * c), sums(op.groups(x) * 2 * c);
@@ -177,8 +174,7 @@ void masked_norm_backward_cpu(const Descriptor& d, const Launch& l) {
   for (int64_t i = 0; i < groups * c && op.training; i++)
     for (int64_t part = 0; part < 2; part++) {
       const int64_t g = i / c, voxels = op.voxels_of(x, g);
-      if (voxels)
-        means[part * groups * c + i] = static_cast<float>(sums[(g * 2 + part) * c + i % c] / voxels);
+      if (voxels) means[part * groups * c + i] = static_cast<float>(sums[(g * 2 + part) * c + i % c] / voxels);
     }
   const Columns mean_g(&means[0], 0, groups, c, true), mean_gx(&means[groups * c], 0, groups, c, true);
   auto gradient = simd_norm_gradient();

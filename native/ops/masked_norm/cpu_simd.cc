@@ -3,8 +3,7 @@
 
 namespace voxelspark {
 
-void SIMD(norm_moments)(const float* x, int64_t n, int64_t width, const double* pivot, double* first,
-                        double* second) {
+void SIMD(norm_moments)(const float* x, int64_t n, int64_t width, const double* pivot, double* first, double* second) {
   const int64_t vectors = width / kWide * kWide;
   for (; n >= 2 * width; x += 2 * width, n -= 2 * width) {
     for (int64_t k = 0; k < vectors; k += kWide) {
@@ -66,8 +65,7 @@ static VS_INLINE void accumulate(double* sums, float v) { *sums += v; }
 void SIMD(norm_apply)(const float* x, int64_t n, int64_t width, const NormColumns& p, float* y) {
   each_column(
       n, width, [&](int64_t k, int64_t i, auto lanes) __attribute__((always_inline)) {
-        const auto xhat =
-            normalised(get(x + i, lanes), get(p.mean + k, lanes), get(p.inverse_std + k, lanes));
+        const auto xhat = normalised(get(x + i, lanes), get(p.mean + k, lanes), get(p.inverse_std + k, lanes));
         const auto z = affine(xhat, get(p.gamma + k, lanes), get(p.beta + k, lanes));
         put(y + i, activated(z, z, p.slope));
       });
@@ -77,8 +75,7 @@ void SIMD(norm_gradient_sums)(const float* x, const float* gy, int64_t n, int64_
                               double* sum_g, double* sum_gx) {
   each_column(
       n, width, [&](int64_t k, int64_t i, auto lanes) __attribute__((always_inline)) {
-        const auto xhat =
-            normalised(get(x + i, lanes), get(p.mean + k, lanes), get(p.inverse_std + k, lanes));
+        const auto xhat = normalised(get(x + i, lanes), get(p.mean + k, lanes), get(p.inverse_std + k, lanes));
         const auto z = affine(xhat, get(p.gamma + k, lanes), get(p.beta + k, lanes));
         const auto g = activated(z, get(gy + i, lanes), p.slope);
         accumulate(sum_g + k, g);

@@ -32,8 +32,7 @@ struct MaskedNorm : Descriptor {
     require(eps > 0, "RANGE", "masked_norm: eps is " + std::to_string(eps) + ", allowed are values above 0");
     require(slope >= 0 && slope <= 1, "RANGE",
             "masked_norm: slope is " + std::to_string(slope) + ", allowed is [0, 1]");
-    require(present(in, gamma) == present(in, gamma + 1), "TYPE",
-            "masked_norm: give gamma and beta, or neither");
+    require(present(in, gamma) == present(in, gamma + 1), "TYPE", "masked_norm: give gamma and beta, or neither");
     require_channels(in, gamma, x.channels(), "masked_norm", "gamma");
     require_channels(in, gamma + 1, x.channels(), "masked_norm", "beta");
     require(batch || training, "RANGE",
@@ -56,8 +55,7 @@ struct MaskedNormForward : MaskedNorm {
   Layouts infer(const Inputs& in) const override {
     require_common(in, 1);
     const Layout& x = in[0].layout;
-    require(present(in, 3) == present(in, 4), "TYPE",
-            "masked_norm: give running mean and variance, or neither");
+    require(present(in, 3) == present(in, 4), "TYPE", "masked_norm: give running mean and variance, or neither");
     require(!present(in, 3) || batch, "TYPE", "masked_norm: running statistics exist for kind 'batch' only");
     require(training || present(in, 3), "TYPE", "masked_norm: evaluation needs running statistics");
     require(momentum >= 0 && momentum <= 1, "RANGE",

@@ -21,7 +21,7 @@ DECLARE_SIMD(norm_gradient_sums, void,
               double* sum_gx))
 // gx = gamma inverse_std (g - mean_g - xhat mean_gx)
 DECLARE_SIMD(norm_gradient, void,
-             (const float* x, const float* gy, int64_t n, int64_t width, const NormColumns& p,
-              const float* mean_g, const float* mean_gx, float* gx))
+             (const float* x, const float* gy, int64_t n, int64_t width, const NormColumns& p, const float* mean_g,
+              const float* mean_gx, float* gx))
 
 }  // namespace voxelspark

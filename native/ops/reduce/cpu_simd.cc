@@ -9,8 +9,7 @@ void SIMD(add_columns)(const float* x, int64_t n, int64_t width, double* sums) {
     const float *a = x, *b = x + width, *c = x + 2 * width, *d = x + 3 * width;
     for (int64_t k = 0; k < vectors; k += kWide)
       store(sums + k, load(sums + k) + ((widen(a + k) + widen(b + k)) + (widen(c + k) + widen(d + k))));
-    for (int64_t k = vectors; k < width; k++)
-      sums[k] += (double(a[k]) + double(b[k])) + (double(c[k]) + double(d[k]));
+    for (int64_t k = vectors; k < width; k++) sums[k] += (double(a[k]) + double(b[k])) + (double(c[k]) + double(d[k]));
   }
   for (; n > 0; x += width, n -= width) {
     const int64_t row = n < width ? n : width;
