@@ -10,9 +10,11 @@ export { concat } from "./ops/concat";
 export { convTranspose3d } from "./ops/conv-transpose3d";
 export { type Conv3dOptions, conv3d, type Triple } from "./ops/conv3d";
 export { densify } from "./ops/densify";
+export { gradNorm } from "./ops/grad-norm";
 export { leakyRelu } from "./ops/leaky-relu";
 export { maskedMse } from "./ops/masked-mse";
 export { type MaskedNormOptions, maskedNorm } from "./ops/masked-norm";
+export { SGD, type SGDOptions } from "./optim/sgd";
 export { keep, scope } from "./scope";
 export {
   type DeviceName,

@@ -25,6 +25,8 @@ export const kernelIds = {
   masked_mse_backward: 20,
   resample_separable: 21,
   resample_affine: 22,
+  grad_norm: 23,
+  sgd: 24,
 } as const;
 
 export interface KernelAttributes {
@@ -168,5 +170,20 @@ export interface KernelAttributes {
     order?: number;
     /** Default 0. */
     outside?: number;
+  };
+  /** (tensors*) -> (norm) */
+  grad_norm: {};
+  /** (norm? tensors!*) -> () */
+  sgd: {
+    /** Default 0. */
+    lr?: number;
+    /** Default 0. */
+    momentum?: number;
+    /** Default 0. */
+    weightDecay?: number;
+    /** Default 0. */
+    clip?: number;
+    /** Default false. */
+    nesterov?: boolean;
   };
 }

@@ -1,0 +1,30 @@
+import { launch } from "../launch";
+import type { Tensor } from "../tensor";
+
+export interface SgdStepOptions {
+  lr: number;
+  /** In [0, 1); above 0 needs momenta. */
+  momentum: number;
+  weightDecay: number;
+  /** Largest gradient norm, 0 = no clipping; needs `norm`. */
+  clip: number;
+  nesterov: boolean;
+}
+
+/**
+ * One step of stochastic gradient descent on many tensors, in place and in one launch (method.md §5, PyTorch's order):
+ * g ← g · min(1, clip / (norm + 1e-6)) + weightDecay · w; v ← momentum · v + g; w ← w − lr (g + momentum · v), or
+ * w − lr · v without nesterov. A norm that is not finite leaves everything as it is. Gradients are not changed.
+ *
+ * @param momenta like parameters, zeros before the first step; empty when momentum is 0
+ * @throws ShapeError when gradients or momenta do not match; ArgumentRangeError for options out of range
+ */
+export function sgd(
+  parameters: readonly Tensor[],
+  gradients: readonly Tensor[],
+  momenta: readonly Tensor[],
+  norm: Tensor | undefined,
+  options: SgdStepOptions,
+): void {
+  launch("sgd", [norm, ...parameters, ...gradients, ...momenta], { ...options });
+}

@@ -1,0 +1,94 @@
+import { CheckpointError } from "../errors";
+import { gradNorm } from "../ops/grad-norm";
+import { sgd } from "../ops/sgd";
+import { keep, scope } from "../scope";
+import { full, type Tensor, zeros } from "../tensor";
+
+export interface SGDOptions {
+  /** In [0, 1). Default 0. */
+  momentum?: number;
+  /** Default 0. */
+  weightDecay?: number;
+  /** Default false. */
+  nesterov?: boolean;
+  /** Largest L2 norm of all gradients together; 0 = no clipping. Default 0. */
+  clip?: number;
+}
+
+/**
+ * Stochastic gradient descent with momentum, as torch.optim.SGD after clip_grad_norm_. Owns the momentum buffers until
+ * `dispose`; parameters belong to their modules.
+ */
+export class SGD implements Disposable {
+  private readonly parameters: Map<string, Tensor>;
+  private readonly momenta = new Map<string, Tensor>();
+  private readonly options: Required<SGDOptions>;
+
+  constructor(
+    parameters: Iterable<[string, Tensor]>,
+    { momentum = 0, weightDecay = 0, nesterov = false, clip = 0 }: SGDOptions = {},
+  ) {
+    this.parameters = new Map(parameters);
+    this.options = { momentum, weightDecay, nesterov, clip };
+    if (momentum === 0) return;
+    for (const [name, p] of this.parameters) this.momenta.set(name, keep(zeros(p.shape, placed(p))));
+  }
+
+  /**
+   * One step on every parameter that has a gradient; the others stay as they are, weight decay included.
+   * @param lr learning rate of this step
+   * @returns the norm of the gradients before clipping, a scalar on the device. Where it is not finite nothing was
+   * changed.
+   */
+  step(lr: number): Tensor {
+    return scope(() => {
+      const live = [...this.parameters].filter(([, p]) => p.grad);
+      const tensors = live.map(([, p]) => p);
+      const gradients = tensors.map((p) => p.grad as Tensor);
+      const first = this.parameters.values().next().value;
+      if (gradients.length === 0) return full([], 0, first ? placed(first) : {});
+      const norm = gradNorm(gradients);
+      const momenta = live.flatMap(([name]) => this.momenta.get(name) ?? []);
+      sgd(tensors, gradients, momenta, norm, { lr, ...this.options });
+      return norm;
+    });
+  }
+
+  zeroGrad(): void {
+    for (const p of this.parameters.values()) p.zeroGrad();
+  }
+
+  /** Momentum buffers by parameter name; empty without momentum. Live tensors, not copies. */
+  state(): Map<string, Tensor> {
+    return new Map(this.momenta);
+  }
+
+  /**
+   * Sets the momentum buffers.
+   * @param state values in (N, C, D, H, W) order by parameter name, as many as there are buffers
+   * @throws CheckpointError when a buffer is missing, unknown or of another size; nothing is changed then
+   */
+  load(state: ReadonlyMap<string, Float32Array | Float64Array>): void {
+    for (const name of state.keys())
+      if (!this.momenta.has(name)) throw refused(`'${name}' is no parameter with momentum`);
+    for (const [name, buffer] of this.momenta) {
+      const found = state.get(name)?.length;
+      if (found !== buffer.size)
+        throw refused(`'${name}' has ${found ?? "no"} momentum values, allowed are ${buffer.size}`);
+    }
+    for (const [name, values] of state) this.momenta.get(name)?.set(values);
+  }
+
+  dispose(): void {
+    for (const m of this.momenta.values()) m.dispose();
+    this.momenta.clear();
+  }
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+}
+
+const placed = ({ device, dtype }: Tensor) => ({ device, dtype });
+
+const refused = (what: string) =>
+  new CheckpointError("ERR_VOXELSPARK_CHECKPOINT", `optimizer state: ${what}`);

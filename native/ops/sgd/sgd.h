@@ -1,0 +1,56 @@
+// Stochastic gradient descent on many tensors at once, in place (method.md section 5, PyTorch's order of operations):
+//   g <- g * min(1, clip / (norm + 1e-6)) where clip > 0;  g <- g + weight_decay * w;
+//   v <- momentum * v + g;  w <- w - lr * (nesterov ? g + momentum * v : v);  without momentum w <- w - lr * g.
+// Momenta start as zeros, which gives PyTorch's v = g in the first step. With a norm that is not finite nothing
+// changes; whoever reads the norm sees it. The gradients themselves are left alone.
+// Inputs: norm?, then all parameters, all gradients and, with momentum, all momenta. Elementwise, so any number of
+// threads gives the same bits.
+#pragma once
+#include <cmath>
+
+#include "ops/checks.h"
+
+namespace voxelspark {
+
+struct Sgd : Descriptor {
+  double lr = 0, momentum = 0, weight_decay = 0, clip = 0;
+  bool nesterov = false;
+
+  void fields(FieldVisitor& v) override {
+    v.field("lr", lr);
+    v.field("momentum", momentum);
+    v.field("weightDecay", weight_decay);
+    v.field("clip", clip);
+    v.field("nesterov", nesterov);
+  }
+  Layouts infer(const Inputs& in) const override {
+    require_number("lr", lr, std::isfinite(lr) && lr >= 0, "[0, inf)");
+    require_number("momentum", momentum, momentum >= 0 && momentum < 1, "[0, 1)");
+    require_number("weightDecay", weight_decay, std::isfinite(weight_decay) && weight_decay >= 0, "[0, inf)");
+    require_number("clip", clip, std::isfinite(clip) && clip >= 0, "[0, inf), 0 = none");
+    require(!nesterov || momentum > 0, "RANGE", "sgd: nesterov needs a momentum above 0");
+    require(clip == 0 || present(in, 0), "TYPE", "sgd: clipping needs the gradient norm");
+    if (present(in, 0))
+      require_shape(in[0].layout.shape.elements() == 1, "sgd: norm has shape " + to_string(in[0].layout.shape));
+    const size_t tensors = in.size() - 1, roles = momentum > 0 ? 3 : 2;
+    require_shape(tensors > 0 && tensors % roles == 0,
+                  "sgd: got " + std::to_string(tensors) + " tensors, allowed are multiples of " +
+                      std::to_string(roles) +
+                      (roles == 3 ? " (parameters, gradients, momenta)" : " (parameters, gradients)"));
+    const size_t n = tensors / roles;
+    for (size_t i = 1 + n; i < in.size(); i++)
+      require_same(in[i].layout, in[1 + (i - 1) % n].layout, "sgd", i <= 2 * n ? "a gradient" : "a momentum");
+    return {};
+  }
+  static void require_number(const char* name, double value, bool allowed, const char* range) {
+    require(allowed, "RANGE", std::string("sgd: ") + name + " is " + std::to_string(value) + ", allowed is " + range);
+  }
+  int64_t parameters(const Inputs& in) const { return static_cast<int64_t>(in.size() - 1) / (momentum > 0 ? 3 : 2); }
+  // What gradients are multiplied with.
+  double clipping(double norm) const {
+    const double factor = clip / (norm + 1e-6);
+    return clip > 0 && factor < 1 ? factor : 1;
+  }
+};
+
+}  // namespace voxelspark
