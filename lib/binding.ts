@@ -72,7 +72,8 @@ interface NativeAddon {
   write(handle: number, data: Float32Array | Float64Array): void;
   sync(): Promise<void>;
   launch(kernel: number, inputs: readonly number[], attributes: object): LaunchOutput[];
-  schema(): KernelSchema[];
+  /** JSON of a KernelSchema[]. */
+  schema(): string;
   stats(device: number): DeviceStats;
   configure(options: {
     threads?: number;

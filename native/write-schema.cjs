@@ -35,7 +35,7 @@ ${attributes.join("\n")}
 }
 
 const file = path.join(root, "lib", "schema.gen.ts");
-const text = source(require(path.join(root, "build", "Release", "voxelspark.node")).schema());
+const text = source(JSON.parse(require(path.join(root, "build", "Release", "voxelspark.node")).schema()));
 if (process.argv[2] === "--check") {
   if (fs.readFileSync(file, "utf8") !== text)
     throw new Error("lib/schema.gen.ts is stale: run `npm run schema`");

@@ -13,6 +13,7 @@ constexpr int kDeviceKinds = 4;
 
 struct Backend {
   const char* name;
+  bool on_host;  // whether its memory can be read and written directly
   MemoryApi memory;
   void (*copy_in)(void* device, const void* host, int64_t bytes);
   void (*copy_out)(void* host, const void* device, int64_t bytes);

@@ -20,6 +20,6 @@ static void* allocate(int64_t bytes) {
 
 static void copy(void* to, const void* from, int64_t bytes) { std::memcpy(to, from, static_cast<size_t>(bytes)); }
 
-const Backend cpu_backend = {"cpu", {allocate, [](void* p) { std::free(p); }}, copy, copy, [] {}};
+const Backend cpu_backend = {"cpu", true, {allocate, [](void* p) { std::free(p); }}, copy, copy, [] {}};
 
 }  // namespace voxelspark

@@ -83,7 +83,7 @@ static void copy_out(void* host, const void* device, int64_t bytes) {
 static void synchronize() { check_cuda(cudaDeviceSynchronize(), "a kernel"); }
 
 CudaBackend make_cuda_backend(uint64_t abi, void* (*find_kernel)(const char* name)) {
-  return {abi,          {"cuda", {allocate, release}, copy_in, copy_out, synchronize}, device_count, reason,
+  return {abi,          {"cuda", false, {allocate, release}, copy_in, copy_out, synchronize}, device_count, reason,
           device_name, find_kernel};
 }
 

@@ -34,7 +34,7 @@ Napi::Value Addon::stats(const Info& info) {
   return guarded(info, [&]() -> Napi::Value {
     const DeviceKind device = device_of(info[0]);
     Napi::Object o = Napi::Object::New(info.Env());
-    const bool used = device != DeviceKind::cuda || cuda_backend();
+    const bool used = runtime_.has_pool(device);
     o.Set("liveBytes", used ? static_cast<double>(runtime_.pool(device).live_bytes()) : 0);
     o.Set("cachedBytes", used ? static_cast<double>(runtime_.pool(device).cached_bytes()) : 0);
     o.Set("peakBytes", used ? static_cast<double>(runtime_.pool(device).peak_bytes()) : 0);
@@ -53,25 +53,31 @@ static Isa isa_of(const std::string& name) {
   throw Failure("RANGE", "isa is " + name + ", allowed are scalar, avx2 and avx512");
 }
 
+// Reads and checks every option before the first one takes effect.
 Napi::Value Addon::configure(const Info& info) {
   return guarded(info, [&]() -> Napi::Value {
     require(info[0].IsObject(), "TYPE", "configure() takes an object");
-    Napi::Object o = info[0].As<Napi::Object>();
-    if (o.Has("threads")) {
-      const int64_t n = integer_of(o.Get("threads"), "threads");
-      require(n >= 1 && n <= 1024, "RANGE", "threads is " + std::to_string(n) + ", allowed are 1 to 1024");
+    const auto o = info[0].As<Napi::Object>();
+    const Napi::Value threads = o.Get("threads"), isa = o.Get("isa"), limit = o.Get("memoryLimit"),
+                      library = o.Get("cudaLibrary"), peak = o.Get("resetPeak");
+    const int64_t n = threads.IsUndefined() ? 0 : integer_of(threads, "threads");
+    require(threads.IsUndefined() || (n >= 1 && n <= 1024), "RANGE",
+            "threads is " + std::to_string(n) + ", allowed are 1 to 1024");
+    const Isa set = isa.IsUndefined() ? active_isa() : isa_of(text_of(isa, "isa"));
+    const int64_t bytes = limit.IsUndefined() ? 0 : integer_of(limit, "memoryLimit");
+    require(bytes >= 0, "RANGE", "memoryLimit is " + std::to_string(bytes) + ", allowed are 0 (none) and more");
+    const std::string path = library.IsUndefined() ? "" : text_of(library, "cudaLibrary");
+    const DeviceKind measured = peak.IsUndefined() ? DeviceKind::cuda : device_of(peak);
+
+    if (n) {
       runtime_.threads = static_cast<int>(n);
       runtime_.queue.submit([n] { omp_set_num_threads(static_cast<int>(n)); });
     }
-    if (o.Has("isa")) {
-      const Isa isa = isa_of(o.Get("isa").ToString());
-      runtime_.queue.submit([isa] { set_isa(isa); });
-    }
-    if (o.Has("memoryLimit"))
-      for (DeviceKind d : {DeviceKind::cpu, DeviceKind::reference, DeviceKind::null})
-        runtime_.pool(d).set_limit(integer_of(o.Get("memoryLimit"), "memoryLimit"));
-    if (o.Has("cudaLibrary")) open_cuda(o.Get("cudaLibrary").ToString());
-    if (o.Has("resetPeak")) runtime_.pool(device_of(o.Get("resetPeak"))).reset_peak();
+    if (!isa.IsUndefined()) runtime_.queue.submit([set] { set_isa(set); });
+    for (DeviceKind d : {DeviceKind::cpu, DeviceKind::reference, DeviceKind::null})
+      if (!limit.IsUndefined()) runtime_.pool(d).set_limit(bytes);
+    if (!path.empty()) open_cuda(path);
+    if (!peak.IsUndefined() && runtime_.has_pool(measured)) runtime_.pool(measured).reset_peak();
     return info.Env().Undefined();
   });
 }

@@ -2,8 +2,8 @@
 #pragma once
 #include <napi.h>
 
+#include "device/runtime.h"
 #include "napi/arguments.h"
-#include "napi/runtime.h"
 
 namespace voxelspark {
 
@@ -23,7 +23,7 @@ class Addon : public Napi::Addon<Addon> {
   Napi::Value write(const Info& info);           // (handle, typed array): replaces the values
   Napi::Value sync(const Info& info);            // () -> Promise
   Napi::Value launch(const Info& info);          // (kernel, [handle | 0], attributes) -> [handle, device, shape, grid?]
-  Napi::Value schema(const Info& info);          // () -> kernels with attributes and defaults
+  Napi::Value schema(const Info& info);          // () -> JSON: kernels with attributes and defaults
   Napi::Value stats(const Info& info);           // (device) -> counters
   Napi::Value configure(const Info& info);       // ({threads?, isa?, memoryLimit?, cudaLibrary?, resetPeak?})
   Napi::Value info(const Info& info);            // () -> build and machine
@@ -38,6 +38,8 @@ class Addon : public Napi::Addon<Addon> {
       return body();
     } catch (const Failure& f) {
       throw error_of(info.Env(), f);
+    } catch (const std::bad_alloc&) {
+      throw error_of(info.Env(), Failure("OUT_OF_MEMORY", "out of memory: the host has none left for the arguments"));
     }
   }
   static Napi::Error error_of(Napi::Env env, const Failure& f);

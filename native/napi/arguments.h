@@ -4,6 +4,7 @@
 #include <napi.h>
 
 #include <cmath>
+#include <vector>
 
 #include "core/shape.h"
 #include "core/status.h"
@@ -26,6 +27,18 @@ inline int64_t integer_of(const Napi::Value& v, const std::string& name) {
 inline Napi::Array array_of(const Napi::Value& v, const std::string& name) {
   require(v.IsArray(), "TYPE", name + " must be an array");
   return v.As<Napi::Array>();
+}
+
+inline std::vector<double> numbers_of(const Napi::Value& v, const std::string& name) {
+  Napi::Array a = array_of(v, name);
+  std::vector<double> numbers;
+  for (uint32_t i = 0; i < a.Length(); i++) numbers.push_back(number_of(a.Get(i), name + "[" + std::to_string(i) + "]"));
+  return numbers;
+}
+
+inline std::string text_of(const Napi::Value& v, const std::string& name) {
+  require(v.IsString(), "TYPE", name + " must be a string");
+  return v.As<Napi::String>();
 }
 
 inline Int3 int3_of(const Napi::Value& v, const std::string& name) {
@@ -55,6 +68,12 @@ inline DeviceKind device_of(const Napi::Value& v) {
   const int64_t d = integer_of(v, "device");
   require(d >= 0 && d < kDeviceKinds, "RANGE", "device is " + std::to_string(d) + ", allowed are 0 to 3");
   return static_cast<DeviceKind>(d);
+}
+
+inline DType dtype_of(const Napi::Value& v) {
+  const int64_t t = integer_of(v, "dtype");
+  require(t == 0 || t == 1, "RANGE", "dtype is " + std::to_string(t) + ", allowed are 0 (float32) and 1 (float64)");
+  return static_cast<DType>(t);
 }
 
 }  // namespace voxelspark

@@ -1,10 +1,10 @@
 // Any kernel of the registry from JavaScript: attributes by name, shapes inferred, memory from the pool, the kernel
 // itself queued. Everything that can be wrong with a call is thrown here, synchronously and before any effect.
-#include <cstring>
 #include <sstream>
 
 #include "napi/addon.h"
 #include "ops/registry.h"
+#include "ops/schema.h"
 
 namespace voxelspark {
 
@@ -22,11 +22,7 @@ class AttributeReader : public FieldVisitor {
     });
   }
   void field(const char* name, std::vector<double>& v) override {
-    read(name, [&](auto x) {
-      Napi::Array a = array_of(x, name);
-      v.clear();
-      for (uint32_t i = 0; i < a.Length(); i++) v.push_back(number_of(a.Get(i), name));
-    });
+    read(name, [&](auto x) { v = numbers_of(x, name); });
   }
   void field(const char* name, std::shared_ptr<const BlockGrid>& v) override {
     read(name, [&](auto x) {
@@ -42,33 +38,6 @@ class AttributeReader : public FieldVisitor {
   }
   Napi::Object from_;
   Runtime& runtime_;
-};
-
-class SchemaWriter : public FieldVisitor {
- public:
-  SchemaWriter(Napi::Env env) : object(Napi::Object::New(env)) {}
-  void field(const char* name, int64_t& v) override { put(name, "integer", std::to_string(v)); }
-  void field(const char* name, double& v) override {
-    std::ostringstream text;
-    text << v;
-    put(name, "number", text.str());
-  }
-  void field(const char* name, bool& v) override { put(name, "boolean", v ? "true" : "false"); }
-  void field(const char* name, Int3& v) override {
-    put(name, "triple", "[" + std::to_string(v.z) + ", " + std::to_string(v.y) + ", " + std::to_string(v.x) + "]");
-  }
-  void field(const char* name, std::vector<double>&) override { put(name, "numbers", "[]"); }
-  void field(const char* name, std::shared_ptr<const BlockGrid>&) override { put(name, "mask", "undefined"); }
-
-  Napi::Object object;
-
- private:
-  void put(const char* name, const char* type, const std::string& fallback) {
-    Napi::Object entry = Napi::Object::New(object.Env());
-    entry.Set("type", type);
-    entry.Set("default", fallback);
-    object.Set(name, entry);
-  }
 };
 
 static Kernel kernel_for(const KernelEntry& entry, DeviceKind device) {
@@ -103,13 +72,16 @@ Napi::Value Addon::launch(const Info& info) {
     const int64_t id = integer_of(info[0], "kernel");
     require(id >= 0 && id < kKernels, "RANGE", "kernel is " + std::to_string(id) + ", there are " + std::to_string(kKernels));
     const KernelEntry& entry = kernel_table[id];
-    Napi::Array handles = array_of(info[1], "inputs");
+    // Arguments are read before any tensor is looked up: a getter may run code that disposes or makes some.
+    const std::vector<double> handles = numbers_of(info[1], "inputs");
     require(info[2].IsObject(), "TYPE", "attributes must be an object");
+    std::shared_ptr<Descriptor> descriptor = entry.make();
+    AttributeReader reader(info[2].As<Napi::Object>(), runtime_);
+    descriptor->fields(reader);
 
     Launch work;
     const DeviceTensor* first = nullptr;
-    for (uint32_t i = 0; i < handles.Length(); i++) {
-      const double handle = number_of(handles.Get(i), "input");
+    for (const double handle : handles) {
       if (handle == 0) {
         work.inputs.push_back(absent_tensor());
         continue;
@@ -123,10 +95,6 @@ Napi::Value Addon::launch(const Info& info) {
     require(first, "TYPE", std::string(entry.name) + " needs at least one tensor");
     const DeviceKind device = first->device;
     check_inputs(entry, work.inputs);
-
-    std::shared_ptr<Descriptor> descriptor = entry.make();
-    AttributeReader reader(info[2].As<Napi::Object>(), runtime_);
-    descriptor->fields(reader);
     const Layouts layouts = descriptor->infer(work.inputs);
     const Kernel kernel = kernel_for(entry, device);
 
@@ -160,19 +128,6 @@ Napi::Value Addon::launch(const Info& info) {
   });
 }
 
-Napi::Value Addon::schema(const Info& info) {
-  Napi::Array list = Napi::Array::New(info.Env());
-  for (int i = 0; i < kKernels; i++) {
-    SchemaWriter writer(info.Env());
-    kernel_table[i].make()->fields(writer);
-    Napi::Object entry = Napi::Object::New(info.Env());
-    entry.Set("name", kernel_table[i].name);
-    entry.Set("inputs", kernel_table[i].inputs);
-    entry.Set("outputs", kernel_table[i].outputs);
-    entry.Set("attributes", writer.object);
-    list.Set(i, entry);
-  }
-  return list;
-}
+Napi::Value Addon::schema(const Info& info) { return Napi::String::New(info.Env(), schema_json()); }
 
 }  // namespace voxelspark

@@ -1,74 +1,60 @@
 // Tensors in and out: JavaScript order (N, C, D, H, W) on one side, storage order (tensor.h) on the other.
 #include <cstring>
 
-#include "core/voxel_access.h"
-#include "device/parallel.h"
+#include "device/layout_copy.h"
 #include "napi/addon.h"
 
 namespace voxelspark {
 
+constexpr int64_t kMaxCells = 1 << 30;
+
 using Bytes = std::shared_ptr<std::vector<uint8_t>>;
 
-// Copies between the two orders; Swap(dense element, stored element).
-template <class T, class Move>
-static void each_element(const Layout& layout, T* dense, T* stored, const Move& move) {
-  const Shape& s = layout.shape;
-  const Int3 size = s.size(), edge = layout.edge();
-  const int64_t plane = size.product(), c = s.channels();
-  parallel_for(layout.blocks() * edge.z, [&](int64_t i) {
-    const int64_t block = i / edge.z, n = layout.sample_of(block);
-    const Int3 corner = layout.corner_of(block);
-    const int64_t z = corner.z + i % edge.z;
-    T* voxel = stored + i * edge.y * edge.x * c;
-    for (int64_t y = corner.y; y < corner.y + edge.y; y++)
-      for (int64_t x = corner.x; x < corner.x + edge.x; x++, voxel += c) {
-        T* at = dense + n * c * plane + (z * size.y + y) * size.x + x;
-        for (int64_t k = 0; k < c; k++) move(at[k * plane], voxel[k]);
-      }
-  });
-}
-
-template <class T>
-static void to_storage(const Layout& layout, T* dense, T* stored) {
-  if (layout.shape.rank < 5) std::memcpy(stored, dense, layout.bytes());
-  else each_element(layout, dense, stored, [](T& from, T& to) { to = from; });
-}
-
-template <class T>
-static void from_storage(const Layout& layout, T* dense, T* stored) {
-  if (layout.shape.rank < 5) std::memcpy(dense, stored, layout.bytes());
-  else each_element(layout, dense, stored, [](T& to, T& from) { to = from; });
-}
-
-template <class Body>
-static void typed(DType type, const Body& body) {
-  if (type == DType::float64) body(double{});
-  else body(float{});
-}
-
+// A copy of a typed array, whatever kind of buffer is behind it; a detached one has no elements.
 static Bytes copy_of(const Napi::Value& value, const Layout& layout) {
   const auto wanted = layout.dtype == DType::float64 ? napi_float64_array : napi_float32_array;
   require(value.IsTypedArray() && value.As<Napi::TypedArray>().TypedArrayType() == wanted, "TYPE",
           std::string("data must be a ") + (wanted == napi_float64_array ? "Float64Array" : "Float32Array"));
-  auto array = value.As<Napi::TypedArray>();
-  require(static_cast<int64_t>(array.ElementLength()) == layout.shape.elements(), "SHAPE",
-          "data has " + std::to_string(array.ElementLength()) + " elements, shape " + to_string(layout.shape) +
-              " needs " + std::to_string(layout.shape.elements()));
-  const auto* begin = static_cast<const uint8_t*>(array.ArrayBuffer().Data()) + array.ByteOffset();
-  return std::make_shared<std::vector<uint8_t>>(begin, begin + array.ByteLength());
+  const auto array = value.As<Napi::Uint8Array>();
+  const auto found = static_cast<int64_t>(array.ElementLength()), needed = layout.shape.elements();
+  require(found == needed, "SHAPE",
+          "data has " + std::to_string(found) + " elements, shape " + to_string(layout.shape) + " needs " +
+              std::to_string(needed));
+  return std::make_shared<std::vector<uint8_t>>(array.Data(), array.Data() + needed * size_of(layout.dtype));
 }
 
 static void submit_write(Runtime& runtime, const DeviceTensor& t, Bytes dense) {
   if (t.device == DeviceKind::null) return;
   const Backend& backend = backend_of(t.device);
-  runtime.queue.submit([t, dense, &backend] {
-    const Layout& layout = t.tensor.layout;
-    std::vector<uint8_t> stored(layout.bytes());
-    typed(layout.dtype, [&](auto zero) {
-      using T = decltype(zero);
-      to_storage(layout, reinterpret_cast<T*>(dense->data()), reinterpret_cast<T*>(stored.data()));
-    });
-    backend.copy_in(t.tensor.data, stored.data(), layout.bytes());
+  runtime.queue.submit([to = t.tensor, dense, &backend] {
+    if (backend.on_host) return to_storage(to.layout, dense->data(), to.data);
+    std::vector<uint8_t> stored(static_cast<size_t>(to.layout.bytes()));
+    to_storage(to.layout, dense->data(), stored.data());
+    backend.copy_in(to.data, stored.data(), to.layout.bytes());
+  });
+}
+
+static void submit_fill(Runtime& runtime, const DeviceTensor& t, double value) {
+  if (t.device == DeviceKind::null) return;
+  const Backend& backend = backend_of(t.device);
+  runtime.queue.submit([to = t.tensor, value, &backend] {
+    if (backend.on_host) return fill_storage(to.layout, value, to.data);
+    std::vector<uint8_t> stored(static_cast<size_t>(to.layout.bytes()));
+    fill_storage(to.layout, value, stored.data());
+    backend.copy_in(to.data, stored.data(), to.layout.bytes());
+  });
+}
+
+// `dense` gets zeros where masked.
+static void submit_read(Runtime& runtime, const DeviceTensor& t, Bytes dense) {
+  const Backend& backend = backend_of(t.device);
+  runtime.queue.submit([from = t.tensor, dense, &backend] {
+    const Layout& layout = from.layout;
+    dense->resize(static_cast<size_t>(layout.shape.elements() * size_of(layout.dtype)));
+    if (backend.on_host) return from_storage(layout, from.data, dense->data());
+    std::vector<uint8_t> stored(static_cast<size_t>(layout.bytes()));
+    backend.copy_out(stored.data(), from.data, layout.bytes());
+    from_storage(layout, stored.data(), dense->data());
   });
 }
 
@@ -76,14 +62,17 @@ Napi::Value Addon::create_grid(const Info& info) {
   return guarded(info, [&]() -> Napi::Value {
     const int64_t samples = integer_of(info[0], "samples");
     const Int3 cells = int3_of(info[1], "grid");
-    require(samples >= 1 && cells.z >= 1 && cells.y >= 1 && cells.x >= 1 && samples * cells.product() < (1 << 30),
-            "RANGE", "a mask of " + std::to_string(samples) + " x " + to_string(cells) + " cells is not possible");
+    int64_t count = 1;
+    for (const int64_t n : {samples, cells.z, cells.y, cells.x})
+      require(n >= 1 && !__builtin_mul_overflow(count, n, &count) && count < kMaxCells, "RANGE",
+              "a mask of " + std::to_string(samples) + " x " + to_string(cells) + " cells is not possible, allowed are " +
+                  "sizes from 1 and fewer than 2^30 cells in all");
     require(info[2].IsTypedArray() && info[2].As<Napi::TypedArray>().TypedArrayType() == napi_uint8_array, "TYPE",
             "visible must be a Uint8Array");
     auto visible = info[2].As<Napi::Uint8Array>();
-    require(static_cast<int64_t>(visible.ElementLength()) == samples * cells.product(), "SHAPE",
+    require(static_cast<int64_t>(visible.ElementLength()) == count, "SHAPE",
             "visible has " + std::to_string(visible.ElementLength()) + " entries, the grid has " +
-                std::to_string(samples * cells.product()) + " cells");
+                std::to_string(count) + " cells");
     auto grid = std::make_shared<const BlockGrid>(samples, cells, visible.Data());
     return Napi::Number::New(info.Env(), runtime_.grids.add(std::move(grid)));
   });
@@ -99,7 +88,7 @@ Napi::Value Addon::dispose_grid(const Info& info) {
 DeviceTensor Addon::allocate_from(const Info& info) {
   const DeviceKind device = device_of(info[0]);
   Layout layout;
-  layout.dtype = static_cast<DType>(integer_of(info[1], "dtype"));
+  layout.dtype = dtype_of(info[1]);
   require(layout.dtype == DType::float32 || device == DeviceKind::reference, "TYPE",
           "dtype float64 exists on the reference device only");
   layout.shape = shape_of(info[2]);
@@ -130,19 +119,7 @@ Napi::Value Addon::fill(const Info& info) {
   return guarded(info, [&]() -> Napi::Value {
     const double value = number_of(info[4], "value");
     DeviceTensor t = allocate_from(info);
-    if (t.device != DeviceKind::null) {
-      const Backend& backend = backend_of(t.device);
-      runtime_.queue.submit([t, value, &backend] {
-        const Layout& layout = t.tensor.layout;
-        std::vector<uint8_t> stored(layout.bytes());
-        typed(layout.dtype, [&](auto zero) {
-          using T = decltype(zero);
-          T* data = reinterpret_cast<T*>(stored.data());
-          for (int64_t i = 0; i < layout.stored_elements(); i++) data[i] = static_cast<T>(value);
-        });
-        backend.copy_in(t.tensor.data, stored.data(), layout.bytes());
-      });
-    }
+    submit_fill(runtime_, t, value);
     return Napi::Number::New(info.Env(), runtime_.tensors.add(std::move(t)));
   });
 }
@@ -176,8 +153,12 @@ class QueueWait : public Napi::AsyncWorker {
 
   void Execute() override { runtime_.queue.wait(ticket_); }
   void OnOK() override {
-    if (auto failure = runtime_.queue.take_failure()) deferred.Reject(Addon::error_of(Env(), *failure).Value());
-    else deferred.Resolve(value_(Env()));
+    try {
+      if (auto failure = runtime_.queue.take_failure()) deferred.Reject(Addon::error_of(Env(), *failure).Value());
+      else deferred.Resolve(value_(Env()));
+    } catch (const Napi::Error& e) {  // more bytes than an ArrayBuffer can have
+      deferred.Reject(e.Value());
+    }
   }
 
   Napi::Promise::Deferred deferred;
@@ -196,27 +177,18 @@ Napi::Value Addon::promise_after_queue(Napi::Env env, std::function<Napi::Value(
 }
 
 Napi::Value Addon::sync(const Info& info) {
+  if (runtime_.has_pool(DeviceKind::cuda)) runtime_.queue.submit(backend_of(DeviceKind::cuda).synchronize);
   return promise_after_queue(info.Env(), [](Napi::Env env) { return env.Undefined(); });
 }
 
 Napi::Value Addon::read(const Info& info) {
   return guarded(info, [&]() -> Napi::Value {
-    const DeviceTensor t = runtime_.tensors.get(number_of(info[0], "tensor"), "the tensor");
+    const DeviceTensor& t = runtime_.tensors.get(number_of(info[0], "tensor"), "the tensor");
     require(t.device != DeviceKind::null, "DEVICE", "a tensor of the null device has no data");
-    const Backend& backend = backend_of(t.device);
-    const int64_t elements = t.tensor.layout.shape.elements();
+    const auto elements = static_cast<size_t>(t.tensor.layout.shape.elements());
     const DType dtype = t.tensor.layout.dtype;
     auto dense = std::make_shared<std::vector<uint8_t>>();
-    runtime_.queue.submit([t, dense, &backend, elements] {
-      const Layout& layout = t.tensor.layout;
-      std::vector<uint8_t> stored(layout.bytes());
-      backend.copy_out(stored.data(), t.tensor.data, layout.bytes());
-      dense->resize(elements * size_of(layout.dtype));  // zeros where masked
-      typed(layout.dtype, [&](auto zero) {
-        using T = decltype(zero);
-        from_storage(layout, reinterpret_cast<T*>(dense->data()), reinterpret_cast<T*>(stored.data()));
-      });
-    });
+    submit_read(runtime_, t, dense);
     return promise_after_queue(info.Env(), [dense, elements, dtype](Napi::Env env) -> Napi::Value {
       Napi::ArrayBuffer buffer = Napi::ArrayBuffer::New(env, dense->size());
       std::memcpy(buffer.Data(), dense->data(), dense->size());

@@ -1,4 +1,4 @@
-#include "napi/runtime.h"
+#include "device/runtime.h"
 
 #include <omp.h>
 
@@ -13,9 +13,7 @@ Runtime::Runtime() : threads(omp_get_max_threads()) {
   }
 }
 
-Runtime::~Runtime() {
-  queue.wait_idle();
-}
+Runtime::~Runtime() { queue.wait_idle(); }
 
 DeviceTensor Runtime::allocate(DeviceKind device, Layout layout) {
   const Backend& backend = backend_of(device);

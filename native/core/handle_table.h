@@ -1,12 +1,11 @@
-// State of one JavaScript environment (main thread or worker): compute queue, memory pools, handle tables.
+// Objects by number, for callers that must not hold pointers.
 #pragma once
-#include <memory>
+#include <cstdint>
+#include <string>
+#include <utility>
 #include <vector>
 
-#include "core/pool.h"
-#include "core/tensor.h"
-#include "device/backend.h"
-#include "device/queue.h"
+#include "core/status.h"
 
 namespace voxelspark {
 
@@ -50,32 +49,6 @@ class HandleTable {
   };
   std::vector<Slot> slots_;
   std::vector<size_t> free_;
-};
-
-struct DeviceTensor {
-  Tensor tensor;
-  DeviceKind device = DeviceKind::cpu;
-};
-
-class Runtime {
- public:
-  Runtime();
-  ~Runtime();  // waits for the queue, returns all memory
-
-  // A tensor with uninitialised memory; `release` takes effect in launch order.
-  DeviceTensor allocate(DeviceKind device, Layout layout);
-  void release(const DeviceTensor& t) { pool(t.device).release(t.tensor.data); }
-  Pool& pool(DeviceKind device) { return *pools_[static_cast<int>(device)]; }
-  // Throws the first failure of a kernel that ran since the last call.
-  void throw_failure();
-
-  HandleTable<DeviceTensor> tensors;
-  HandleTable<std::shared_ptr<const BlockGrid>> grids;
-  Queue queue;
-  int threads;
-
- private:
-  std::unique_ptr<Pool> pools_[kDeviceKinds];
 };
 
 }  // namespace voxelspark
