@@ -13,10 +13,10 @@ struct BlockGrid {
   static constexpr int32_t kMasked = -1;
 
   int64_t samples;
-  Int3 cells;                         // per sample
-  std::vector<int32_t> block_of;      // cell (n, z, y, x) -> block id or kMasked
-  std::vector<int32_t> cell_of;       // block id -> cell
-  std::vector<int32_t> first_block;   // sample -> its first block; one entry more than samples
+  Int3 cells;                        // per sample
+  std::vector<int32_t> block_of;     // cell (n, z, y, x) -> block id or kMasked
+  std::vector<int32_t> cell_of;      // block id -> cell
+  std::vector<int32_t> first_block;  // sample -> its first block; one entry more than samples
 
   BlockGrid(int64_t samples, Int3 cells, const uint8_t* visible);
 

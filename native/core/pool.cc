@@ -41,11 +41,10 @@ void* Pool::allocate(int64_t bytes) {
     memory = try_allocate(size);
   }
   if (!memory) {
-    throw Failure("OUT_OF_MEMORY",
-                  "out of memory: " + std::to_string(size) + " bytes requested, " + std::to_string(live_) + " live, " +
-                      std::to_string(cached_) + " cached" +
-                      (limit_ ? ", limit " + std::to_string(limit_) : std::string()) +
-                      "; use a smaller patch or batch, or dispose tensors earlier");
+    throw Failure("OUT_OF_MEMORY", "out of memory: " + std::to_string(size) + " bytes requested, " +
+                                       std::to_string(live_) + " live, " + std::to_string(cached_) + " cached" +
+                                       (limit_ ? ", limit " + std::to_string(limit_) : std::string()) +
+                                       "; use a smaller patch or batch, or dispose tensors earlier");
   }
   size_of_[memory] = size;
   live_ += size;

@@ -26,9 +26,7 @@ struct Layout {
   Int3 corner_of(int64_t block) const { return grid ? grid->corner_of(block, edge()) : Int3{0, 0, 0}; }
   // Stored voxels, all samples together (rank 5) and of one sample.
   int64_t voxels() const { return blocks() * edge().product(); }
-  int64_t voxels_of(int64_t sample) const {
-    return (first_block(sample + 1) - first_block(sample)) * edge().product();
-  }
+  int64_t voxels_of(int64_t sample) const { return (first_block(sample + 1) - first_block(sample)) * edge().product(); }
   int64_t stored_elements() const { return grid ? voxels() * channels() : shape.elements(); }
   int64_t bytes() const { return stored_elements() * size_of(dtype); }
 };

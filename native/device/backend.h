@@ -27,7 +27,7 @@ struct CudaBackend {
   uint64_t abi;  // VOXELSPARK_ABI: a fingerprint of the headers, so that only objects of the same sources meet
   Backend backend;
   int (*device_count)();
-  const char* (*reason)();                 // why device_count is 0, in words
+  const char* (*reason)();  // why device_count is 0, in words
   const char* (*device_name)(int device);
   void* (*find_kernel)(const char* name);  // a Kernel, or null
 };

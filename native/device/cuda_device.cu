@@ -22,7 +22,8 @@ static std::string find_reason() {
   const cudaError_t status = cudaGetDeviceCount(&devices);
   cudaDriverGetVersion(&driver);
   if (status == cudaErrorInsufficientDriver)
-    return (driver ? "the NVIDIA driver supports CUDA " + version_of(driver) : std::string("there is no NVIDIA driver")) +
+    return (driver ? "the NVIDIA driver supports CUDA " + version_of(driver)
+                   : std::string("there is no NVIDIA driver")) +
            ", this build needs CUDA " + version_of(CUDART_VERSION) + ": install or update the driver (" +
            describe(status) + ")";
   if (status != cudaSuccess && status != cudaErrorNoDevice)
@@ -83,8 +84,9 @@ static void copy_out(void* host, const void* device, int64_t bytes) {
 static void synchronize() { check_cuda(cudaDeviceSynchronize(), "a kernel"); }
 
 CudaBackend make_cuda_backend(uint64_t abi, void* (*find_kernel)(const char* name)) {
-  return {abi,          {"cuda", false, {allocate, release}, copy_in, copy_out, synchronize}, device_count, reason,
-          device_name, find_kernel};
+  return {abi,          {"cuda", false, {allocate, release}, copy_in, copy_out, synchronize},
+          device_count, reason,
+          device_name,  find_kernel};
 }
 
 }  // namespace voxelspark

@@ -33,8 +33,6 @@ static Isa& active() {
 Isa active_isa() { return active(); }
 void set_isa(Isa isa) { active() = isa; }
 
-const char* name_of(Isa isa) {
-  return isa == Isa::avx512 ? "avx512" : isa == Isa::avx2 ? "avx2" : "scalar";
-}
+const char* name_of(Isa isa) { return isa == Isa::avx512 ? "avx512" : isa == Isa::avx2 ? "avx2" : "scalar"; }
 
 }  // namespace voxelspark

@@ -16,16 +16,16 @@ const char* name_of(Isa isa);
 // DECLARE_SIMD(conv3d_rows, void, (const Args&)) declares the three copies and `simd_conv3d_rows()`, which
 // returns the one in force. On machines other than x86-64 only the scalar copy exists.
 #if defined(__x86_64__)
-#define DECLARE_SIMD(name, result, arguments)          \
-  result name##_scalar arguments;                      \
-  result name##_avx2 arguments;                        \
-  result name##_avx512 arguments;                      \
-  inline auto simd_##name()->result(*) arguments {     \
-    switch (::voxelspark::active_isa()) {              \
+#define DECLARE_SIMD(name, result, arguments)               \
+  result name##_scalar arguments;                           \
+  result name##_avx2 arguments;                             \
+  result name##_avx512 arguments;                           \
+  inline auto simd_##name()->result(*) arguments {          \
+    switch (::voxelspark::active_isa()) {                   \
       case ::voxelspark::Isa::avx512: return name##_avx512; \
       case ::voxelspark::Isa::avx2: return name##_avx2;     \
-      default: return name##_scalar;                   \
-    }                                                  \
+      default: return name##_scalar;                        \
+    }                                                       \
   }
 #else
 #define DECLARE_SIMD(name, result, arguments) \

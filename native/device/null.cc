@@ -11,6 +11,7 @@ static void* allocate(int64_t) {
 }
 
 const Backend null_backend = {
-    "null", false, {allocate, [](void*) {}}, [](void*, const void*, int64_t) {}, [](void*, const void*, int64_t) {}, [] {}};
+    "null", false, {allocate, [](void*) {}}, [](void*, const void*, int64_t) {}, [](void*, const void*, int64_t) {},
+    [] {}};
 
 }  // namespace voxelspark

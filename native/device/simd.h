@@ -7,11 +7,12 @@
 #define VS_JOIN2(a, b) a##_##b
 #define VS_JOIN(a, b) VS_JOIN2(a, b)
 #define SIMD(name) VS_JOIN(name, VOXELSPARK_ISA)
+#define VS_NAMESPACE SIMD(simd)
 #define VS_INLINE __attribute__((always_inline)) inline
 #define VS_UNROLL _Pragma("GCC unroll 32")
 
 namespace voxelspark {
-namespace SIMD(simd) {
+namespace VS_NAMESPACE {
 
 #if defined(__AVX512F__)
 constexpr int kLanes = 16;
@@ -38,6 +39,6 @@ VS_INLINE Wide widen(const float* p) { return __builtin_convertvector(*reinterpr
 VS_INLINE Wide load(const double* p) { return *reinterpret_cast<const WideU*>(p); }
 VS_INLINE void store(double* p, Wide v) { *reinterpret_cast<WideU*>(p) = v; }
 
-}  // namespace SIMD(simd)
-using namespace SIMD(simd);
+}  // namespace VS_NAMESPACE
+using namespace VS_NAMESPACE;
 }  // namespace voxelspark

@@ -14,19 +14,19 @@ class Addon : public Napi::Addon<Addon> {
  private:
   using Info = Napi::CallbackInfo;
 
-  Napi::Value create_grid(const Info& info);     // (samples, [gz, gy, gx], Uint8Array visible) -> handle
-  Napi::Value dispose_grid(const Info& info);    // (handle)
-  Napi::Value upload(const Info& info);          // (device, dtype, shape, grid | 0, typed array (N,C,D,H,W)) -> handle
-  Napi::Value fill(const Info& info);            // (device, dtype, shape, grid | 0, value) -> handle
-  Napi::Value dispose(const Info& info);         // (handle)
-  Napi::Value read(const Info& info);            // (handle) -> Promise of a typed array in (N,C,D,H,W) order
-  Napi::Value write(const Info& info);           // (handle, typed array): replaces the values
-  Napi::Value sync(const Info& info);            // () -> Promise
-  Napi::Value launch(const Info& info);          // (kernel, [handle | 0], attributes) -> [handle, device, shape, grid?]
-  Napi::Value schema(const Info& info);          // () -> JSON: kernels with attributes and defaults
-  Napi::Value stats(const Info& info);           // (device) -> counters
-  Napi::Value configure(const Info& info);       // ({threads?, isa?, memoryLimit?, cudaLibrary?, resetPeak?})
-  Napi::Value info(const Info& info);            // () -> build and machine
+  Napi::Value create_grid(const Info& info);   // (samples, [gz, gy, gx], Uint8Array visible) -> handle
+  Napi::Value dispose_grid(const Info& info);  // (handle)
+  Napi::Value upload(const Info& info);        // (device, dtype, shape, grid | 0, typed array (N,C,D,H,W)) -> handle
+  Napi::Value fill(const Info& info);          // (device, dtype, shape, grid | 0, value) -> handle
+  Napi::Value dispose(const Info& info);       // (handle)
+  Napi::Value read(const Info& info);          // (handle) -> Promise of a typed array in (N,C,D,H,W) order
+  Napi::Value write(const Info& info);         // (handle, typed array): replaces the values
+  Napi::Value sync(const Info& info);          // () -> Promise
+  Napi::Value launch(const Info& info);        // (kernel, [handle | 0], attributes) -> [handle, device, shape, grid?]
+  Napi::Value schema(const Info& info);        // () -> JSON: kernels with attributes and defaults
+  Napi::Value stats(const Info& info);         // (device) -> counters
+  Napi::Value configure(const Info& info);     // ({threads?, isa?, memoryLimit?, cudaLibrary?, resetPeak?})
+  Napi::Value info(const Info& info);          // () -> build and machine
 
   DeviceTensor allocate_from(const Info& info);
   Napi::Value promise_after_queue(Napi::Env env, std::function<Napi::Value(Napi::Env)> value);

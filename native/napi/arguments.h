@@ -32,7 +32,8 @@ inline Napi::Array array_of(const Napi::Value& v, const std::string& name) {
 inline std::vector<double> numbers_of(const Napi::Value& v, const std::string& name) {
   Napi::Array a = array_of(v, name);
   std::vector<double> numbers;
-  for (uint32_t i = 0; i < a.Length(); i++) numbers.push_back(number_of(a.Get(i), name + "[" + std::to_string(i) + "]"));
+  for (uint32_t i = 0; i < a.Length(); i++)
+    numbers.push_back(number_of(a.Get(i), name + "[" + std::to_string(i) + "]"));
   return numbers;
 }
 

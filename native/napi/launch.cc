@@ -12,9 +12,15 @@ class AttributeReader : public FieldVisitor {
  public:
   AttributeReader(Napi::Object from, Runtime& runtime) : from_(from), runtime_(runtime) {}
 
-  void field(const char* name, int64_t& v) override { read(name, [&](auto x) { v = integer_of(x, name); }); }
-  void field(const char* name, double& v) override { read(name, [&](auto x) { v = number_of(x, name); }); }
-  void field(const char* name, Int3& v) override { read(name, [&](auto x) { v = int3_of(x, name); }); }
+  void field(const char* name, int64_t& v) override {
+    read(name, [&](auto x) { v = integer_of(x, name); });
+  }
+  void field(const char* name, double& v) override {
+    read(name, [&](auto x) { v = number_of(x, name); });
+  }
+  void field(const char* name, Int3& v) override {
+    read(name, [&](auto x) { v = int3_of(x, name); });
+  }
   void field(const char* name, bool& v) override {
     read(name, [&](Napi::Value x) {
       require(x.IsBoolean(), "TYPE", std::string(name) + " must be true or false");
@@ -70,7 +76,8 @@ static void check_inputs(const KernelEntry& entry, const Inputs& inputs) {
 Napi::Value Addon::launch(const Info& info) {
   return guarded(info, [&]() -> Napi::Value {
     const int64_t id = integer_of(info[0], "kernel");
-    require(id >= 0 && id < kKernels, "RANGE", "kernel is " + std::to_string(id) + ", there are " + std::to_string(kKernels));
+    require(id >= 0 && id < kKernels, "RANGE",
+            "kernel is " + std::to_string(id) + ", there are " + std::to_string(kKernels));
     const KernelEntry& entry = kernel_table[id];
     // Arguments are read before any tensor is looked up: a getter may run code that disposes or makes some.
     const std::vector<double> handles = numbers_of(info[1], "inputs");

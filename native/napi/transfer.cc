@@ -65,8 +65,8 @@ Napi::Value Addon::create_grid(const Info& info) {
     int64_t count = 1;
     for (const int64_t n : {samples, cells.z, cells.y, cells.x})
       require(n >= 1 && !__builtin_mul_overflow(count, n, &count) && count < kMaxCells, "RANGE",
-              "a mask of " + std::to_string(samples) + " x " + to_string(cells) + " cells is not possible, allowed are " +
-                  "sizes from 1 and fewer than 2^30 cells in all");
+              "a mask of " + std::to_string(samples) + " x " + to_string(cells) +
+                  " cells is not possible, allowed are " + "sizes from 1 and fewer than 2^30 cells in all");
     require(info[2].IsTypedArray() && info[2].As<Napi::TypedArray>().TypedArrayType() == napi_uint8_array, "TYPE",
             "visible must be a Uint8Array");
     auto visible = info[2].As<Napi::Uint8Array>();

@@ -2,8 +2,8 @@
 
 namespace voxelspark {
 
-#define KERNEL(name, inputs, outputs)             \
-  std::unique_ptr<Descriptor> make_##name();      \
+#define KERNEL(name, inputs, outputs)                \
+  std::unique_ptr<Descriptor> make_##name();         \
   void name##_cpu(const Descriptor&, const Launch&); \
   void name##_reference(const Descriptor&, const Launch&);
 #include "ops/ops.def"

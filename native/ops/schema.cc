@@ -26,8 +26,8 @@ class SchemaWriter : public FieldVisitor {
 
  private:
   void put(const std::string& name, const std::string& type, const std::string& fallback) {
-    attributes += (attributes.empty() ? "\"" : ",\"") + name + "\":{\"type\":\"" + type + "\",\"default\":\"" +
-                  fallback + "\"}";
+    attributes +=
+        (attributes.empty() ? "\"" : ",\"") + name + "\":{\"type\":\"" + type + "\",\"default\":\"" + fallback + "\"}";
   }
 };
 
