@@ -1,0 +1,168 @@
+#include "ops/conv3d/gather_gemm.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "device/parallel.h"
+#include "ops/conv3d/regions.h"
+#include "ops/conv3d/simd.h"
+
+namespace voxelspark {
+
+constexpr int64_t kMostCells = 512, kFewestCells = 56;  // of an item: rows of its sources and a panel share the L2
+constexpr int64_t kUnits = 64;                          // enough to occupy any machine
+constexpr int64_t kWidestVector = 16;
+constexpr int64_t kUnfoldedChannels = 4;  // below, all taps of a voxel are first copied side by side
+
+static int64_t round_up(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
+
+int64_t gather_gemm_workspace(int64_t taps, int64_t source_channels, int64_t dest_channels) {
+  const int64_t width = round_up(dest_channels, kWidestVector);
+  return 4 * (taps * source_channels * width + width + round_up(source_channels, kWidestVector));
+}
+
+GatherGemm forward_gemm(const ConvGeometry& g, const Tensor& x, const Tensor& weight, const float* bias, const Tensor& y) {
+  const int64_t c = weight.layout.shape[1];
+  return {x, y, forward_lattice(g), weight.f32(), c, 1, g.kernel.product() * c, bias};
+}
+
+GatherGemm adjoint_gemm(const ConvGeometry& g, const Tensor& gy, const Tensor& weight, const float* bias,
+                        const Tensor& gx) {
+  const int64_t c = weight.layout.shape[1];
+  return {gy, gx, adjoint_lattices(g, gx.layout.shape.size()), weight.f32(), c, g.kernel.product() * c, 1, bias};
+}
+
+namespace {
+
+// Panels of destination channels: all two vectors wide but perhaps the last.
+struct Panels {
+  int64_t channels, lanes, most;  // most: channels of a full panel
+
+  int64_t count() const { return (channels + most - 1) / most; }
+  int64_t valid(int64_t p) const { return std::min(most, channels - p * most); }
+  int vectors(int64_t p) const { return static_cast<int>((valid(p) + lanes - 1) / lanes); }
+};
+
+struct Engine {
+  const GatherGemm& g;
+  const TileShape shape = simd_tile_shape()();
+  const Panels panels{g.dest.layout.channels(), shape.lanes, shape.lanes * shape.vectors};
+  const int64_t channels = g.source.layout.channels();
+  int64_t taps = 0;
+  float *packed, *bias, *zeros;
+
+  Engine(const GatherGemm& g, void* workspace) : g(g) {
+    for (const Lattice& l : g.lattices) taps += static_cast<int64_t>(l.taps.size());
+    const int64_t width = round_up(panels.channels, kWidestVector);
+    packed = static_cast<float*>(workspace);
+    bias = packed + taps * channels * width;
+    zeros = bias + width;
+    std::fill(bias, zeros + channels, 0.0f);
+    if (g.bias) std::copy(g.bias, g.bias + panels.channels, bias);
+  }
+
+  float* panel(int64_t p) const { return packed + p * taps * channels * panels.most; }
+
+  void pack() const {
+    std::vector<int64_t> order;
+    for (const Lattice& l : g.lattices)
+      for (const Tap& t : l.taps) order.push_back(t.weight);
+    auto pack_weights = simd_pack_weights();
+    parallel_for(panels.count() * taps, [&](int64_t i) {
+      const int64_t p = i / taps, tap = i % taps, width = panels.vectors(p) * shape.lanes;
+      pack_weights(g.weights + order[tap] * g.tap_stride + p * panels.most * g.dest_stride, g.dest_stride,
+                   g.source_stride, channels, panels.valid(p), width, panel(p) + tap * channels * width);
+    });
+  }
+};
+
+// What one thread works in.
+struct Scratch {
+  RowTable table;
+  std::vector<float> unfolded;
+  std::vector<const float*> unfolded_rows;
+  std::vector<int32_t> identity;
+
+  Scratch(const Items& items, const GatherGemm& g) : table(items, g.lattices) {
+    const int64_t channels = g.source.layout.channels();
+    if (channels > kUnfoldedChannels) return;
+    unfolded.resize(items.most_cells * channels * table.delta.size());
+    unfolded_rows.resize(items.most_cells);
+    identity.resize(items.most_cells);
+    for (size_t i = 0; i < identity.size(); i++) identity[i] = static_cast<int32_t>(i);
+  }
+
+  // Copies every tap of a voxel side by side, so that few channels still make a long inner loop.
+  void unfold(GatherTile& tile) {
+    const int64_t length = tile.taps * tile.channels;
+    float* to = unfolded.data();
+    for (int64_t v = 0; v < table.voxels; v++) {
+      unfolded_rows[v] = to;
+      for (int64_t d = 0; d < tile.taps; d++) {
+        const float* from = tile.table[table.base[v] + tile.delta[d]];
+        for (int64_t c = 0; c < tile.channels; c++) *to++ = from[c];
+      }
+    }
+    static const int32_t nothing = 0;
+    tile.table = unfolded_rows.data();
+    tile.zeros = nullptr;
+    tile.delta = &nothing;
+    tile.taps = 1;
+    tile.channels = length;
+  }
+};
+
+void run(const Engine& e, const Items& items, int64_t item, int64_t first_panel, int64_t end_panel, Scratch& s) {
+  const GatherGemm& g = e.g;
+  const Rows source(g.source, e.zeros);
+  const auto gather_tile = simd_gather_tile();
+  int64_t tap = 0;
+  for (const Lattice& l : g.lattices) {
+    s.table.fill(source, g.dest.layout, l, items, item);
+    GatherTile tile{};
+    tile.table = s.table.rows.data();
+    tile.zeros = e.zeros;
+    tile.delta = s.table.delta.data();
+    tile.taps = static_cast<int64_t>(l.taps.size());
+    tile.channels = e.channels;
+    const bool unfold = e.channels <= kUnfoldedChannels && tile.taps > 1;
+    if (unfold) s.unfold(tile);
+    const int32_t* base = unfold ? s.identity.data() : s.table.base.data();
+    tile.out_stride = e.panels.channels;
+    const int64_t voxels = s.table.voxels, groups = (voxels + e.shape.rows - 1) / e.shape.rows;
+    for (int64_t p = first_panel; p < end_panel; p++) {
+      const int vectors = e.panels.vectors(p);
+      tile.weights = e.panel(p) + tap * e.channels * vectors * e.shape.lanes;
+      tile.bias = e.bias + p * e.panels.most;
+      tile.out = g.dest.f32() + p * e.panels.most;
+      tile.valid = e.panels.valid(p);
+      for (int64_t i = 0; i < groups; i++) {
+        const int64_t a = voxels * i / groups, b = voxels * (i + 1) / groups;
+        tile.base = base + a;
+        tile.voxel = s.table.voxel.data() + a;
+        gather_tile(tile, static_cast<int>(b - a), vectors);
+      }
+    }
+    tap += static_cast<int64_t>(l.taps.size());
+  }
+}
+
+}  // namespace
+
+void gather_gemm(const GatherGemm& g, void* workspace) {
+  const Engine e(g, workspace);
+  e.pack();
+  const Int3 step = g.lattices[0].step;
+  const int64_t panels = e.panels.count(), cells = g.dest.layout.voxels() / step.product();
+  const Items items = cut(g.dest.layout, step, std::clamp(cells * panels / kUnits, kFewestCells, kMostCells));
+  // Few items: threads share out the panels too, all working on one panel before the next.
+  const int64_t parts = items.size() >= kUnits ? 1 : panels;
+  std::vector<Scratch> scratch(omp_get_max_threads(), Scratch(items, g));
+  parallel_for(parts * items.size(), [&](int64_t i) {
+    const int64_t part = i / items.size();
+    run(e, items, i % items.size(), part * panels / parts, (part + 1) * panels / parts,
+        scratch[omp_get_thread_num()]);
+  });
+}
+
+}  // namespace voxelspark

@@ -1,0 +1,55 @@
+// How destination voxels become work. Blocks are cut into regions, regions are gathered into items; for an item and a
+// lattice, `RowTable` lists which source row every voxel reads at every tap. Blocks of any edge, halos, masked
+// neighbours and volume borders all end here: what follows is plain matrix arithmetic on rows of channels.
+#pragma once
+#include <vector>
+
+#include "core/tensor.h"
+#include "ops/conv3d/lattice.h"
+
+namespace voxelspark {
+
+// A box [first, end) of voxels of one block, in volume coordinates.
+struct Region {
+  int64_t block, sample;
+  Int3 first, end;
+};
+
+struct Items {
+  std::vector<Region> regions;
+  std::vector<int64_t> first;  // item -> its first region; one entry more than items
+  Int3 largest;                // cells of `step` voxels of the largest region
+  int64_t most_cells = 0, most_regions = 0;  // of an item
+
+  int64_t size() const { return static_cast<int64_t>(first.size()) - 1; }
+};
+
+// Items of about `cells` cells of `step` voxels, which follow from the layout alone.
+Items cut(const Layout& layout, Int3 step, int64_t cells);
+
+// Channel rows of a tensor by volume coordinate; zeros where it is masked or outside.
+struct Rows {
+  const float* data;
+  const float* zeros;
+  int64_t channels;
+  Int3 size, edge, cells;
+  const int32_t* block_of;  // null: dense
+
+  Rows(const Tensor& t, const float* zeros);
+  // out[i] = row of voxel (z, y, x + i) for 0 <= i < n
+  void list(int64_t sample, int64_t z, int64_t y, int64_t x, int64_t n, const float** out) const;
+};
+
+// Tap d of voxel v of an item reads rows[base[v] + delta[d]].
+struct RowTable {
+  std::vector<const float*> rows;
+  std::vector<int32_t> base, delta;
+  std::vector<int64_t> voxel;  // index of the destination voxel in its storage
+  int64_t voxels = 0;
+
+  // Reserves for any item and lattice, so that filling allocates nothing.
+  RowTable(const Items& items, const std::vector<Lattice>& lattices);
+  void fill(const Rows& source, const Layout& dest, const Lattice& lattice, const Items& items, int64_t item);
+};
+
+}  // namespace voxelspark
