@@ -29,12 +29,17 @@ export class Peer {
       this.stderr += text;
     });
     process.on("exit", (code) => {
-      for (const w of this.waiting.splice(0)) w.reject(new Error(`the peer exited with ${code}: ${this.stderr}`));
+      for (const w of this.waiting.splice(0))
+        w.reject(new Error(`the peer exited with ${code}: ${this.stderr}`));
     });
   }
 
   /** Starts bench/peers/<script> and waits for its first line, which describes it. */
-  static async start(python: string, script: string, args: readonly string[]): Promise<{ peer: Peer; ready: Answer }> {
+  static async start(
+    python: string,
+    script: string,
+    args: readonly string[],
+  ): Promise<{ peer: Peer; ready: Answer }> {
     const peer = new Peer(spawn(python, [join(__dirname, script), ...args]));
     return { peer, ready: await peer.answer() };
   }

@@ -1,0 +1,164 @@
+/**
+ * How every benchmark measures: contestants are warmed up, then run in turns, round after round, so that a slow phase
+ * of the machine hits all of them; the median counts and the quartiles are shown. Times are wall clock from the first
+ * launch to an idle queue.
+ */
+import { cpus } from "node:os";
+import { parseArgs } from "node:util";
+import { full, leakyRelu, scope, setThreads, sync } from "../lib";
+import { native } from "../lib/binding";
+
+export interface Contestant {
+  name: string;
+  /** Queues one repetition; outputs are freed. May instead resolve with seconds that a peer measured. */
+  run: () => unknown | Promise<number>;
+  /** Bytes that must cross the memory bus at least: every operand once. */
+  bytes?: number;
+  flops?: number;
+}
+
+export interface Result {
+  group: string;
+  name: string;
+  milliseconds: number;
+  quartiles: [number, number];
+  gigabytesPerSecond: number | undefined;
+  gigaflops: number | undefined;
+  /** Time divided by that of the group's first contestant. */
+  ratio: number;
+}
+
+export interface BenchOptions {
+  threads: number;
+  /** Measurements of each contestant. */
+  rounds: number;
+  /** Shorter measurements repeat their work. */
+  seconds: number;
+  json: boolean;
+  /** Python with PyTorch, for benchmarks that have a peer. */
+  peer: string | undefined;
+}
+
+/** `--threads 2 --rounds 7 --json --peer python`; what is left are names. */
+export function benchOptions(args: readonly string[]): { options: BenchOptions; names: string[] } {
+  const { values, positionals } = parseArgs({
+    args: [...args],
+    allowPositionals: true,
+    options: {
+      threads: { type: "string", default: String(cpus().length) },
+      rounds: { type: "string", default: "7" },
+      seconds: { type: "string", default: "0.05" },
+      json: { type: "boolean", default: false },
+      peer: { type: "string" },
+    },
+  });
+  const number = (name: "threads" | "rounds" | "seconds") => {
+    const value = Number(values[name]);
+    if (!(value > 0)) throw new Error(`--${name} is ${values[name]}, allowed are numbers above 0`);
+    return value;
+  };
+  const { json, peer } = values;
+  const options = {
+    threads: number("threads"),
+    rounds: number("rounds"),
+    seconds: number("seconds"),
+    json,
+    peer,
+  };
+  return { options, names: positionals };
+}
+
+const quantile = (sorted: readonly number[], q: number) =>
+  sorted[Math.floor((sorted.length - 1) * q)] as number;
+
+/** Seconds of one repetition. */
+async function timed(run: Contestant["run"], repetitions: number): Promise<number> {
+  await sync();
+  const start = process.hrtime.bigint();
+  for (let i = 0; i < repetitions; i++) {
+    let result: unknown;
+    scope(() => {
+      const returned = run();
+      if (typeof (returned as PromiseLike<number> | undefined)?.then === "function") result = returned;
+    });
+    if (result) return (await result) as number;
+  }
+  await sync();
+  return Number(process.hrtime.bigint() - start) / 1e9 / repetitions;
+}
+
+export class Bench {
+  readonly results: Result[] = [];
+
+  constructor(readonly options: BenchOptions) {
+    setThreads(options.threads);
+  }
+
+  /** Measures contestants in turns and prints their rows. */
+  async compare(group: string, contestants: readonly Contestant[]): Promise<Result[]> {
+    const repetitions: number[] = [];
+    for (const c of contestants) {
+      await timed(c.run, 1);
+      repetitions.push(Math.max(1, Math.ceil(this.options.seconds / (await timed(c.run, 1)))));
+    }
+    const times: number[][] = contestants.map(() => []);
+    for (let round = 0; round < this.options.rounds; round++)
+      for (const [i, c] of contestants.entries())
+        times[i]?.push(await timed(c.run, repetitions[i] as number));
+    const sorted = times.map((t) => t.sort((a, b) => a - b));
+    const first = quantile(sorted[0] as number[], 0.5);
+    const results = contestants.map(({ name, bytes, flops }, i): Result => {
+      const all = sorted[i] as number[];
+      const seconds = quantile(all, 0.5);
+      return {
+        group,
+        name,
+        milliseconds: seconds * 1e3,
+        quartiles: [quantile(all, 0.25) * 1e3, quantile(all, 0.75) * 1e3],
+        gigabytesPerSecond: bytes && bytes / seconds / 1e9,
+        gigaflops: flops && flops / seconds / 1e9,
+        ratio: seconds / first,
+      };
+    });
+    this.results.push(...results);
+    if (!this.options.json) print(group, results);
+    return results;
+  }
+
+  /** What a pass that reads and writes reaches here: a leaky ReLU over 512 MB, the yardstick of memory-bound ops. */
+  async bandwidth(): Promise<number> {
+    const x = full([1 << 26], 1);
+    const [row] = await this.compare("yardstick", [
+      { name: "read + write 512 MB", run: () => leakyRelu(x, 0.5), bytes: 2 * 4 * x.size },
+    ]);
+    x.dispose();
+    return row?.gigabytesPerSecond as number;
+  }
+
+  /** Everything measured, with what it depends on. */
+  summary(): object {
+    const { isa, compiler } = native.info();
+    const { threads, rounds } = this.options;
+    return {
+      cpu: cpus()[0]?.model,
+      node: process.version,
+      isa,
+      compiler,
+      threads,
+      rounds,
+      results: this.results,
+    };
+  }
+}
+
+const cell = (value: number | undefined, width: number, digits: number) =>
+  (value === undefined ? "" : value.toFixed(digits)).padStart(width);
+
+function print(group: string, results: readonly Result[]): void {
+  console.log(`\n${group.padEnd(44)}      ms   25 %    75 %     GB/s   GFLOP/s  ratio`);
+  for (const r of results)
+    console.log(
+      `  ${r.name.padEnd(42)}${cell(r.milliseconds, 8, 2)}${cell(r.quartiles[0], 8, 2)}${cell(r.quartiles[1], 8, 2)}` +
+        `${cell(r.gigabytesPerSecond, 8, 1)}${cell(r.gigaflops, 10, 1)}${cell(r.ratio, 8, 2)}`,
+    );
+}
