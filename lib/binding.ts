@@ -53,7 +53,15 @@ export interface BuildInfo {
   bestIsa: string;
   threads: number;
   compiler: string;
-  cuda: { built: boolean; deviceCount: number; reason: string; devices: string[] };
+  cuda: {
+    built: boolean;
+    deviceCount: number;
+    /** Why deviceCount is 0, and what to do about it; empty otherwise. */
+    reason: string;
+    devices: string[];
+    /** Kernels of the registry that the CUDA backend does not have; all of them when it was not built. */
+    missingKernels: string[];
+  };
 }
 
 interface NativeAddon {

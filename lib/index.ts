@@ -2,6 +2,7 @@
 export { Tape } from "./autograd";
 export type { BuildInfo, DeviceStats } from "./binding";
 export { BlockMask, type BlockMaskOptions } from "./block-mask";
+export { type ComputeDevice, type DeviceChoice, info, resolveDevice } from "./device";
 export * from "./errors";
 export { add } from "./ops/add";
 export { applyMask } from "./ops/apply-mask";

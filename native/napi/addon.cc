@@ -3,6 +3,7 @@
 #include <omp.h>
 
 #include "device/isa.h"
+#include "ops/registry.h"
 
 namespace voxelspark {
 
@@ -97,6 +98,10 @@ Napi::Value Addon::info(const Info& info) {
   Napi::Array names = Napi::Array::New(env);
   for (int i = 0; i < devices; i++) names.Set(i, backend->device_name(i));
   cuda.Set("devices", names);
+  Napi::Array missing = Napi::Array::New(env);
+  for (const KernelEntry& kernel : kernel_table)
+    if (!backend || !backend->find_kernel(kernel.name)) missing.Set(missing.Length(), kernel.name);
+  cuda.Set("missingKernels", missing);
   o.Set("cuda", cuda);
   return o;
 }

@@ -1,0 +1,45 @@
+import { type BuildInfo, native } from "./binding";
+import { DeviceError } from "./errors";
+
+/** The devices that training runs on. */
+export type ComputeDevice = "cpu" | "cuda";
+
+export interface DeviceChoice {
+  device: ComputeDevice;
+  /** Why this one, as a sentence to show to the user. */
+  reason: string;
+}
+
+/** How the native code was built and what it found on this machine. */
+export function info(): BuildInfo {
+  return native.info();
+}
+
+/**
+ * The device to run on. A wish for "cuda" is fulfilled or refused, never turned into the CPU.
+ * @param wish "auto", "cpu" or "cuda"; left out: the environment variable VOXELSPARK_DEVICE, else "auto", which is
+ * CUDA where a GPU can be used and the CUDA backend has every kernel
+ * @throws DeviceError with reason and cure when CUDA is asked for and cannot be used
+ */
+export function resolveDevice(wish = process.env.VOXELSPARK_DEVICE || "auto"): DeviceChoice {
+  const { isa, threads, cuda } = info();
+  const cpu = `${threads} thread${threads === 1 ? "" : "s"}, ${isa}`;
+  if (wish === "cpu") return { device: "cpu", reason: `cpu (${cpu}), as asked for` };
+  if (wish === "cuda") {
+    if (cuda.deviceCount) return { device: "cuda", reason: `cuda (${cuda.devices[0]}), as asked for` };
+    throw new DeviceError(
+      "ERR_VOXELSPARK_DEVICE",
+      `device 'cuda' cannot be used: ${cuda.reason}; device 'cpu' works`,
+    );
+  }
+  if (wish !== "auto")
+    throw new DeviceError("ERR_VOXELSPARK_DEVICE", `device is '${wish}', allowed are auto, cpu and cuda`);
+  const why = cuda.deviceCount ? lacking(cuda.missingKernels) : cuda.reason;
+  if (why) return { device: "cpu", reason: `cpu (${cpu}), since cuda cannot be used: ${why}` };
+  return { device: "cuda", reason: `cuda (${cuda.devices[0]})` };
+}
+
+function lacking(kernels: readonly string[]): string {
+  if (!kernels.length) return "";
+  return `its backend has no kernel ${kernels.slice(0, 3).join(", ")}${kernels.length > 3 ? " and others" : ""} yet`;
+}
