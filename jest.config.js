@@ -13,4 +13,6 @@ module.exports = {
   moduleNameMapper: { "^nifti-reader-js$": "<rootDir>/node_modules/nifti-reader-js/dist/nifti.js" },
   maxWorkers: 2,
   testTimeout: 60000,
+  // Inside jest's sandbox every use of a global is a slow look-up; handed in as arguments these are fast.
+  sandboxInjectedGlobals: ["Math", "Number", "Array", "Object", "Uint8Array", "Float32Array", "Float64Array"],
 };

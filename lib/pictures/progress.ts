@@ -1,0 +1,233 @@
+/** `progress.png`: loss and learning rate over the steps of a run. */
+import { type Axis, makeAxis, shortNumber, wholeAxis } from "./axes";
+import { Canvas, type Color, type Point, textWidth } from "./canvas";
+
+export interface ProgressPoint {
+  step: number;
+  /** Training loss; missing or non-finite values are gaps. */
+  loss?: number | null;
+  learningRate?: number | null;
+  validationLoss?: number | null;
+}
+
+export interface ProgressOptions {
+  title?: string;
+  /** Loss of predicting the mean, drawn as a dashed line: what a model must beat to have learned anything. */
+  baseline?: number;
+  /** Length of the whole run; the axis then shows how far it is. */
+  steps?: number;
+  width?: number;
+  height?: number;
+}
+
+const INK: Color = [45, 48, 56];
+const GRID: Color = [228, 230, 235];
+const TRAIN: Color = [31, 98, 190];
+const TRAIN_LIGHT: Color = [168, 196, 232];
+const VALIDATION: Color = [214, 96, 20];
+const BASELINE: Color = [120, 124, 132];
+const RATE: Color = [46, 139, 87];
+
+interface Panel {
+  x: number;
+  y: number;
+  width: number;
+  height: number;
+}
+
+interface Column {
+  step: number;
+  low: number;
+  high: number;
+  mean: number;
+  count: number;
+}
+
+/** Draws the curves of a run; an empty one gives empty axes. Returns a PNG. */
+export function renderProgress(points: readonly ProgressPoint[], options: ProgressOptions = {}): Buffer {
+  const { width = 1200, height = 760, title = "Pre-training" } = options;
+  const canvas = new Canvas(width, height);
+  const last = points.reduce((max, point) => Math.max(max, point.step), 1);
+  const steps = wholeAxis(0, Math.max(options.steps ?? 0, last));
+  const left = 116;
+  const loss: Panel = { x: left, y: 92, width: width - left - 40, height: Math.round((height - 200) * 0.74) };
+  const rate: Panel = {
+    ...loss,
+    y: loss.y + loss.height + 34,
+    height: height - loss.y - loss.height - 34 - 58,
+  };
+
+  canvas.text(title, left, 18, { scale: 3, color: INK });
+  drawLoss(canvas, loss, steps, points, options.baseline);
+  drawRate(canvas, rate, steps, points);
+  canvas.text("step", rate.x + rate.width / 2, height - 24, { align: "center", color: INK });
+  return canvas.toPng();
+}
+
+function drawLoss(
+  canvas: Canvas,
+  panel: Panel,
+  steps: Axis,
+  points: readonly ProgressPoint[],
+  baseline?: number,
+): void {
+  const training = columnsOf(points, steps, panel.width, (point) => point.loss);
+  const smooth = smoothed(training);
+  const validation = points.filter((point) => isNumber(point.validationLoss));
+  // The axis covers the smooth line; single outliers of single steps may leave it.
+  const shown = [
+    ...smooth.map((column) => column.mean),
+    ...quantiles(
+      training.map((column) => column.high),
+      0.98,
+    ),
+    ...quantiles(
+      training.map((column) => column.low),
+      0.02,
+    ),
+    ...validation.map((point) => point.validationLoss!),
+    ...(baseline === undefined ? [] : [baseline]),
+  ];
+  const axis = makeAxis(shown);
+  drawAxes(canvas, panel, steps, axis, axis.logarithmic ? "masked MSE (log)" : "masked MSE", false);
+  const place = placer(panel, steps, axis);
+
+  if (baseline !== undefined) {
+    canvas.polyline([place(steps.low, baseline), place(steps.high, baseline)], BASELINE, 2, [12, 8]);
+  }
+  for (const column of training) {
+    canvas.polyline([place(column.step, column.low), place(column.step, column.high)], TRAIN_LIGHT, 1.5);
+  }
+  if (training.length < panel.width / 3)
+    canvas.polyline(
+      training.map((c) => place(c.step, c.mean)),
+      TRAIN_LIGHT,
+      1.5,
+    );
+  canvas.polyline(
+    smooth.map((c) => place(c.step, c.mean)),
+    TRAIN,
+    3,
+  );
+  if (smooth.length === 1) canvas.disc(place(smooth[0]!.step, smooth[0]!.mean), 4, TRAIN);
+  const held = validation.map((point) => place(point.step, point.validationLoss!));
+  canvas.polyline(held, VALIDATION, 2);
+  for (const point of held) canvas.disc(point, 4, VALIDATION);
+
+  const entries: [string, Color, boolean][] = [];
+  const latest = smooth.at(-1);
+  if (latest !== undefined) entries.push([`training, smoothed: ${shortNumber(latest.mean)}`, TRAIN, false]);
+  const heldNow = validation.at(-1);
+  if (heldNow !== undefined)
+    entries.push([`validation: ${shortNumber(heldNow.validationLoss!)}`, VALIDATION, false]);
+  if (baseline !== undefined) entries.push([`mean prediction: ${shortNumber(baseline)}`, BASELINE, true]);
+  drawLegend(canvas, panel, entries);
+}
+
+function drawRate(canvas: Canvas, panel: Panel, steps: Axis, points: readonly ProgressPoint[]): void {
+  const rates = columnsOf(points, steps, panel.width, (point) => point.learningRate);
+  const axis = makeAxis([0, ...rates.map((column) => column.high)], { logarithmic: false, count: 3 });
+  drawAxes(canvas, panel, steps, axis, "lr", true);
+  const place = placer(panel, steps, axis);
+  canvas.polyline(
+    rates.map((column) => place(column.step, column.mean)),
+    RATE,
+    2.5,
+  );
+}
+
+function drawAxes(
+  canvas: Canvas,
+  panel: Panel,
+  steps: Axis,
+  axis: Axis,
+  label: string,
+  withSteps: boolean,
+): void {
+  const { x, y, width, height } = panel;
+  for (const tick of axis.ticks) {
+    const row = Math.round(y + height * (1 - axis.place(tick)));
+    canvas.rect(x, row, width, 1, GRID);
+    canvas.text(shortNumber(tick), x - 10, row - 6, { align: "right", color: INK });
+  }
+  for (const tick of steps.ticks) {
+    const column = Math.round(x + width * steps.place(tick));
+    canvas.rect(column, y, 1, height, GRID);
+    if (withSteps) canvas.text(shortNumber(tick), column, y + height + 10, { align: "center", color: INK });
+  }
+  canvas.rect(x, y, 1, height + 1, INK);
+  canvas.rect(x, y + height, width + 1, 1, INK);
+  canvas.text(label, 14, y + height / 2, { vertical: true, align: "center", color: INK });
+}
+
+/** One row above the panel, where it can hide nothing. */
+function drawLegend(canvas: Canvas, panel: Panel, entries: readonly [string, Color, boolean][]): void {
+  let x = panel.x;
+  const middle = panel.y - 26;
+  for (const [text, color, dashed] of entries) {
+    canvas.polyline(
+      [
+        [x, middle],
+        [x + 30, middle],
+      ],
+      color,
+      3,
+      dashed ? [8, 5] : undefined,
+    );
+    canvas.text(text, x + 40, middle - 7, { color: INK });
+    x += 40 + textWidth(text) + 36;
+  }
+}
+
+function placer(panel: Panel, steps: Axis, axis: Axis): (step: number, value: number) => Point {
+  return (step, value) => {
+    const up = Math.max(0, Math.min(1, axis.place(value)));
+    return [
+      panel.x + panel.width * steps.place(step),
+      panel.y + panel.height * (1 - (Number.isNaN(up) ? 1 : up)),
+    ];
+  };
+}
+
+/** Values gathered by pixel column: a run of a million steps is drawn as fast as a short one. */
+function columnsOf(
+  points: readonly ProgressPoint[],
+  steps: Axis,
+  width: number,
+  value: (point: ProgressPoint) => number | null | undefined,
+): Column[] {
+  const columns = new Map<number, Column>();
+  for (const point of points) {
+    const v = value(point);
+    if (!isNumber(v)) continue;
+    const at = Math.floor(steps.place(point.step) * width);
+    const column = columns.get(at);
+    if (column === undefined) columns.set(at, { step: point.step, low: v, high: v, mean: v, count: 1 });
+    else {
+      column.low = Math.min(column.low, v);
+      column.high = Math.max(column.high, v);
+      column.count++;
+      column.mean += (v - column.mean) / column.count;
+      column.step += (point.step - column.step) / column.count;
+    }
+  }
+  return [...columns.values()].sort((a, b) => a.step - b.step);
+}
+
+/** Mean over about a thirtieth of the curve around each column, never across its ends. */
+function smoothed(columns: readonly Column[]): Column[] {
+  const reach = Math.floor(columns.length / 60);
+  return columns.map((column, i) => {
+    const near = columns.slice(Math.max(0, i - reach), i + reach + 1);
+    return { ...column, mean: near.reduce((sum, c) => sum + c.mean, 0) / near.length };
+  });
+}
+
+function quantiles(values: readonly number[], share: number): number[] {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted.length === 0 ? [] : [sorted[Math.floor(share * (sorted.length - 1))]!];
+}
+
+function isNumber(value: number | null | undefined): value is number {
+  return typeof value === "number" && Number.isFinite(value);
+}
