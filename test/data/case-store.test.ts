@@ -1,0 +1,175 @@
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import fc from "fast-check";
+import { type CaseProperties, listCases, StoredCase, writeCase } from "../../lib/data/case-store";
+import { crc32c } from "../../lib/data/crc32c";
+import { rng } from "../../lib/random";
+import { failure, temporaryFolder } from "./temp";
+
+const folder = temporaryFolder();
+type Triple = [number, number, number];
+
+function properties(id: string, shape: Triple): CaseProperties {
+  return {
+    id,
+    subject: id,
+    source: { path: "/x.nii", bytes: 1, mtimeMs: 2, sha256: "0" },
+    options: {},
+    geometry: { affine: [], spacing: [1, 1, 1], source: "sform", orientation: "RAS" },
+    shapes: { source: shape, cropped: shape, stored: shape },
+    crop: { start: [0, 0, 0], end: shape },
+    spacing: [1, 1, 1],
+    mean: 0,
+    std: 1,
+    minimum: -1,
+    warnings: [],
+  };
+}
+
+const noise = (n: number): Float32Array => rng(1, 0, "test", n).fillNormal(new Float32Array(n));
+
+function crop(data: Float32Array, [, h, w]: Triple, start: Triple, size: Triple): number[] {
+  const out: number[] = [];
+  for (let z = 0; z < size[0]; z++)
+    for (let y = 0; y < size[1]; y++)
+      for (let x = 0; x < size[2]; x++)
+        out.push(data[((z + start[0]) * h + y + start[1]) * w + x + start[2]]!);
+  return out;
+}
+
+test("CRC-32C of known texts", () => {
+  expect(crc32c(Buffer.from("123456789"))).toBe(0xe3069283);
+  expect(crc32c(new Uint8Array(32))).toBe(0x8a9136aa);
+  expect(crc32c(new Uint8Array(0))).toBe(0);
+});
+
+test("any box of any shape reads back exactly", async () => {
+  for (const shape of [
+    [33, 40, 70],
+    [1, 5, 64],
+    [32, 32, 32],
+    [65, 3, 31],
+  ] as Triple[]) {
+    const id = shape.join("x");
+    const data = noise(shape[0] * shape[1] * shape[2]);
+    await writeCase(folder, data, properties(id, shape));
+    const stored = await StoredCase.open(folder, id);
+    expect(stored.properties).toEqual(properties(id, shape));
+    expect([...(await stored.read([0, 0, 0], shape))]).toEqual([...data]);
+    const axis = (n: number) =>
+      fc.tuple(fc.nat(n - 1), fc.nat(n - 1)).map(([a, b]) => [Math.min(a, b), Math.max(a, b) + 1]);
+    await fc.assert(
+      fc.asyncProperty(axis(shape[0]), axis(shape[1]), axis(shape[2]), async (...ranges) => {
+        const start = ranges.map((r) => r[0]!) as Triple;
+        const size = ranges.map((r) => r[1]! - r[0]!) as Triple;
+        expect([...(await stored.read(start, size))]).toEqual(crop(data, shape, start, size));
+      }),
+      { numRuns: 8 },
+    );
+  }
+});
+
+test("several channels", async () => {
+  const shape: Triple = [10, 40, 12];
+  const data = noise(2 * 4800);
+  await writeCase(folder, data, properties("two", shape), 2);
+  const stored = await StoredCase.open(folder, "two");
+  expect([...(await stored.read([0, 0, 0], shape, 1))]).toEqual([...data.subarray(4800)]);
+  expect((await failure(() => stored.read([0, 0, 0], shape, 2))).code).toBe("ERR_VOXELSPARK_SHAPE");
+});
+
+test("zarrita, an independent reader, sees the same array", async () => {
+  const zarr = await import("zarrita");
+  const shape: Triple = [40, 33, 70];
+  const data = noise(40 * 33 * 70);
+  await writeCase(folder, data, properties("zarr", shape));
+  const at = (key: string): string => join(folder, "zarr.zarr", key);
+  const store = {
+    async get(key: string) {
+      return existsSync(at(key)) ? new Uint8Array(readFileSync(at(key))) : undefined;
+    },
+    async getRange(key: string, range: { suffixLength: number } | { offset: number; length: number }) {
+      const bytes = new Uint8Array(readFileSync(at(key)));
+      return "suffixLength" in range
+        ? bytes.slice(-range.suffixLength)
+        : bytes.slice(range.offset, range.offset + range.length);
+    },
+  };
+  const array = await zarr.open.v3(zarr.root(store), { kind: "array" });
+  expect(array.shape).toEqual([1, ...shape]);
+  const { data: read } = await zarr.get(array);
+  expect([...(read as Float32Array)]).toEqual([...data]);
+});
+
+test("a flipped bit anywhere is an error that names the file and the cure", async () => {
+  const shape: Triple = [20, 20, 20];
+  await writeCase(
+    folder,
+    noise(8000).map((v) => Math.round(v)),
+    properties("flip", shape),
+  );
+  for (const name of ["zarr.json", "c/0/0/0/0"]) {
+    const path = join(folder, "flip.zarr", name);
+    const good = readFileSync(path);
+    const random = rng(3, 0, "test");
+    for (let i = 0; i < 250; i++) {
+      const bad = Buffer.from(good);
+      const at = i < 40 ? good.length - 1 - i : random.int(good.length);
+      bad[at]! ^= 1 << random.int(8);
+      writeFileSync(path, bad);
+      const outcome = await StoredCase.open(folder, "flip")
+        .then((stored) => stored.verify())
+        .then(
+          () => undefined,
+          (error) => error,
+        );
+      if (outcome === undefined && name === "zarr.json") {
+        expect(JSON.parse(bad.toString())).toEqual(JSON.parse(good.toString())); // white space only
+        continue;
+      }
+      expect(["ERR_VOXELSPARK_CHECKSUM", "ERR_VOXELSPARK_FORMAT"]).toContain(outcome.code);
+      expect(outcome.message).toContain(path);
+      expect(outcome.message).toMatch(/voxelspark preprocess/);
+    }
+    writeFileSync(path, good);
+  }
+  await (await StoredCase.open(folder, "flip")).verify();
+});
+
+test("a data file cut at any 97th byte is an error", async () => {
+  const path = join(folder, "flip.zarr", "c/0/0/0/0");
+  const good = readFileSync(path);
+  for (let n = 0; n < good.length; n += 97) {
+    writeFileSync(path, good.subarray(0, n));
+    const stored = await StoredCase.open(folder, "flip");
+    expect((await failure(() => stored.checkLayout())).code).toBe("ERR_VOXELSPARK_CHECKSUM");
+  }
+  writeFileSync(path, good);
+});
+
+test("boxes outside, unknown and unsafe ids, wrong sizes are refused; failed writes leave nothing", async () => {
+  const stored = await StoredCase.open(folder, "flip");
+  for (const [start, size] of [
+    [
+      [0, 0, 1],
+      [20, 20, 20],
+    ],
+    [
+      [-1, 0, 0],
+      [1, 1, 1],
+    ],
+    [
+      [0, 0, 0],
+      [0, 1, 1],
+    ],
+  ] as [Triple, Triple][]) {
+    expect((await failure(() => stored.read(start, size))).code).toBe("ERR_VOXELSPARK_SHAPE");
+  }
+  expect((await failure(() => StoredCase.open(folder, "none"))).code).toBe("ERR_VOXELSPARK_IO");
+  expect((await failure(() => StoredCase.open(folder, "../flip"))).code).toBe("ERR_VOXELSPARK_DATA");
+  const wrong = properties("wrong", [2, 2, 2]);
+  expect((await failure(() => writeCase(folder, noise(9), wrong))).code).toBe("ERR_VOXELSPARK_SHAPE");
+  expect(readdirSync(folder).filter((n) => n.startsWith(".") || n.startsWith("wrong"))).toEqual([]);
+  expect(await listCases(folder)).toContain("flip");
+  expect((await failure(() => listCases(join(folder, "flip.zarr")))).code).toBe("ERR_VOXELSPARK_EMPTY");
+});
