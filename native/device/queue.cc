@@ -5,6 +5,7 @@ namespace voxelspark {
 Queue::Queue() : thread_([this] { run(); }) {}
 
 Queue::~Queue() {
+  cancel();
   {
     std::lock_guard<std::mutex> lock(mutex_);
     stop_ = true;
@@ -25,6 +26,16 @@ uint64_t Queue::submit(std::function<void()> job) {
 void Queue::wait(uint64_t ticket) {
   std::unique_lock<std::mutex> lock(mutex_);
   done_.wait(lock, [&] { return finished_ >= ticket; });
+}
+
+void Queue::cancel() {
+  std::deque<std::function<void()>> dropped;
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    dropped.swap(jobs_);
+    submitted_ -= dropped.size();
+  }
+  wait_idle();
 }
 
 uint64_t Queue::submitted() const {

@@ -16,7 +16,7 @@ namespace voxelspark {
 class Queue {
  public:
   Queue();
-  ~Queue();  // runs what is queued, then joins
+  ~Queue();  // as `cancel`, then joins
 
   // Returns the job's ticket.
   uint64_t submit(std::function<void()> job);
@@ -24,6 +24,8 @@ class Queue {
   void wait(uint64_t ticket);
   void wait_idle() { wait(submitted()); }
   uint64_t submitted() const;
+  // Drops the jobs that have not begun and waits for the one that has. Nobody may be waiting for a ticket.
+  void cancel();
   // The first failure since the last call, if any.
   std::optional<Failure> take_failure();
 

@@ -13,7 +13,7 @@ Runtime::Runtime() : threads(omp_get_max_threads()) {
   }
 }
 
-Runtime::~Runtime() { queue.wait_idle(); }
+Runtime::~Runtime() { queue.cancel(); }
 
 DeviceTensor Runtime::allocate(DeviceKind device, Layout layout) {
   const Backend& backend = backend_of(device);

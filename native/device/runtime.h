@@ -18,7 +18,7 @@ struct DeviceTensor {
 class Runtime {
  public:
   Runtime();
-  ~Runtime();  // waits for the queue, returns all memory
+  ~Runtime();  // drops queued work, returns all memory
 
   // A tensor with uninitialised memory; `release` takes effect in launch order.
   DeviceTensor allocate(DeviceKind device, Layout layout);

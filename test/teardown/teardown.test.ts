@@ -1,0 +1,36 @@
+/** Threads and processes that end while native work runs: no crash, no hang, nothing said. */
+import { spawn } from "node:child_process";
+import { join } from "node:path";
+
+interface Ended {
+  code: number | null;
+  signal: NodeJS.Signals | null;
+  stderr: string;
+}
+
+function run(scenario: string, cycles: number): Promise<Ended> {
+  const child = spawn(process.execPath, [join(__dirname, "child.cjs"), scenario, String(cycles)]);
+  let stderr = "";
+  child.stderr.on("data", (text) => {
+    stderr += text;
+  });
+  return new Promise((resolve) => child.on("close", (code, signal) => resolve({ code, signal, stderr })));
+}
+
+test.each([
+  ["worker only", 20],
+  ["terminate during launches", 20],
+  ["terminate during reads", 20],
+  ["workers beside the main thread", 3],
+  ["exit with live tensors", 1],
+  ["end with live tensors", 1],
+  ["exit without waiting for a worker", 1],
+])("%s, %i times", async (scenario, cycles) => {
+  expect(await run(scenario, cycles)).toEqual({ code: 0, signal: null, stderr: "" });
+});
+
+test("an uncaught error with work in flight is reported as such", async () => {
+  const { code, signal, stderr } = await run("an uncaught error with work in flight", 1);
+  expect({ code, signal }).toEqual({ code: 1, signal: null });
+  expect(stderr).toContain("on purpose");
+});
