@@ -199,7 +199,8 @@ describe("damaged files", () => {
 
   test("a missing file and a folder are named", async () => {
     const missing = await failure(() => readNifti("/nowhere/x.nii"));
-    expect(missing).toEqual({ code: "ERR_VOXELSPARK_IO", message: "Cannot read /nowhere/x.nii: ENOENT." });
+    expect(missing.code).toBe("ERR_VOXELSPARK_IO");
+    expect(missing.message).toMatch(/^Cannot read \/nowhere\/x\.nii: ENOENT/);
     expect((await failure(() => readNifti(FIXTURES))).message).toMatch(/is a folder/);
   });
 });

@@ -1,0 +1,23 @@
+/** Starts the loader's worker thread: compiled JavaScript when installed, TypeScript through tsx in a checkout. */
+import { join } from "node:path";
+import { Worker } from "node:worker_threads";
+import type { SampleOptions } from "./samples";
+
+/** Loads a TypeScript file in a thread that has no loader for it; `entry` comes through workerData. */
+const TYPESCRIPT_START = `
+  const { createRequire } = require("node:module");
+  const { workerData } = require("node:worker_threads");
+  const load = createRequire(workerData.entry);
+  load("tsx/cjs/api").register();
+  load(workerData.entry);
+`;
+
+export function startWorker(options: SampleOptions): Worker {
+  const typescript = __filename.endsWith(".ts");
+  const entry = join(__dirname, typescript ? "loader-worker.ts" : "loader-worker.js");
+  const workerData = { voxelsparkLoader: true, entry, options };
+  // execArgv: [] keeps hooks of the main thread, such as tsx's or a test runner's, out of the worker.
+  return typescript
+    ? new Worker(TYPESCRIPT_START, { eval: true, workerData, execArgv: [] })
+    : new Worker(entry, { workerData, execArgv: [] });
+}
