@@ -2,8 +2,23 @@
 export { Tape } from "./autograd";
 export type { BuildInfo, DeviceStats } from "./binding";
 export { BlockMask, type BlockMaskOptions } from "./block-mask";
+export {
+  openSafetensors,
+  SafetensorsFile,
+  type TensorSource,
+  writeSafetensors,
+} from "./checkpoints/safetensors";
+export {
+  type Checkpoint,
+  openCheckpoint,
+  openLatestCheckpoint,
+  saveCheckpoint,
+  type TrainState,
+} from "./checkpoints/train-state";
 export { type ComputeDevice, type DeviceChoice, info, resolveDevice } from "./device";
 export * from "./errors";
+export { type MaskOptions, type MaskRatio, type SampledMask, sampleMask, validationMask } from "./masking";
+export { type Metrics, MetricsLog, readMetrics } from "./metrics-log";
 export { add } from "./ops/add";
 export { applyMask } from "./ops/apply-mask";
 export { avgPool3d } from "./ops/avg-pool3d";
@@ -15,7 +30,24 @@ export { gradNorm } from "./ops/grad-norm";
 export { leakyRelu } from "./ops/leaky-relu";
 export { maskedMse } from "./ops/masked-mse";
 export { type MaskedNormOptions, maskedNorm } from "./ops/masked-norm";
+export { constant, perEpoch, poly, type Schedule, type Stage, sequence, warmup } from "./optim/schedules";
 export { SGD, type SGDOptions } from "./optim/sgd";
+export { type ProgressPoint, renderProgress } from "./pictures/progress";
+export { renderVolumes, type VolumeColumn, type VolumeOptions, visibleVoxels } from "./pictures/volume";
+export {
+  createPlan,
+  diffPlans,
+  learningRate,
+  overridePlan,
+  type Plan,
+  type PlanInput,
+  PRESETS,
+  type PresetName,
+  planFromFile,
+  planFromJson,
+  planToJson,
+} from "./plans/plan";
+export { PURPOSES, type Purpose, Random, rng } from "./random";
 export { keep, scope } from "./scope";
 export {
   type DeviceName,
