@@ -30,6 +30,8 @@ export class BlockMask implements Disposable {
   constructor({ samples, grid, visible }: BlockMaskOptions) {
     if (!(visible instanceof Uint8Array) && Object.prototype.toString.call(visible) !== "[object Uint8Array]")
       throw new ArgumentTypeError("visible must be a Uint8Array");
+    if (!Array.isArray(grid) || grid.length !== 3)
+      throw new ArgumentTypeError("grid must be the three numbers of cells along D, H and W");
     const cells = grid[0] * grid[1] * grid[2];
     this.id = native.createGrid(samples, [...grid], visible);
     this.samples = samples;

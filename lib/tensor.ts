@@ -139,8 +139,26 @@ function create(
   make: (device: number, dtype: number, mask: number) => number,
 ): Tensor {
   const { device = defaultDevice, dtype = "float32", mask, requiresGrad = false } = options;
-  const id = make(deviceIndex(device), dtypeNames.indexOf(dtype), mask?.handle ?? 0);
-  return new Tensor(id, [...shape], device, dtype, mask, requiresGrad);
+  const id = make(deviceIndex(device), dtypeNames.indexOf(dtype), mask ? mask.handle : 0);
+  return new Tensor(id, shape, device, dtype, mask, requiresGrad);
+}
+
+// A copy of one's own: what the caller does to the array afterwards must not reach the tensor.
+function copyOfShape(shape: readonly number[]): number[] {
+  if (!Array.isArray(shape)) throw new ArgumentTypeError("shape must be an array of sizes");
+  return [...shape];
+}
+
+function valuesOf(data: unknown, dtype: DType): Float32Array | Float64Array {
+  const wanted = dtype === "float64" ? Float64Array : Float32Array;
+  const kind = Object.prototype.toString.call(data).slice(8, -1);
+  if (kind === wanted.name) return data as Float32Array;
+  if (ArrayBuffer.isView(data) && kind !== "DataView" && !kind.startsWith("Big"))
+    return new wanted(data as Float32Array);
+  if (!Array.isArray(data)) throw new ArgumentTypeError("data must be an array of numbers or a typed array");
+  const wrong = data.findIndex((value) => typeof value !== "number");
+  if (wrong < 0) return wanted.from(data);
+  throw new ArgumentTypeError(`data[${wrong}] is a ${typeof data[wrong]}, allowed are numbers`);
 }
 
 /**
@@ -153,15 +171,15 @@ export function tensor(
   shape: readonly number[],
   options: TensorOptions = {},
 ): Tensor {
-  const wanted = options.dtype === "float64" ? Float64Array : Float32Array;
-  const values =
-    data.constructor.name === wanted.name ? (data as Float32Array) : wanted.from(data as readonly number[]);
-  return create(shape, options, (device, dtype, mask) => native.upload(device, dtype, shape, mask, values));
+  const sizes = copyOfShape(shape);
+  const values = valuesOf(data, options.dtype ?? "float32");
+  return create(sizes, options, (device, dtype, mask) => native.upload(device, dtype, sizes, mask, values));
 }
 
 /** A tensor whose elements are all `value`. */
 export function full(shape: readonly number[], value: number, options: TensorOptions = {}): Tensor {
-  return create(shape, options, (device, dtype, mask) => native.fill(device, dtype, shape, mask, value));
+  const sizes = copyOfShape(shape);
+  return create(sizes, options, (device, dtype, mask) => native.fill(device, dtype, sizes, mask, value));
 }
 
 /** A tensor of zeros. */
