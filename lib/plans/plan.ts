@@ -135,7 +135,7 @@ function defaults(preset: PresetName, input: PlanInput): Plan {
   }
   const base = PRESETS[preset];
   if (input.upstreamParity !== true) return base;
-  return { ...base, mask: { ...base.mask, block: 16, coarse: "dense" } }; // see upstreamParity in schema.ts
+  return { ...base, padding: "zero", mask: { ...base.mask, block: 16, coarse: "dense" } }; // see upstreamParity in schema.ts
 }
 
 /** `over` laid upon `base`: objects field by field, lists and values as a whole. */

@@ -14,6 +14,7 @@ const s3d: Plan = {
   precision: "float32",
   upstreamParity: false,
   patch: [160, 160, 160],
+  padding: "minimum",
   batch: 6,
   steps: 250_000,
   network: {
@@ -45,6 +46,7 @@ const s3d: Plan = {
     interpolation: "cubic",
     anisotropyThreshold: 3,
     nonFinite: "error",
+    geometry: "auto",
   },
   augmentation: {
     rotation: { probability: 0.2, degrees: 30 },

@@ -95,6 +95,8 @@ const preprocessing = object({
   anisotropyThreshold: real(1, 1000),
   /** What a NaN or infinite voxel does: "error" refuses the image, "zero" writes 0. */
   nonFinite: oneOf("error", "zero"),
+  /** Which of the affines stored in a NIfTI file to trust; "auto" refuses two that disagree. */
+  geometry: oneOf("auto", "sform", "qform"),
 });
 
 const augmentation = object({
@@ -146,11 +148,14 @@ export const planSchema = object({
    * Restores what the released upstream code does differently from the paper (method.md §3 and §5):
    * the input of the encoder is NOT masked, so that voxels beside a masked block see into it, and the
    * learning rate changes once every 250 steps. Where they are not stated it also changes the defaults
-   * of mask.block to 16 and of mask.coarse to "dense" (the bottleneck is computed everywhere).
+   * of mask.block to 16, of mask.coarse to "dense" (the bottleneck is computed everywhere) and of padding
+   * to "zero".
    */
   upstreamParity: flag(),
   /** Size of a training patch. */
   patch: triple(whole(4, 1024), "sizes"),
+  /** What lies outside of a case: its smallest value, or 0, which is the mean after z-scoring. */
+  padding: oneOf("minimum", "zero"),
   /** Patches a step. */
   batch: whole(1, 1024),
   /** Length of the training. */

@@ -81,6 +81,7 @@ describe("defaults and presets", () => {
   });
 
   test("upstreamParity moves the mask defaults that it documents, unless they are stated", () => {
+    expect(createPlan({ upstreamParity: true }).padding).toBe("zero");
     expect(createPlan({ upstreamParity: true }).mask).toMatchObject({ block: 16, coarse: "dense" });
     const stated = createPlan({ upstreamParity: true, mask: { block: 32, coarse: null } });
     expect(stated.mask).toMatchObject({ block: 32, coarse: null });
