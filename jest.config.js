@@ -9,12 +9,10 @@ module.exports = {
     ],
   },
   // These packages are published as ES modules only; jest's CommonJS runtime gets them transformed.
-  transformIgnorePatterns: ["/node_modules/(?!(nifti-reader-js|zarrita|numcodecs|@zarrita)/)"],
+  transformIgnorePatterns: ["/node_modules/(?!(nifti-reader-js|numcodecs)/)"],
   moduleNameMapper: {
     "^nifti-reader-js$": "<rootDir>/node_modules/nifti-reader-js/dist/nifti.js",
     "^numcodecs/(.*)$": "<rootDir>/node_modules/numcodecs/dist/$1.js",
-    "^zarrita$": "<rootDir>/node_modules/zarrita/dist/src/index.js",
-    "^@zarrita/storage/(.*)$": "<rootDir>/node_modules/@zarrita/storage/dist/src/$1.js",
   },
   maxWorkers: 2,
   testTimeout: 60000,

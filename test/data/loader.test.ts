@@ -1,35 +1,14 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { type CaseProperties, writeCase } from "../../lib/data/case-store";
 import { type Batch, type LoaderOptions, PatchLoader } from "../../lib/data/loader";
 import { phantom } from "../../lib/data/phantoms";
 import { stats } from "../../lib/tensor";
+import { madeCase } from "./made-case";
 import { failure, temporaryFolder } from "./temp";
 
 const folder = temporaryFolder();
 type Triple = [number, number, number];
 const ids = ["a", "b", "c"];
-
-function properties(id: string, shape: Triple, minimum: number): CaseProperties {
-  const nothing = { start: [0, 0, 0] as Triple, end: shape };
-  const geometry = { affine: [], spacing: [1, 1, 1] as Triple, source: "sform" as const, orientation: "RAS" };
-  const source = { path: "", bytes: 0, mtimeMs: 0, sha256: "" };
-  const shapes = { source: shape, cropped: shape, stored: shape };
-  return {
-    id,
-    subject: id,
-    source,
-    options: {},
-    geometry,
-    shapes,
-    crop: nothing,
-    spacing: [1, 1, 1],
-    mean: 0,
-    std: 1,
-    minimum,
-    warnings: [],
-  };
-}
 
 beforeAll(async () => {
   const shapes: Triple[] = [
@@ -39,7 +18,7 @@ beforeAll(async () => {
   ];
   for (const [i, shape] of shapes.entries()) {
     const data = phantom(i, { shape, seed: 4 }).image.map((v) => v / 100 - 1);
-    await writeCase(folder, data, properties(ids[i]!, shape, -1));
+    await madeCase(folder, ids[i]!, data, shape);
   }
 });
 
