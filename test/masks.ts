@@ -17,8 +17,10 @@ export function looseMask({ samples, grid, visible }: BlockMaskOptions): BlockMa
   });
 }
 
+type Visibility = Pick<BlockMask, "samples" | "grid" | "visible">;
+
 /** Visibility of each voxel in (N, D, H, W) order. */
-export function voxelMask(mask: BlockMask, size: readonly number[]): Uint8Array {
+export function voxelMask(mask: Visibility, size: readonly number[]): Uint8Array {
   const [gd, gh, gw] = mask.grid;
   const [d, h, w] = size as [number, number, number];
   const out = new Uint8Array(mask.samples * d * h * w);
@@ -39,7 +41,7 @@ export function voxelMask(mask: BlockMask, size: readonly number[]): Uint8Array 
 export function maskedData<A extends Float32Array | Float64Array>(
   data: A,
   shape: readonly number[],
-  mask: BlockMask | undefined,
+  mask: Visibility | undefined,
   value = 0,
 ): A {
   const copy = data.slice() as A;
