@@ -12,7 +12,7 @@ template <class T, class Move>
 static void each_element(const Layout& layout, T* dense, T* stored, const Move& move) {
   const Int3 size = layout.shape.size(), edge = layout.edge();
   const int64_t plane = size.product(), c = layout.channels();
-  parallel_for(layout.blocks() * edge.z, [&](int64_t i) {
+  parallel_items(layout.blocks() * edge.z, edge.y * edge.x * c, [&](int64_t i) {
     const int64_t block = i / edge.z, n = layout.sample_of(block);
     const Int3 corner = layout.corner_of(block);
     const int64_t z = corner.z + i % edge.z;

@@ -26,4 +26,14 @@ void parallel_ranges(int64_t elements, int64_t grain, const Body& body) {
   });
 }
 
+// Items of about `elements` each, grouped until a group is worth waking a thread for.
+template <class Body>
+void parallel_items(int64_t items, int64_t elements, const Body& body) {
+  constexpr int64_t kWorthwhile = 1 << 14;
+  const int64_t grain = elements > 0 && elements < kWorthwhile ? kWorthwhile / elements : 1;
+  parallel_ranges(items, grain, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; i++) body(i);
+  });
+}
+
 }  // namespace voxelspark

@@ -13,12 +13,10 @@ static void each_row(Int3 kernel, const Layout& fine, const Layout& coarse, cons
   const int64_t c = coarse.channels();
   const Int3 e = coarse.edge(), f = fine.edge();
   const PoolRow p{kernel.z, kernel.y, kernel.x, c, f.y * f.x * c, f.x * c, static_cast<float>(1.0 / kernel.product())};
-  const int64_t fine_row = f.x * c * kernel.z * kernel.y, grain = fine_row < (1 << 14) ? (1 << 14) / fine_row : 1;
-  parallel_ranges(coarse.blocks() * e.z * e.y, grain, [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; i++) {
-      const int64_t slab = i / e.y;  // (block, z); fine slabs of a block follow each other as well
-      row(p, (slab * kernel.z * f.y + i % e.y * kernel.y) * f.x * c, i * e.x * c);
-    }
+  const int64_t fine_row = f.x * c * kernel.z * kernel.y;
+  parallel_items(coarse.blocks() * e.z * e.y, fine_row, [&](int64_t i) {
+    const int64_t slab = i / e.y;  // (block, z); fine slabs of a block follow each other as well
+    row(p, (slab * kernel.z * f.y + i % e.y * kernel.y) * f.x * c, i * e.x * c);
   });
 }
 

@@ -20,7 +20,7 @@ void densify_forward_cpu(const Descriptor&, const Launch& l) {
   const float* token = present(l.inputs, 1) ? l.inputs[1].f32() : nullptr;
   for (int64_t i = 0; i < row; i++) fill[i] = token ? token[i % c] : 0;
 
-  parallel_for(grid.samples * size.z, [&](int64_t i) {
+  parallel_items(grid.samples * size.z, size.y * size.x * c, [&](int64_t i) {
     const int64_t n = i / size.z, z = i % size.z;
     float* to = y.f32() + i * size.y * size.x * c;
     for (int64_t r = 0; r < size.y; r++) {

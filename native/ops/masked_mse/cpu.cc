@@ -25,13 +25,15 @@ static void each_run(const MaskedMse& op, const Shape& s, int64_t plane, const R
     }
 }
 
+static int64_t plane_elements(const Shape& s) { return s.size().y * s.size().x * s.channels(); }
+
 void masked_mse_forward_cpu(const Descriptor& d, const Launch& l) {
   const auto& op = as<MaskedMse>(d);
   const Layout& layout = l.inputs[0].layout;
   const float *prediction = l.inputs[0].f32(), *target = l.inputs[1].f32();
   std::vector<double> sums(layout.shape.samples() * layout.shape.size().z);
   auto sum = simd_squared_difference_sum();
-  parallel_for(static_cast<int64_t>(sums.size()), [&](int64_t plane) {
+  parallel_items(static_cast<int64_t>(sums.size()), plane_elements(layout.shape), [&](int64_t plane) {
     each_run(op, layout.shape, plane, [&](int64_t first, int64_t n, bool counts) {
       if (counts) sums[plane] += sum(prediction + first, target + first, n);
     });
@@ -49,7 +51,7 @@ void masked_mse_backward_cpu(const Descriptor& d, const Launch& l) {
   const int64_t count = op.count(layout);
   const float scale = count ? static_cast<float>(2.0 * *l.inputs[2].f32() / count) : 0.0f;
   auto difference = simd_scaled_difference();
-  parallel_for(layout.shape.samples() * layout.shape.size().z, [&](int64_t plane) {
+  parallel_items(layout.shape.samples() * layout.shape.size().z, plane_elements(layout.shape), [&](int64_t plane) {
     each_run(op, layout.shape, plane, [&](int64_t first, int64_t n, bool counts) {
       for (size_t i = 0; i < l.outputs.size(); i++) {
         float* to = l.outputs[i].f32() + first;
