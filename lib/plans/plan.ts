@@ -99,11 +99,11 @@ export function learningRate(plan: Plan): Schedule {
   return plan.upstreamParity ? perEpoch(schedule, UPSTREAM_EPOCH) : schedule;
 }
 
-/** Number of validation cases out of `cases`: the plan's share within its bounds, at most half. */
-export function validationCases(plan: Plan, cases: number): number {
-  const { fraction, minCases, maxCases } = plan.validation;
-  const share = Math.min(maxCases, Math.max(minCases, Math.floor(cases * fraction)));
-  return Math.min(share, Math.floor(cases / 2));
+/** Number of validation subjects out of `subjects`: the plan's share within its bounds, at most half. */
+export function validationSubjects(plan: Plan, subjects: number): number {
+  const { fraction, minSubjects, maxSubjects } = plan.validation;
+  const share = Math.min(maxSubjects, Math.max(minSubjects, Math.floor(subjects * fraction)));
+  return Math.min(share, Math.floor(subjects / 2));
 }
 
 function parsePlan(text: string, source: string): unknown {

@@ -139,9 +139,9 @@ function training({ optimizer, steps, validation, augmentation }: Plan): string[
   if (optimizer.nesterov && optimizer.momentum === 0) {
     broken.push("optimizer.nesterov must be false where optimizer.momentum is 0, found true.");
   }
-  if (validation.minCases > validation.maxCases) {
+  if (validation.minSubjects > validation.maxSubjects) {
     broken.push(
-      `validation.minCases must not exceed validation.maxCases (${validation.maxCases}), found ${validation.minCases}.`,
+      `validation.minSubjects must not exceed validation.maxSubjects (${validation.maxSubjects}), found ${validation.minSubjects}.`,
     );
   }
   const { axes } = augmentation.mirroring;

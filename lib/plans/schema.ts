@@ -71,10 +71,10 @@ const optimizer = object({
 });
 
 const validation = object({
-  /** Share of the cases held out, within the two bounds below and never more than half of the cases. */
+  /** Share of the subjects held out, within the two bounds below and never more than half of them. */
   fraction: real(0, 0.5),
-  minCases: whole(0, 100000),
-  maxCases: whole(0, 100000),
+  minSubjects: whole(0, 100000),
+  maxSubjects: whole(0, 100000),
   /** Steps between two validations. */
   every: whole(1, 1e8),
   /** Fixed patches, each with a fixed mask; the same ones at every validation. 0 switches it off. */

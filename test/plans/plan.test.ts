@@ -14,7 +14,7 @@ import {
   planFromJson,
   planToJson,
   resumePlan,
-  validationCases,
+  validationSubjects,
 } from "../../lib/plans/plan";
 
 const messageOf = (f: () => unknown): string => {
@@ -285,8 +285,8 @@ describe("rules between fields", () => {
     ],
     [
       "validation",
-      { validation: { maxCases: 2 } },
-      "validation.minCases must not exceed validation.maxCases (2), found 5.",
+      { validation: { maxSubjects: 2 } },
+      "validation.minSubjects must not exceed validation.maxSubjects (2), found 5.",
     ],
     ["axes", { augmentation: { mirroring: { axes: [0, 0] } } }, "must name each axis once, found [0, 0]."],
   ];
@@ -459,7 +459,7 @@ describe("what follows from a plan", () => {
     [100, 5],
     [39168, 391],
     [200000, 1000],
-  ])("of %p cases %p validate", (cases, expected) => {
-    expect(validationCases(createPlan(), cases)).toBe(expected);
+  ])("of %p subjects %p validate", (subjects, expected) => {
+    expect(validationSubjects(createPlan(), subjects)).toBe(expected);
   });
 });
