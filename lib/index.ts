@@ -15,6 +15,22 @@ export {
   saveCheckpoint,
   type TrainState,
 } from "./checkpoints/train-state";
+export { type AugmentationOptions, drawAugmentation } from "./data/augment";
+export { type CaseProperties, listCases, StoredCase, writeCase } from "./data/case-store";
+export { type Geometry, type GeometryChoice, requireSameGrid } from "./data/geometry";
+export { type Batch, type LoaderOptions, PatchLoader } from "./data/loader";
+export { type NiftiOptions, readNifti, readNiftiHeader, type Volume } from "./data/nifti";
+export { type NiftiImage, writeNifti } from "./data/nifti-writer";
+export { PHANTOM_LABELS, type PhantomOptions, phantom, writePhantoms } from "./data/phantoms";
+export {
+  DEFAULT_PREPROCESSING,
+  medianSpacing,
+  type PreprocessOptions,
+  type PreprocessStep,
+  preprocess,
+} from "./data/preprocess";
+export { type SampleOptions, trainingSample, validationSample } from "./data/samples";
+export { findCases, type ImageCase } from "./data/sources";
 export { type ComputeDevice, type DeviceChoice, info, resolveDevice } from "./device";
 export * from "./errors";
 export { type MaskOptions, type MaskRatio, type SampledMask, sampleMask, validationMask } from "./masking";
@@ -30,6 +46,7 @@ export { gradNorm } from "./ops/grad-norm";
 export { leakyRelu } from "./ops/leaky-relu";
 export { maskedMse } from "./ops/masked-mse";
 export { type MaskedNormOptions, maskedNorm } from "./ops/masked-norm";
+export { type InterpolationOrder, type ResizeOptions, resampleAffine, resize } from "./ops/resample";
 export { constant, perEpoch, poly, type Schedule, type Stage, sequence, warmup } from "./optim/schedules";
 export { SGD, type SGDOptions } from "./optim/sgd";
 export { type ProgressPoint, renderProgress } from "./pictures/progress";

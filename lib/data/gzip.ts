@@ -124,6 +124,25 @@ export async function readInto(
   return sink.finish();
 }
 
+/** The first `length` uncompressed bytes of a file, fewer if it is shorter. */
+export async function readHead(path: string, compressed: boolean, length: number): Promise<Uint8Array> {
+  const file = createReadStream(path, { highWaterMark: 1 << 12 });
+  const stream = compressed ? file.pipe(createGunzip({ chunkSize: 1 << 12 })) : file;
+  file.on("error", (error) => stream.destroy(error)); // pipe() does not pass errors on
+  let head = Buffer.alloc(0);
+  try {
+    for await (const part of stream) {
+      head = Buffer.concat([head, part as Uint8Array]);
+      if (head.length >= length) break;
+    }
+  } catch (error) {
+    throw await translate(error, path, file.bytesRead, head.length);
+  } finally {
+    file.destroy();
+  }
+  return head;
+}
+
 async function translate(error: unknown, source: string, size: number, received: number): Promise<unknown> {
   const code = (error as NodeJS.ErrnoException).code ?? "";
   if (code === "Z_BUF_ERROR") {

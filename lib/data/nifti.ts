@@ -6,7 +6,7 @@ import { open, stat } from "node:fs/promises";
 import { DataError, FormatError } from "../errors";
 import { ioError } from "../files";
 import { type Geometry, type GeometryChoice, geometryOf, type Vector3 } from "./geometry";
-import { BoundedSink, isGzip, readInto } from "./gzip";
+import { BoundedSink, isGzip, readHead, readInto } from "./gzip";
 import {
   DEFAULT_LIMITS,
   HEADER_BYTES,
@@ -193,4 +193,20 @@ export async function readNifti(path: string, options: NiftiOptions = {}): Promi
 /** The same for a file that is already in memory; `source` names it in errors. */
 export function decodeNifti(bytes: Uint8Array, source: string, options: NiftiOptions = {}): Promise<Volume> {
   return decode(bytes, bytes.length, bytes.subarray(0, 2), source, options);
+}
+
+/**
+ * Header and geometry of an image without its voxels; of a .nii.gz only the beginning is unpacked.
+ * Throws as `readNifti` does for what it sees.
+ */
+export async function readNiftiHeader(
+  path: string,
+  options: NiftiOptions = {},
+): Promise<{ header: NiftiHeader; geometry: Geometry }> {
+  await sizeOfFile(path);
+  const compressed = isGzip(await firstBytes(path));
+  const head = await readHead(path, compressed, HEADER_BYTES);
+  const limits = { ...DEFAULT_LIMITS, ...options.limits };
+  const header = parseHeader(await loadHeaderLibrary(), head, path, limits);
+  return { header, geometry: geometryOf(header, path, options.geometry) };
 }

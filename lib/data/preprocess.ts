@@ -10,7 +10,7 @@ import { resize } from "../ops/resample";
 import { type Tensor, tensor } from "../tensor";
 import { type CaseProperties, StoredCase, writeCase } from "./case-store";
 import type { GeometryChoice, Vector3 } from "./geometry";
-import { readNifti, type Volume } from "./nifti";
+import { readNifti, readNiftiHeader, type Volume } from "./nifti";
 import type { ImageCase } from "./sources";
 
 /** Written out into every case. Triples are (z, y, x). */
@@ -215,6 +215,37 @@ async function isCurrent(
     (source.mtimeMs === mtimeMs && source.path === image.path) ||
     source.sha256 === (await sha256File(image.path))
   );
+}
+
+/**
+ * Median spacing (z, y, x) of a set, axis by axis, from the headers alone: nnssl's "median" target. Images whose
+ * header cannot be used are left out; preprocessing names them. Throws DataError if none can.
+ */
+export async function medianSpacing(
+  images: readonly ImageCase[],
+  geometry: GeometryChoice = "auto",
+): Promise<Vector3> {
+  const found: Vector3[] = [];
+  for (const image of images) {
+    const read = await readNiftiHeader(image.path, { geometry }).catch((error) => {
+      if (!(error instanceof VoxelsparkError)) throw error;
+      return undefined;
+    });
+    if (read) found.push(reversed(read.geometry.spacing));
+  }
+  if (found.length === 0) {
+    throw new DataError(
+      "ERR_VOXELSPARK_EMPTY",
+      `None of the ${images.length} images has a header that can be used.`,
+    );
+  }
+  return [0, 1, 2].map((axis) => median(found.map((spacing) => spacing[axis]!))) as Vector3;
+}
+
+function median(values: number[]): number {
+  const sorted = values.sort((a, b) => a - b);
+  const middle = (sorted.length - 1) / 2;
+  return (sorted[floor(middle)]! + sorted[Math.ceil(middle)]!) / 2;
 }
 
 export interface PreprocessStep {

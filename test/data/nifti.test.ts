@@ -1,7 +1,8 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
-import { decodeNifti, readNifti } from "../../lib/data/nifti";
+import fc from "fast-check";
+import { decodeNifti, readNifti, readNiftiHeader } from "../../lib/data/nifti";
 import { failure } from "./temp";
 
 const FIXTURES = join(__dirname, "../golden/nifti");
@@ -223,4 +224,47 @@ describe("non-finite voxels", () => {
     expect(zeroed.nonFiniteVoxels).toBe(places.length);
     expect(places.every((i) => zeroed.data[i] === 0)).toBe(true);
   });
+});
+
+describe("any damage", () => {
+  const plain = fixture("v1_le_i2.nii");
+  const packed = new Uint8Array(gzipSync(fixture("v2_be_f4.nii")));
+  const edits = fc.array(fc.tuple(fc.nat(1 << 20), fc.nat(255)), { minLength: 1, maxLength: 6 });
+  const damage = (good: Uint8Array, list: [number, number][], cut: number): Uint8Array => {
+    const bytes = good.slice(0, good.length - (cut % 3 === 0 ? cut % good.length : 0));
+    for (const [at, value] of list) if (bytes.length > 0) bytes[at % bytes.length] = value;
+    return bytes;
+  };
+
+  test.each([
+    ["header", plain.subarray(0, 352), 600],
+    ["whole file", plain, 300],
+    ["gzip stream", packed, 300],
+  ])("of the %s ends in a typed error or a volume of the header's size", async (_name, part, numRuns) => {
+    const rest = part.length === 352 ? plain.subarray(352) : new Uint8Array(0);
+    await fc.assert(
+      fc.asyncProperty(edits, fc.nat(100000), async (list, cut) => {
+        const bytes = new Uint8Array(Buffer.concat([damage(part, list as [number, number][], cut), rest]));
+        try {
+          const { data, shape, header } = await decodeNifti(bytes, "damaged", { nonFinite: "zero" });
+          expect(data.length).toBe(shape[0] * shape[1] * shape[2]);
+          expect([...header.shape].reverse()).toEqual(shape);
+        } catch (error) {
+          expect((error as { code: string }).code).toMatch(/^ERR_VOXELSPARK_/);
+          expect((error as Error).message).toContain("damaged");
+        }
+      }),
+      { numRuns },
+    );
+  });
+});
+
+test("the header alone reads as the whole file does", async () => {
+  for (const name of ["v1_be_f8.nii", "v2_le_u2.nii", "scaled.nii.gz", "two_members.nii.gz"]) {
+    const { header, geometry } = await readNiftiHeader(join(FIXTURES, name));
+    const volume = await readNifti(join(FIXTURES, name));
+    expect(header).toEqual(volume.header);
+    expect(geometry).toEqual(volume.geometry);
+  }
+  expect((await failure(() => readNiftiHeader(join(FIXTURES, "golden.json")))).code).toBe(F);
 });

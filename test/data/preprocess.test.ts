@@ -3,6 +3,7 @@ import { basename, join } from "node:path";
 import { StoredCase } from "../../lib/data/case-store";
 import { writeNifti } from "../../lib/data/nifti-writer";
 import {
+  medianSpacing,
   nonzeroBox,
   type PreprocessOptions,
   type PreprocessStep,
@@ -59,6 +60,15 @@ test.each(Object.keys(golden))("%s is what numpy, scipy and scikit-image make of
     ),
   ).toBeLessThan(2e-6);
   expect(minimum).toBe(data.reduce((a, b) => Math.min(a, b), Infinity));
+});
+
+test("the median spacing comes from the headers", async () => {
+  const all = await findCases(FIXTURES);
+  expect(await medianSpacing(all)).toEqual([1, 1, 1]);
+  const two = all.filter((c) => c.id === "finer" || c.id === "coarser");
+  const expected = [0.95, 1.25, 1.15].map((v) => expect.closeTo(v, 5)); // z, y, x: means of the two
+  expect(await medianSpacing([...two, { id: "gone", path: "/nowhere.nii" }])).toEqual(expected);
+  expect((await failure(() => medianSpacing([]))).code).toBe("ERR_VOXELSPARK_EMPTY");
 });
 
 test("the axis of thick slices", () => {
