@@ -172,7 +172,7 @@ describe("progress", () => {
     }));
     const started = Date.now();
     renderProgress(points);
-    expect(Date.now() - started).toBeLessThan(8000);
+    expect(Date.now() - started).toBeLessThan(20000);
   });
 });
 
