@@ -50,6 +50,8 @@ export interface KernelAttributes {
     stride?: readonly [number, number, number];
     /** Default [0, 0, 0]. */
     padding?: readonly [number, number, number];
+    /** Default 0. */
+    winograd?: number;
     /** Default undefined. */
     mask?: BlockMask | undefined;
   };
@@ -59,6 +61,8 @@ export interface KernelAttributes {
     stride?: readonly [number, number, number];
     /** Default [0, 0, 0]. */
     padding?: readonly [number, number, number];
+    /** Default 0. */
+    winograd?: number;
     /** Default [0, 0, 0]. */
     size?: readonly [number, number, number];
     /** Default undefined. */
@@ -72,6 +76,8 @@ export interface KernelAttributes {
     stride?: readonly [number, number, number];
     /** Default [0, 0, 0]. */
     padding?: readonly [number, number, number];
+    /** Default 0. */
+    winograd?: number;
     /** Default false. */
     bias?: boolean;
   };

@@ -5,6 +5,14 @@ import type { Tensor } from "../tensor";
 
 export type Triple = readonly [number, number, number];
 
+/**
+ * Which fast algorithms a 3×3×3 convolution of stride 1 and padding 1 may use where they are faster, by rounding error
+ * relative to the output's standard deviation: "off" 2e-6, "f2" 5e-6 (tiles F(2,2,2)), "f4" 1e-4 (also F(2,4,4)).
+ */
+export type Winograd = "off" | "f2" | "f4";
+const winogradNumbers = { off: 0, f2: 1, f4: 2 } as const;
+const defaultWinograd: Winograd = "off";
+
 export interface Conv3dOptions {
   /** Step between output voxels, (z, y, x). Default 1. */
   stride?: Triple;
@@ -12,6 +20,8 @@ export interface Conv3dOptions {
   padding?: Triple;
   /** Compute the visible blocks only. Default: the mask of x. A dense x is then read unmasked. */
   mask?: BlockMask | undefined;
+  /** Default "off". */
+  winograd?: Winograd;
 }
 
 /** Size (D, H, W) of a feature map, or kernel of a weight. */
@@ -27,13 +37,20 @@ export const sizeOf = (t: Tensor): Triple => t.shape.slice(2) as unknown as Trip
  */
 export function conv3d(x: Tensor, weight: Tensor, bias?: Tensor, options: Conv3dOptions = {}): Tensor {
   const { stride = [1, 1, 1], padding = [0, 0, 0], mask } = options;
-  const [y] = launch("conv3d_forward", [x, weight, bias], { stride, padding, mask }) as [Tensor];
+  const winograd = winogradNumbers[options.winograd ?? defaultWinograd];
+  const [y] = launch("conv3d_forward", [x, weight, bias], { stride, padding, winograd, mask }) as [Tensor];
   record([x, weight, bias], [y], [x, weight], ([gy]) => {
     const gx = x.requiresGrad
-      ? launch("conv3d_grad_input", [gy, weight], { stride, padding, size: sizeOf(x), mask: x.mask })[0]
+      ? launch("conv3d_grad_input", [gy, weight], {
+          stride,
+          padding,
+          winograd,
+          size: sizeOf(x),
+          mask: x.mask,
+        })[0]
       : undefined;
     if (!weight.requiresGrad && !bias?.requiresGrad) return [gx];
-    const wanted = { kernel: sizeOf(weight), stride, padding, bias: bias?.requiresGrad ?? false };
+    const wanted = { kernel: sizeOf(weight), stride, padding, winograd, bias: bias?.requiresGrad ?? false };
     return [gx, ...launch("conv3d_grad_weight", [x, gy], wanted)];
   });
   return y;

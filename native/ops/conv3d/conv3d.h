@@ -16,6 +16,7 @@ struct ConvGeometry {
   Int3 output_size(Int3 input) const { return (input + padding + padding - kernel) / stride + Int3{1, 1, 1}; }
   void check(const std::string& op, Int3 input) const;  // throws RANGE or SHAPE
 };
+void check_winograd(const std::string& op, int64_t winograd);
 
 // Shared checks; `what` names the tensor in the sentence.
 void check_feature(const std::string& op, const char* what, const Tensor& t);
@@ -29,11 +30,13 @@ Layout masked_layout(const std::string& op, const Layout& model, int64_t channel
 
 struct ConvForward : Descriptor {
   Int3 stride{1, 1, 1}, padding{0, 0, 0};
+  int64_t winograd = 0;  // one of winograd.h's enum: 0 off, 1 F(2,2,2), 2 also F(2,4,4)
   std::shared_ptr<const BlockGrid> mask;
 
   void fields(FieldVisitor& v) override {
     v.field("stride", stride);
     v.field("padding", padding);
+    v.field("winograd", winograd);
     v.field("mask", mask);
   }
   Layouts infer(const Inputs& in) const override;
@@ -43,11 +46,13 @@ struct ConvForward : Descriptor {
 // The gradient of x: `size` and `mask` are those of x; without a mask x was dense, also where gy is sparse.
 struct ConvGradInput : Descriptor {
   Int3 stride{1, 1, 1}, padding{0, 0, 0}, size{0, 0, 0};
+  int64_t winograd = 0;
   std::shared_ptr<const BlockGrid> mask;
 
   void fields(FieldVisitor& v) override {
     v.field("stride", stride);
     v.field("padding", padding);
+    v.field("winograd", winograd);
     v.field("size", size);
     v.field("mask", mask);
   }
@@ -58,12 +63,14 @@ struct ConvGradInput : Descriptor {
 // The gradients of the weight, and of the bias where `bias` is set.
 struct ConvGradWeight : Descriptor {
   Int3 kernel{1, 1, 1}, stride{1, 1, 1}, padding{0, 0, 0};
+  int64_t winograd = 0;
   bool bias = false;
 
   void fields(FieldVisitor& v) override {
     v.field("kernel", kernel);
     v.field("stride", stride);
     v.field("padding", padding);
+    v.field("winograd", winograd);
     v.field("bias", bias);
   }
   Layouts infer(const Inputs& in) const override;

@@ -1,7 +1,8 @@
-// Entry points of the CPU: each call is a plan for the gather-GEMM or the weight gradient.
+// Entry points of the CPU: each call is a plan for the gather-GEMM, the weight gradient or Winograd convolution.
 #include "ops/conv3d/conv3d.h"
 #include "ops/conv3d/gather_gemm.h"
 #include "ops/conv3d/weight_gradient.h"
+#include "ops/conv3d/winograd.h"
 
 namespace voxelspark {
 
@@ -11,11 +12,15 @@ DEFINE_KERNEL(conv3d_grad_weight, ConvGradWeight)
 
 int64_t ConvForward::workspace(const Inputs& in) const {
   const Shape& w = in[1].layout.shape;
+  if (const int m = winograd_tile(winograd, {w.size(), stride, padding}, in[0].layout, infer(in)[0]))
+    return winograd_workspace(m, w[1], w[0]);
   return gather_gemm_workspace(w.size().product(), w[1], w[0]);
 }
 
 int64_t ConvGradInput::workspace(const Inputs& in) const {
   const Shape& w = in[1].layout.shape;
+  if (const int m = winograd_tile(winograd, {w.size(), stride, padding}, in[0].layout, infer(in)[0]))
+    return winograd_workspace(m, w[0], w[1]);
   return gather_gemm_workspace(w.size().product(), w[0], w[1]);
 }
 
@@ -27,13 +32,19 @@ void conv3d_forward_cpu(const Descriptor& d, const Launch& l) {
   const auto& a = as<ConvForward>(d);
   const Tensor &x = l.inputs[0], &weight = l.inputs[1];
   const float* bias = present(l.inputs, 2) ? l.inputs[2].f32() : nullptr;
-  gather_gemm(forward_gemm({kernel_of(weight), a.stride, a.padding}, x, weight, bias, l.outputs[0]), l.workspace);
+  const ConvGeometry geometry{kernel_of(weight), a.stride, a.padding};
+  if (const int m = winograd_tile(a.winograd, geometry, x.layout, l.outputs[0].layout))
+    return winograd_forward(m, x, weight, bias, l.outputs[0], l.workspace);
+  gather_gemm(forward_gemm(geometry, x, weight, bias, l.outputs[0]), l.workspace);
 }
 
 void conv3d_grad_input_cpu(const Descriptor& d, const Launch& l) {
   const auto& a = as<ConvGradInput>(d);
   const Tensor &gy = l.inputs[0], &weight = l.inputs[1];
-  gather_gemm(adjoint_gemm({kernel_of(weight), a.stride, a.padding}, gy, weight, nullptr, l.outputs[0]), l.workspace);
+  const ConvGeometry geometry{kernel_of(weight), a.stride, a.padding};
+  if (const int m = winograd_tile(a.winograd, geometry, gy.layout, l.outputs[0].layout))
+    return winograd_grad_input(m, gy, weight, l.outputs[0], l.workspace);
+  gather_gemm(adjoint_gemm(geometry, gy, weight, nullptr, l.outputs[0]), l.workspace);
 }
 
 void conv3d_grad_weight_cpu(const Descriptor& d, const Launch& l) {

@@ -21,6 +21,12 @@ void ConvGeometry::check(const std::string& op, Int3 input) const {
                     " with padding " + to_string(padding));
 }
 
+void check_winograd(const std::string& op, int64_t winograd) {
+  require(winograd >= 0 && winograd <= 4, "RANGE",
+          op + ": winograd is " + std::to_string(winograd) +
+              ", allowed are 0 (off), 1 (f2), 2 (f4) and, for tests, 3 (always f2) and 4 (always f4)");
+}
+
 void check_feature(const std::string& op, const char* what, const Tensor& t) {
   require_shape(t.layout.shape.rank == 5,
                 op + ": " + what + " has shape " + to_string(t.layout.shape) + ", allowed is (N, C, D, H, W)");
@@ -65,6 +71,7 @@ Layouts ConvForward::infer(const Inputs& in) const {
                                                  std::to_string(c));
   if (present(in, 2)) check_bias(op, in[2], k);
   const ConvGeometry geometry{kernel_of(weight), stride, padding};
+  check_winograd(op, winograd);
   geometry.check(op, x.layout.shape.size());
   check_same_grid(op, x.layout.grid, mask);
   const Int3 size = geometry.output_size(x.layout.shape.size());
@@ -82,6 +89,7 @@ Layouts ConvGradInput::infer(const Inputs& in) const {
                     std::to_string(gy.layout.channels()));
   const ConvGeometry geometry{kernel_of(weight), stride, padding};
   require_shape(all_at_least(size, 1), op + ": size is " + to_string(size) + ", allowed are sizes from 1");
+  check_winograd(op, winograd);
   geometry.check(op, size);
   require_shape(geometry.output_size(size) == gy.layout.shape.size(),
                 op + ": an input of size " + to_string(size) + " makes an output of " +
@@ -100,6 +108,7 @@ Layouts ConvGradWeight::infer(const Inputs& in) const {
                 op + ": x has " + std::to_string(x.layout.shape.samples()) + " samples, gy has " +
                     std::to_string(gy.layout.shape.samples()));
   const ConvGeometry geometry{kernel, stride, padding};
+  check_winograd(op, winograd);
   geometry.check(op, x.layout.shape.size());
   require_shape(geometry.output_size(x.layout.shape.size()) == gy.layout.shape.size(),
                 op + ": x of size " + to_string(x.layout.shape.size()) + " makes an output of " +

@@ -1,0 +1,111 @@
+#include "ops/conv3d/winograd_cells.h"
+
+#include <algorithm>
+
+namespace voxelspark {
+
+static Int3 grid_of(const Layout& dest, const Layout& source) {
+  const BlockGrid* pattern = dest.grid ? dest.grid.get() : source.grid.get();
+  return pattern ? pattern->cells : Int3{1, 1, 1};
+}
+
+int64_t Cells::count(const Layout& dest, const Layout& source) {
+  return dest.grid ? dest.blocks() : dest.shape.samples() * grid_of(dest, source).product();
+}
+
+Int3 Cells::edge_of(const Layout& dest, const Layout& source) { return dest.shape.size() / grid_of(dest, source); }
+
+Cells::Cells(const Layout& dest, const Layout& source) : edge(edge_of(dest, source)), grid(grid_of(dest, source)) {
+  const int64_t samples = dest.shape.samples(), per_sample = grid.product();
+  first.push_back(0);
+  for (int64_t n = 0; n < samples; n++) {
+    for (int64_t i = n * per_sample; i < (n + 1) * per_sample; i++)
+      if (!dest.grid || dest.grid->block_of[i] >= 0) cell.push_back(i);
+    first.push_back(static_cast<int64_t>(cell.size()));
+  }
+}
+
+CellView::CellView(const Tensor& t, const Cells& cells) : data(t.f32()), channels(t.layout.channels()) {
+  const BlockGrid* own = t.layout.grid.get();
+  const Int3 size = t.layout.shape.size(), stored = t.layout.edge(), g = cells.grid;
+  y_stride = stored.x * channels;
+  z_stride = stored.y * y_stride;
+  const int64_t per_sample = g.product();
+  at.reserve(cells.cell.size() * 27);
+  for (const int64_t cell : cells.cell) {
+    const int64_t n = cell / per_sample, i = cell % per_sample;
+    const Int3 c{i / (g.y * g.x), i / g.x % g.y, i % g.x};
+    for (int64_t k = 0; k < 27; k++) {
+      const Int3 p = c + Int3{k / 9 - 1, k / 3 % 3 - 1, k % 3 - 1};
+      const bool inside = p.z >= 0 && p.y >= 0 && p.x >= 0 && p.z < g.z && p.y < g.y && p.x < g.x;
+      int64_t offset = kNone;
+      if (inside && own) {
+        const int32_t block = own->block_of[((n * g.z + p.z) * g.y + p.y) * g.x + p.x];
+        if (block >= 0) offset = block * stored.product() * channels;
+      } else if (inside) {
+        const Int3 corner = p * cells.edge;
+        offset = n * size.product() * channels + corner.z * z_stride + corner.y * y_stride + corner.x * channels;
+      }
+      at.push_back(offset);
+    }
+  }
+}
+
+Tiles::Tiles(Int3 edge, int m) : m(m), edge(edge), count((edge + Int3{1, m - 1, m - 1}) / Int3{2, m, m}) {}
+
+Int3 Tiles::first_voxel(int64_t tile) const {
+  const int64_t i = tile % per_cell();
+  return Int3{i / (count.y * count.x), i / count.x % count.y, i % count.x} * Int3{2, m, m};
+}
+
+int Tiles::run(int64_t tile, int n) const { return static_cast<int>(std::min<int64_t>(n, count.x - tile % count.x)); }
+
+std::vector<Chunk> chunks_of(const Cells& cells, const Tiles& tiles, int want) {
+  std::vector<Chunk> chunks;
+  for (size_t n = 0; n + 1 < cells.first.size(); n++) {
+    const int64_t begin = cells.first[n] * tiles.per_cell(), total = cells.first[n + 1] * tiles.per_cell() - begin;
+    const int64_t parts = (total + want - 1) / want;
+    for (int64_t i = 0; i < parts; i++) {
+      const int64_t a = total * i / parts, b = total * (i + 1) / parts;
+      chunks.push_back({begin + a, static_cast<int>(b - a)});
+    }
+  }
+  return chunks;
+}
+
+// Which of the three cells along an axis holds local coordinate i, and where in it. A tile that hangs over its cell
+// asks for voxels beyond the first of the next cell: they only reach outputs that are not kept, and read as missing.
+struct Place {
+  int64_t cell, at;
+  bool wanted;
+};
+static Place place_of(int64_t i, int64_t edge) {
+  if (i < 0) return {0, edge + i, true};
+  if (i < edge) return {1, i, true};
+  return {2, i - edge, i == edge};
+}
+
+void find_rows(const CellView& source, const Tiles& tiles, int64_t tile, const float* zeros, WinogradRun& run) {
+  const int64_t* at = &source.at[tiles.entry_of(tile) * 27];
+  const Int3 voxel = tiles.first_voxel(tile), edge = tiles.edge;
+  const int64_t end = std::min<int64_t>(voxel.x + static_cast<int64_t>(tiles.m) * run.tiles, edge.x);
+  const Place columns[3] = {place_of(voxel.x - 1, edge.x), place_of(voxel.x, edge.x), place_of(end, edge.x)};
+  run.channels = source.channels;
+  run.last = end - voxel.x + 1;
+  for (int64_t z = 0, row = 0; z < 4; z++) {
+    const Place pz = place_of(voxel.z - 1 + z, edge.z);
+    for (int64_t y = 0; y < tiles.m + 2; y++, row++) {
+      const Place py = place_of(voxel.y - 1 + y, edge.y);
+      for (int part = 0; part < 3; part++) {
+        const Place& px = columns[part];
+        const int64_t offset = at[pz.cell * 9 + py.cell * 3 + px.cell];
+        const bool live = offset != CellView::kNone && pz.wanted && py.wanted;
+        run.at[part][row] =
+            live ? source.data + offset + pz.at * source.z_stride + py.at * source.y_stride + px.at * source.channels
+                 : zeros;
+      }
+    }
+  }
+}
+
+}  // namespace voxelspark

@@ -1,0 +1,58 @@
+// How tensors become Winograd tiles. The work of a call is a list of cells (the visible blocks; whole samples when all
+// tensors are dense), each cut into tiles; every tensor, sparse or dense, is seen through these cells by the offsets of
+// the 27 cells around each. Runs of tiles then read rows of voxels by pointer: nothing is copied or padded.
+#pragma once
+#include <vector>
+
+#include "core/tensor.h"
+#include "ops/conv3d/winograd_simd.h"
+
+namespace voxelspark {
+
+struct Cells {
+  Int3 edge;                   // voxels of a cell
+  Int3 grid;                   // cells of a sample
+  std::vector<int64_t> cell;   // (n, z, y, x) index, ascending
+  std::vector<int64_t> first;  // sample -> its first entry of `cell`; one more than samples
+
+  // Cells whose voxels `dest` stores, as fine as the grid of either.
+  Cells(const Layout& dest, const Layout& source);
+  // Their number and edge alone.
+  static int64_t count(const Layout& dest, const Layout& source);
+  static Int3 edge_of(const Layout& dest, const Layout& source);
+};
+
+struct CellView {
+  static constexpr int64_t kNone = -1;  // masked, or outside of the volume
+
+  float* data;
+  int64_t channels, z_stride, y_stride;
+  std::vector<int64_t> at;  // [entry][27]: offset of the first voxel of each neighbour; 13 is the cell itself
+
+  CellView(const Tensor& t, const Cells& cells);
+};
+
+// Tiles of 2 x m x m outputs, numbered by cell, z, y, x. They may hang over the end of a cell.
+struct Tiles {
+  int m;
+  Int3 edge, count;  // of a cell: voxels, tiles
+
+  Tiles(Int3 edge, int m);
+  int64_t per_cell() const { return count.product(); }
+  int64_t entry_of(int64_t tile) const { return tile / per_cell(); }
+  Int3 first_voxel(int64_t tile) const;  // inside the cell
+  // Number of tiles from `tile` on that lie side by side, at most n.
+  int run(int64_t tile, int n) const;
+};
+
+// Consecutive tiles of one sample that one thread works on. Sizes follow from the tiles alone.
+struct Chunk {
+  int64_t first;
+  int tiles;
+};
+std::vector<Chunk> chunks_of(const Cells& cells, const Tiles& tiles, int want);
+
+// Where the rows under a run of tiles begin; missing ones at `zeros`, which is as long as the run and one voxel more.
+void find_rows(const CellView& source, const Tiles& tiles, int64_t tile, const float* zeros, WinogradRun& run);
+
+}  // namespace voxelspark

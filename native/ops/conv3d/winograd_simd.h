@@ -1,0 +1,67 @@
+// The SIMD parts of Winograd convolution, seen by the drivers. Tiles F(2, m, m) with m = 2 or 4: depth always makes
+// two outputs of four inputs, height and width m outputs of m + 2. Frequencies are numbered (z, y, x), x fastest.
+#pragma once
+#include <stdint.h>
+
+#include "device/isa.h"
+
+namespace voxelspark {
+
+constexpr int kWinogradRows = 24;  // rows of voxels under a run of tiles, 4 * (m + 2), at most
+
+// The columns of a register tile: panels of `lanes * 2` output channels; and its rows.
+struct WinogradShape {
+  int lanes, rows;
+};
+DECLARE_SIMD(winograd_shape, WinogradShape, ())
+
+// `tiles` tiles side by side along x, in one cell. Row z * (m + 2) + y of their voxels starts at at[0] for the voxel
+// left of the run, at[1] for its body, at[2] for the voxel at column `last` and all beyond it.
+// What a source does to its voxels on load (pending normalisation) belongs here.
+struct WinogradRun {
+  const float* at[3][kWinogradRows];
+  int64_t channels, last;
+  int tiles;
+  float* v;  // v[frequency][channel / lanes][tile][channel % lanes]
+  int64_t frequency_stride, block_stride;
+};
+DECLARE_SIMD(winograd_input, void, (int m, const WinogradRun& run))
+
+// u[frequency][channel][width] = transform of taps[27][channel][width], width a multiple of the lanes and
+// channels * width at most kWinogradPiece.
+constexpr int kWinogradPiece = 256;
+struct WinogradWeights {
+  const float* taps;
+  int64_t channels;
+  float* u;
+  int64_t frequency_stride, width;
+};
+DECLARE_SIMD(winograd_weights, void, (int m, const WinogradWeights& w))
+
+// m[frequency][row][2 * lanes] = v[frequency] * u[frequency] for the rows (tiles) of a chunk and one panel.
+struct WinogradProduct {
+  const float* v;
+  int64_t v_frequency_stride, v_block_stride;
+  const float* u;  // u[frequency][channel][vectors * lanes]
+  int64_t u_frequency_stride;
+  int64_t channels, frequencies;
+  int rows, vectors;
+  float* m;
+  int64_t m_frequency_stride;
+};
+DECLARE_SIMD(winograd_multiply, void, (const WinogradProduct& p))
+
+// One tile of a panel's outputs, or as much of it as has room in the volume. What is added to the outputs or taken
+// from them (residual, statistics) belongs here.
+struct WinogradOutput {
+  const float* m;
+  int64_t m_frequency_stride;
+  const float* bias;  // of the panel, padded to its width
+  float* y;
+  int64_t z_stride, y_stride, x_stride;
+  int room_z, room_y, room_x;
+  int channels;  // of the panel
+};
+DECLARE_SIMD(winograd_output, void, (int m, const WinogradOutput& o))
+
+}  // namespace voxelspark
