@@ -22,15 +22,15 @@ const say = (line) => console.log(`voxelspark: ${line}`);
 
 class BuildFailure extends Error {}
 
-function main() {
+async function main() {
   const { VOXELSPARK_CUDA: cuda = "", VOXELSPARK_SKIP_BUILD: skip = "" } = process.env;
   if (!["", "0", "1", "off"].includes(cuda))
     throw new BuildFailure(`VOXELSPARK_CUDA is '${cuda}', allowed are 1 (required) and off`);
   if (skip === "1") {
     say("VOXELSPARK_SKIP_BUILD=1: nothing is built; `npm rebuild voxelspark` builds later");
-    return Promise.resolve();
+    return;
   }
-  return buildAll(cuda);
+  await buildAll(cuda);
 }
 
 async function buildAll(cuda) {

@@ -5,12 +5,12 @@
 
 namespace voxelspark {
 
-// y = sign >= 0 ? x : slope * x, where `sign` is x itself forward and the output backward.
+// y = sign > 0 ? x : slope * x, where `sign` is x itself forward and the output backward.
 struct Slope {
   const float *sign, *x;
   float slope, *y;
 
-  __device__ float one(float s, float v) const { return s >= 0 ? v : slope * v; }
+  __device__ float one(float s, float v) const { return s > 0 ? v : slope * v; }
   __device__ void operator()(int64_t i) const {
     const float4 s = reinterpret_cast<const float4*>(sign)[i], v = reinterpret_cast<const float4*>(x)[i];
     reinterpret_cast<float4*>(y)[i] = {one(s.x, v.x), one(s.y, v.y), one(s.z, v.z), one(s.w, v.w)};
