@@ -39,6 +39,10 @@ export interface BenchOptions {
   json: boolean;
   /** Python with PyTorch, for benchmarks that have a peer. */
   peer: string | undefined;
+  /** Of the training step: patch edge, batch, share of masked blocks. */
+  patch: number;
+  batch: number;
+  ratio: number;
 }
 
 /** `--threads 2 --rounds 7 --json --peer python`; what is left are names. */
@@ -52,9 +56,12 @@ export function benchOptions(args: readonly string[]): { options: BenchOptions; 
       seconds: { type: "string", default: "0.05" },
       json: { type: "boolean", default: false },
       peer: { type: "string" },
+      patch: { type: "string", default: "64" },
+      batch: { type: "string", default: "1" },
+      ratio: { type: "string", default: "0.75" },
     },
   });
-  const number = (name: "threads" | "rounds" | "seconds") => {
+  const number = (name: "threads" | "rounds" | "seconds" | "patch" | "batch" | "ratio") => {
     const value = Number(values[name]);
     if (!(value > 0)) throw new Error(`--${name} is ${values[name]}, allowed are numbers above 0`);
     return value;
@@ -66,6 +73,9 @@ export function benchOptions(args: readonly string[]): { options: BenchOptions; 
     seconds: number("seconds"),
     json,
     peer,
+    patch: number("patch"),
+    batch: number("batch"),
+    ratio: number("ratio"),
   };
   return { options, names: positionals };
 }

@@ -35,6 +35,12 @@ export { type ComputeDevice, type DeviceChoice, info, resolveDevice } from "./de
 export * from "./errors";
 export { type MaskOptions, type MaskRatio, type SampledMask, sampleMask, validationMask } from "./masking";
 export { type Metrics, MetricsLog, readMetrics } from "./metrics-log";
+export { type CoarseRule, ResEncUNet, type ResEncUNetOptions } from "./models/resenc-unet";
+export { S3D, type S3DOptions } from "./models/s3d";
+export { Conv3d, ConvNormAct, ConvTranspose3d } from "./nn/conv";
+export { Initializer } from "./nn/init";
+export { Module } from "./nn/module";
+export { MaskedNorm } from "./nn/norm";
 export { add } from "./ops/add";
 export { applyMask } from "./ops/apply-mask";
 export { avgPool3d } from "./ops/avg-pool3d";
@@ -65,6 +71,10 @@ export {
   planToJson,
 } from "./plans/plan";
 export { PURPOSES, type Purpose, Random, rng } from "./random";
+export { type DryRun, dryRun } from "./recipes/dry-run";
+export { type PatchSource, type PretrainStep, pretrain } from "./recipes/pretrain";
+export { buildS3D, buildSGD, pretrainStep, type StepInput } from "./recipes/step";
+export { validate } from "./recipes/validate";
 export { keep, scope } from "./scope";
 export {
   type DeviceName,

@@ -23,7 +23,9 @@ export class Peer {
 
   private constructor(private readonly process: ChildProcessWithoutNullStreams) {
     createInterface({ input: process.stdout }).on("line", (line) => {
-      this.waiting.shift()?.resolve(JSON.parse(line) as Answer);
+      const answer = JSON.parse(line) as Answer;
+      if (answer.error) this.waiting.shift()?.reject(new Error(`the peer says: ${answer.error}`));
+      else this.waiting.shift()?.resolve(answer);
     });
     process.stderr.on("data", (text) => {
       this.stderr += text;

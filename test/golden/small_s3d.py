@@ -167,7 +167,7 @@ def golden_case(name: str, index: int, folder: Path) -> tuple:
     loss, trace, grads = run(model, x, cells)
     tensors |= {f"activation.{k}": probe(v) for k, v in trace.items()}
     tensors |= {f"grad.{k}": v for k, v in grads.items()}
-    tensors |= {f"after.{k}": v for k, v in model.state_dict().items() if "running" in k}
+    tensors |= {f"after.{k}": v.clone() for k, v in model.state_dict().items() if "running" in k}
     after_loss = None
     if model.plan.norm == "batch":  # evaluation uses the running statistics that the step has just made
         model.eval()

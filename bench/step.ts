@@ -1,0 +1,66 @@
+/**
+ * One S3D pre-training step of ResEnc-L beside the same step in PyTorch, computed densely and multiplied by the mask
+ * as the public implementations do. Peer A is PyTorch as it comes, B has malloc told to keep big buffers.
+ *
+ *   npm run bench -- step [--patch 64] [--batch 1] [--threads 2] [--ratio 0.75] [--peer python] [--json]
+ */
+import { sampleMask } from "../lib/masking";
+import { createPlan } from "../lib/plans/plan";
+import { rng } from "../lib/random";
+import { buildS3D, buildSGD, pretrainStep } from "../lib/recipes/step";
+import { stats } from "../lib/tensor";
+import type { Bench, BenchOptions, Contestant } from "./harness";
+import { findPeerPython, Peer } from "./peers/peer";
+
+function ours({ patch, batch, ratio }: BenchOptions): Contestant {
+  const plan = createPlan({ patch: [patch, patch, patch], batch, mask: { ratio }, device: "cpu" });
+  const model = buildS3D(plan, "cpu");
+  const optimizer = buildSGD(plan, model);
+  const shape = [batch, 1, patch, patch, patch];
+  const patches = rng(0, 0, "bench").fillNormal(new Float32Array(batch * patch ** 3));
+  const masking = { patch: plan.patch, block: plan.mask.block, ratio, per: "batch" as const };
+  let step = 0;
+  return {
+    name: "voxelspark",
+    async run() {
+      const mask = sampleMask(masking, { seed: 0, step: step++, samples: batch });
+      const start = performance.now();
+      const result = pretrainStep(model, optimizer, { patches, shape, mask, device: "cpu" }, 1e-3);
+      await result.loss.item();
+      const seconds = (performance.now() - start) / 1000;
+      result.loss.dispose();
+      result.gradientNorm.dispose();
+      return seconds;
+    },
+  };
+}
+
+export default async function step(bench: Bench): Promise<void> {
+  const { options } = bench;
+  const { patch, batch, threads, ratio } = options;
+  const python = findPeerPython(options.peer);
+  const args = ["--patch", patch, "--batch", batch, "--threads", threads, "--mask-ratio", ratio].map(String);
+  const peers: [string, Peer][] = [];
+  for (const [name, malloc] of python
+    ? ([
+        ["PyTorch A", "default"],
+        ["PyTorch B, tuned malloc", "tuned"],
+      ] as const)
+    : [])
+    peers.push([name, (await Peer.start(python as string, "step.py", [...args, "--malloc", malloc])).peer]);
+  const contestants = peers.map(
+    ([name, peer]): Contestant => ({
+      name,
+      run: async () => (await peer.ask({ cmd: "step" })).seconds as number,
+    }),
+  );
+  await bench.compare(`S3D step, ResEnc-L, ${patch}³ × ${batch}, ${ratio * 100} % masked`, [
+    ours(options),
+    ...contestants,
+  ]);
+  if (!options.json) {
+    console.log(`  peak of the pool ${(stats("cpu").peakBytes / 2 ** 30).toFixed(2)} GiB`);
+    if (!python) console.log("  no peer: give --peer <python with torch>");
+  }
+  for (const [, peer] of peers) peer.stop();
+}

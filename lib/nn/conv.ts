@@ -1,0 +1,81 @@
+import type { BlockMask } from "../block-mask";
+import { convTranspose3d } from "../ops/conv-transpose3d";
+import { conv3d } from "../ops/conv3d";
+import type { Tensor } from "../tensor";
+import type { Initializer } from "./init";
+import { Module } from "./module";
+import { MaskedNorm, type NormKind } from "./norm";
+
+export type Triple = readonly [number, number, number];
+const ones: Triple = [1, 1, 1];
+const product = (t: Triple) => t[0] * t[1] * t[2];
+
+/** 3-D convolution with "same" zero padding (k − 1)/2; weight (out, in, kz, ky, kx). */
+export class Conv3d extends Module {
+  readonly parts: { weight: Tensor; bias?: Tensor | undefined };
+  private readonly padding: Triple;
+
+  constructor(
+    init: Initializer,
+    inChannels: number,
+    outChannels: number,
+    kernel: Triple,
+    private readonly stride: Triple = ones,
+    bias = true,
+  ) {
+    super();
+    const bound = 1 / Math.sqrt(inChannels * product(kernel));
+    this.padding = [(kernel[0] - 1) / 2, (kernel[1] - 1) / 2, (kernel[2] - 1) / 2];
+    this.parts = {
+      weight: init.uniform([outChannels, inChannels, ...kernel], bound),
+      bias: bias ? init.uniform([outChannels], bound) : undefined,
+    };
+  }
+
+  /** @param mask stores the visible outputs only, though x be dense; a sparse x brings its own */
+  forward(x: Tensor, mask?: BlockMask): Tensor {
+    return conv3d(x, this.parts.weight, this.parts.bias, {
+      stride: this.stride,
+      padding: this.padding,
+      mask,
+    });
+  }
+}
+
+/** Transposed convolution whose kernel equals its stride; weight (in, out, kz, ky, kx). */
+export class ConvTranspose3d extends Module {
+  readonly parts: { weight: Tensor; bias: Tensor };
+
+  constructor(init: Initializer, inChannels: number, outChannels: number, stride: Triple) {
+    super();
+    const bound = 1 / Math.sqrt(outChannels * product(stride)); // PyTorch counts the output channels here
+    this.parts = {
+      weight: init.uniform([inChannels, outChannels, ...stride], bound),
+      bias: init.uniform([outChannels], bound),
+    };
+  }
+
+  forward(x: Tensor): Tensor {
+    return convTranspose3d(x, this.parts.weight, this.parts.bias);
+  }
+}
+
+/** Convolution, norm and, unless `slope` is 1, LeakyReLU: the unit of the ResEnc architecture. */
+export class ConvNormAct extends Module {
+  readonly parts: { conv: Conv3d; norm: MaskedNorm };
+
+  constructor(
+    init: Initializer,
+    inChannels: number,
+    outChannels: number,
+    options: { kernel: Triple; stride?: Triple; bias?: boolean; norm: NormKind; slope: number },
+  ) {
+    super();
+    const conv = new Conv3d(init, inChannels, outChannels, options.kernel, options.stride, options.bias);
+    this.parts = { conv, norm: new MaskedNorm(init, outChannels, options.norm, options.slope) };
+  }
+
+  forward(x: Tensor, mask?: BlockMask): Tensor {
+    return this.parts.norm.forward(this.parts.conv.forward(x, mask));
+  }
+}

@@ -1,0 +1,44 @@
+import { sampleMask } from "../masking";
+import type { Plan } from "../plans/plan";
+import { resetPeak, stats } from "../tensor";
+import { buildS3D, buildSGD, pretrainStep } from "./step";
+
+export interface DryRun {
+  parameters: number;
+  /** Highest number of bytes alive in a step: weights, gradients, momenta, activations, scratch. */
+  peakBytes: number;
+  /** Bytes that stay between steps: weights and momenta. */
+  residentBytes: number;
+}
+
+/**
+ * What a step of the plan needs, without computing it: shapes are inferred and memory is counted on the null device.
+ * The mask is one with the fewest masked blocks that the plan can draw, so the peak is the worst case.
+ */
+export function dryRun(plan: Plan): DryRun {
+  const ratio = typeof plan.mask.ratio === "number" ? plan.mask.ratio : plan.mask.ratio[0];
+  const before = stats("null").liveBytes;
+  const model = buildS3D(plan, "null");
+  const optimizer = buildSGD(plan, model);
+  try {
+    const shape = [plan.batch, plan.network.inChannels, ...plan.patch];
+    const patches = new Float32Array(shape.reduce((a, b) => a * b, 1));
+    const mask = sampleMask(
+      { patch: plan.patch, block: plan.mask.block, ratio, per: "batch" },
+      { seed: plan.seed, step: 0, samples: plan.batch },
+    );
+    let peakBytes = 0;
+    for (let step = 0; step < 2; step++) {
+      // The second step has momenta; the first makes them.
+      resetPeak("null");
+      const result = pretrainStep(model, optimizer, { patches, shape, mask, device: "null" }, 0);
+      result.loss.dispose();
+      result.gradientNorm.dispose();
+      peakBytes = stats("null").peakBytes - before;
+    }
+    return { parameters: model.parameterCount(), peakBytes, residentBytes: stats("null").liveBytes - before };
+  } finally {
+    optimizer.dispose();
+    model.dispose();
+  }
+}

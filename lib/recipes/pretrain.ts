@@ -1,0 +1,89 @@
+import { NonFiniteError } from "../errors";
+import { type SampledMask, sampleMask } from "../masking";
+import type { S3D } from "../models/s3d";
+import type { SGD } from "../optim/sgd";
+import { learningRate, type Plan } from "../plans/plan";
+import type { DeviceName } from "../tensor";
+import { pretrainStep } from "./step";
+
+/** Where patches come from: a data loader, or a function in a test. All are (N, C, D, H, W), row-major. */
+export interface PatchSource {
+  /** Augmented patches of a training step, and how long the caller waited for them. */
+  batch(step: number): Promise<{ patches: Float32Array; waitSeconds: number }>;
+  /** Fixed, un-augmented patches first … first + count − 1 of held-out cases. */
+  validation(first: number, count: number): Promise<Float32Array>;
+}
+
+export interface PretrainStep {
+  /** Steps done, this one included. */
+  step: number;
+  /** Masked MSE of this step's batch, before the update. */
+  loss: number;
+  gradientNorm: number;
+  learningRate: number;
+  /** Wall time of the step, data wait included. */
+  seconds: number;
+  dataWaitSeconds: number;
+  /** Masked share of the batch's blocks. */
+  maskRatio: number;
+}
+
+export interface PretrainState {
+  model: S3D;
+  optimizer: SGD;
+  /** Steps already done. */
+  step: number;
+}
+
+/** Updates that may be skipped in a row because the gradient was not finite. */
+const MAX_NON_FINITE = 20;
+
+/** Masked share of a sampled mask. */
+function maskedShare(mask: SampledMask): number {
+  return mask.visible.reduce((masked, v) => masked + (v ? 0 : 1), 0) / mask.visible.length;
+}
+
+/**
+ * S3D pre-training (CVPR 2025, §3): for every step draw patches and masks, reconstruct the masked voxels, update.
+ * Patches, masks and learning rate are pure functions of (seed, step), so a run resumed from a state is the same run.
+ *
+ * Yields after each step; logging, validation, checkpoints and signals are the consumer's.
+ * @throws NonFiniteError after 20 steps in a row without a finite gradient
+ */
+export async function* pretrain(
+  plan: Plan,
+  state: PretrainState,
+  source: PatchSource,
+  device: DeviceName,
+): AsyncGenerator<PretrainStep> {
+  const rate = learningRate(plan);
+  const shape = [plan.batch, plan.network.inChannels, ...plan.patch];
+  const masking = { patch: plan.patch, block: plan.mask.block, ratio: plan.mask.ratio, per: plan.mask.per };
+  let nonFinite = 0;
+  while (state.step < plan.steps) {
+    const { step } = state;
+    const start = performance.now();
+    const { patches, waitSeconds } = await source.batch(step);
+    const mask = sampleMask(masking, { seed: plan.seed, step, samples: plan.batch });
+    const result = pretrainStep(state.model, state.optimizer, { patches, shape, mask, device }, rate(step));
+    const [loss, gradientNorm] = await Promise.all([result.loss.item(), result.gradientNorm.item()]);
+    result.loss.dispose();
+    result.gradientNorm.dispose();
+    state.step = step + 1;
+    nonFinite = Number.isFinite(gradientNorm) ? 0 : nonFinite + 1;
+    if (nonFinite === MAX_NON_FINITE)
+      throw new NonFiniteError(
+        "ERR_VOXELSPARK_NON_FINITE",
+        `the gradient was not finite for ${MAX_NON_FINITE} steps up to step ${step}; lower the learning rate (${rate(step)}) or look at the data`,
+      );
+    yield {
+      step: state.step,
+      loss,
+      gradientNorm,
+      learningRate: rate(step),
+      seconds: (performance.now() - start) / 1000,
+      dataWaitSeconds: waitSeconds,
+      maskRatio: maskedShare(mask),
+    };
+  }
+}

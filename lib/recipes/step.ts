@@ -1,0 +1,60 @@
+import { Tape } from "../autograd";
+import { BlockMask } from "../block-mask";
+import type { SampledMask } from "../masking";
+import { S3D } from "../models/s3d";
+import { Initializer } from "../nn/init";
+import { maskedMse } from "../ops/masked-mse";
+import { SGD } from "../optim/sgd";
+import type { Plan } from "../plans/plan";
+import { scope } from "../scope";
+import { type DeviceName, type Tensor, tensor } from "../tensor";
+
+/** The model that a plan describes, with the initial weights of its seed. */
+export function buildS3D(plan: Plan, device: DeviceName): S3D {
+  const { sparse, maskToken, densifyConv } = plan.sparsification;
+  return new S3D(new Initializer(plan.seed, device), {
+    network: plan.network,
+    sparse,
+    maskToken,
+    densifyConv,
+    coarse: plan.mask.coarse ?? undefined,
+    maskInput: !plan.upstreamParity,
+  });
+}
+
+/** The plan's optimiser over everything that the model trains. */
+export function buildSGD(plan: Plan, model: S3D): SGD {
+  const { momentum, nesterov, weightDecay, clip } = plan.optimizer;
+  return new SGD(model.parameters(), { momentum, nesterov, weightDecay, clip: clip ?? 0 });
+}
+
+export interface StepInput {
+  /** (N, C, D, H, W) patches, row-major. */
+  patches: Float32Array;
+  shape: readonly number[];
+  mask: SampledMask;
+  device: DeviceName;
+}
+
+/**
+ * One step of S3D pre-training: reconstruct, compare on the masked voxels, go back, update.
+ * Everything but the two results is freed on return.
+ * @returns loss and L2 norm of the whole gradient, scalars still on the device
+ */
+export function pretrainStep(
+  model: S3D,
+  optimizer: SGD,
+  input: StepInput,
+  learningRate: number,
+): { loss: Tensor; gradientNorm: Tensor } {
+  return scope(() => {
+    const x = tensor(input.patches, input.shape, { device: input.device });
+    const mask = new BlockMask(input.mask);
+    const tape = new Tape();
+    const loss = tape.record(() => maskedMse(model.forward(x, mask), x, mask));
+    tape.backward(loss);
+    const gradientNorm = optimizer.step(learningRate);
+    optimizer.zeroGrad();
+    return { loss, gradientNorm };
+  });
+}
