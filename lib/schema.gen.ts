@@ -24,9 +24,11 @@ export const kernelIds = {
   masked_mse_forward: 19,
   masked_mse_backward: 20,
   resample_separable: 21,
-  resample_affine: 22,
-  grad_norm: 23,
-  sgd: 24,
+  resample_separable_backward: 22,
+  resample_affine: 23,
+  resample_affine_backward: 24,
+  grad_norm: 25,
+  sgd: 26,
 } as const;
 
 export interface KernelAttributes {
@@ -166,6 +168,13 @@ export interface KernelAttributes {
     /** Default -1. */
     clip_axis?: number;
   };
+  /** (gy) -> (gx) */
+  resample_separable_backward: {
+    /** Default [0, 0, 0]. */
+    from?: readonly [number, number, number];
+    /** Default [3, 3, 3]. */
+    order?: readonly [number, number, number];
+  };
   /** (x) -> (y) */
   resample_affine: {
     /** Default [0, 0, 0]. */
@@ -176,6 +185,15 @@ export interface KernelAttributes {
     order?: number;
     /** Default 0. */
     outside?: number;
+  };
+  /** (gy) -> (gx) */
+  resample_affine_backward: {
+    /** Default [0, 0, 0]. */
+    from?: readonly [number, number, number];
+    /** Default []. */
+    matrix?: readonly number[];
+    /** Default 3. */
+    order?: number;
   };
   /** (tensors*) -> (norm) */
   grad_norm: {};

@@ -1,9 +1,13 @@
+import { record } from "../autograd";
+import { ArgumentRangeError } from "../errors";
 import { launch } from "../launch";
 import type { Tensor } from "../tensor";
 
 type Triple = readonly [number, number, number];
 /** 0 nearest, 1 linear, 3 cubic B-spline with prefilter. */
 export type InterpolationOrder = 0 | 1 | 3;
+
+const sizeOf = (x: Tensor): Triple => [x.shape[2]!, x.shape[3]!, x.shape[4]!];
 
 export interface ResizeOptions {
   /** Of all axes, or of (z, y, x). Default 3. */
@@ -16,25 +20,29 @@ export interface ResizeOptions {
 
 /**
  * Resizes the voxel axes, each on its own: pixel-centre mapping, edge extension, no anti-aliasing, as
- * skimage.transform.resize does. Not differentiable: it prepares data.
+ * skimage.transform.resize does. Its gradient exists without clipping only.
  * @param x dense (N, C, D, H, W)
  * @param size new (D, H, W)
  */
 export function resize(x: Tensor, size: Triple, options: ResizeOptions = {}): Tensor {
-  const order = options.order ?? 3;
+  const { order = 3, clip = true } = options;
   const orders = typeof order === "number" ? ([order, order, order] as const) : order;
   const [y] = launch("resample_separable", [x], {
     size,
     order: orders,
-    clip: options.clip ?? true,
+    clip,
     clip_axis: options.clipAxis ?? -1,
   }) as [Tensor];
+  record([x], [y], [], ([gy]) => {
+    if (clip) throw new ArgumentRangeError("resize has a gradient with clip: false only, found clip: true");
+    return launch("resample_separable_backward", [gy], { from: sizeOf(x), order: orders });
+  });
   return y;
 }
 
 /**
  * y[p] = x(M · (p, 1)) for every output voxel p = (z, y, x); places outside of the input are `outside`, as
- * scipy.ndimage.map_coordinates(mode="constant") does. Not differentiable: it prepares data.
+ * scipy.ndimage.map_coordinates(mode="constant") does. Differentiable in x.
  * @param x dense (N, C, D, H, W)
  * @param size (D, H, W) of the output
  * @param matrix 3×4 row-major, rows z, y, x; or one for each sample, one after the other
@@ -47,5 +55,8 @@ export function resampleAffine(
 ): Tensor {
   const { order = 3, outside = 0 } = options;
   const [y] = launch("resample_affine", [x], { size, matrix, order, outside }) as [Tensor];
+  record([x], [y], [], ([gy]) =>
+    launch("resample_affine_backward", [gy], { from: sizeOf(x), matrix, order }),
+  );
   return y;
 }

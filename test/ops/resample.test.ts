@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { Tape } from "../../lib/autograd";
 import { resampleAffine, resize } from "../../lib/ops/resample";
 import { rng } from "../../lib/random";
 import { setThreads, type Tensor, type TensorOptions, tensor } from "../../lib/tensor";
@@ -138,4 +139,86 @@ test("what cannot be resampled is refused with the value found", () => {
   expect(() => resize(flat, [4, 4, 4])).toThrow(/needs a dense \(N, C, D, H, W\), got \(2\)/);
   x.dispose();
   flat.dispose();
+});
+
+describe("gradients", () => {
+  const shape = [2, 2, 5, 6, 4];
+  const size: Triple = [7, 3, 9];
+  const matrix = [0.6, 0.1, 0, 0.3, -0.1, 0.9, 0.05, 0.4, 0, 0.05, 0.5, -0.2];
+  const both = [...matrix, ...matrix.map((v) => v * 0.9)];
+  const ops: [string, (x: Tensor) => Tensor][] = ([0, 1, 3] as const).flatMap((order) => [
+    [`resize, order ${order}`, (x) => resize(x, size, { order, clip: false })],
+    [`affine, order ${order}`, (x) => resampleAffine(x, size, both, { order })],
+  ]);
+
+  async function backward(op: (x: Tensor) => Tensor, x: Tensor, gy: Tensor): Promise<number[]> {
+    const tape = new Tape();
+    const y = tape.record(() => op(x));
+    tape.backward(y, gy);
+    const gradient = [...(await x.grad!.data())];
+    x.zeroGrad();
+    y.dispose();
+    return gradient;
+  }
+
+  test.each(ops)("%s: <A x, g> = <x, Aᵀ g>, and the CPU agrees with the reference", async (_name, op) => {
+    const data = [
+      Float64Array.from(random(shape, 1)),
+      Float64Array.from(random([2, 2, ...size], 2)),
+    ] as const;
+    const run = async (options: TensorOptions) => {
+      const x = tensor(data[0], shape, { ...options, requiresGrad: true });
+      const gy = tensor(data[1], [2, 2, ...size], options);
+      const y = await values(op(x));
+      const gx = await backward(op, x, gy);
+      x.dispose();
+      gy.dispose();
+      return { y, gx };
+    };
+    const exact = await run({ device: "reference", dtype: "float64" });
+    const dot = (a: ArrayLike<number>, b: ArrayLike<number>): number =>
+      Array.from(a).reduce((sum, v, i) => sum + v * b[i]!, 0);
+    expect(Math.abs(dot(exact.y, data[1]) - dot(data[0], exact.gx))).toBeLessThan(1e-9);
+    expect(Math.max(...exact.gx.map(Math.abs))).toBeGreaterThan(0.1);
+    const cpu = await run({ device: "cpu" });
+    expect(worst(cpu.gx, exact.gx)).toBeLessThan(1e-5);
+  });
+
+  test("long and one-voxel axes", async () => {
+    for (const [from, to] of [
+      [
+        [1, 80, 3],
+        [2, 100, 3],
+      ],
+      [
+        [90, 2, 1],
+        [70, 4, 1],
+      ],
+    ] as [Triple, Triple][]) {
+      const [data, g] = [random([1, 1, ...from], 3), random([1, 1, ...to], 4)];
+      const gradients: number[][] = [];
+      for (const options of [
+        { device: "reference", dtype: "float64" },
+        { device: "cpu" },
+      ] as TensorOptions[]) {
+        const x = tensor(Float64Array.from(data), [1, 1, ...from], { ...options, requiresGrad: true });
+        const gy = tensor(Float64Array.from(g), [1, 1, ...to], options);
+        gradients.push(await backward((t) => resize(t, to, { clip: false }), x, gy));
+        gradients.push(await backward((t) => resampleAffine(t, to, matrix), x, gy));
+        x.dispose();
+        gy.dispose();
+      }
+      expect(worst(gradients[2]!, gradients[0]!)).toBeLessThan(1e-5);
+      expect(worst(gradients[3]!, gradients[1]!)).toBeLessThan(1e-5);
+    }
+  });
+
+  test("clipping has none, and says so", () => {
+    const x = tensor(random([1, 1, 4, 4, 4]), [1, 1, 4, 4, 4], { requiresGrad: true });
+    const tape = new Tape();
+    const y = tape.record(() => resize(x, [5, 5, 5]));
+    expect(() => tape.backward(y, y)).toThrow(/clip: false only/);
+    x.dispose();
+    y.dispose();
+  });
 });

@@ -3,6 +3,7 @@
 #include <optional>
 
 #include "device/parallel.h"
+#include "ops/resample/lines.h"
 #include "ops/resample/resample.h"
 #include "ops/resample/simd.h"
 #include "ops/resample/spline.h"
@@ -13,34 +14,6 @@ DEFINE_KERNEL(resample_separable, ResampleSeparable)
 DEFINE_KERNEL(resample_affine, ResampleAffine)
 
 namespace {
-
-// A tensor seen along one axis: `outer` × `n` × `inner`, n being the axis.
-struct Lines {
-  int64_t outer, n, inner;
-  int64_t count() const { return outer * inner; }
-  int64_t base(int64_t line, int64_t length) const { return line / inner * length * inner + line % inner; }
-};
-
-Lines lines_of(int64_t samples, int64_t channels, const int64_t size[3], int axis) {
-  Lines l{samples, size[axis], channels};
-  for (int a = 0; a < axis; a++) l.outer *= size[a];
-  for (int a = axis + 1; a < 3; a++) l.inner *= size[a];
-  return l;
-}
-
-// Copies `count` lines, starting with number `first`, between memory and a tile whose row `pad` is sample 0.
-template <class Move>
-void each_sample(const Lines& l, int64_t length, int64_t first, int64_t count, const Move& move) {
-  int64_t base[kLines];
-  for (int64_t i = 0; i < count; i++) base[i] = l.base(first + i, length);
-  if (l.inner >= count && base[count - 1] - base[0] == count - 1) {
-    for (int64_t k = 0; k < length; k++)
-      for (int64_t i = 0; i < count; i++) move(base[0] + i + k * l.inner, k, i);
-    return;
-  }
-  for (int64_t i = 0; i < count; i++)
-    for (int64_t k = 0; k < length; k++) move(base[i] + k * l.inner, k, i);
-}
 
 void resize_axis(const float* x, float* y, const Lines& l, int64_t m, int64_t order) {
   const AxisTaps taps = axis_taps(l.n, m, order);
@@ -56,8 +29,7 @@ void resize_axis(const float* x, float* y, const Lines& l, int64_t m, int64_t or
                   [&](int64_t at, int64_t k, int64_t i) { tile[(k + kPad) * kLines + i] = x[at]; });
       for (int64_t k = 0; k < kPad; k++) {
         std::memcpy(&tile[k * kLines], &tile[kPad * kLines], kLines * sizeof(double));
-        std::memcpy(&tile[(kPad + l.n + k) * kLines], &tile[(kPad + l.n - 1) * kLines],
-                    kLines * sizeof(double));
+        std::memcpy(&tile[(kPad + l.n + k) * kLines], &tile[(kPad + l.n - 1) * kLines], kLines * sizeof(double));
       }
       if (order == 3) filter(tile.data(), padded, true);
       read(tile.data(), taps.first.data(), taps.weight.data(), taps.taps, out.data(), m);
@@ -76,20 +48,12 @@ void filter_axis(float* y, const Lines& l) {
     std::vector<double> tile(l.n * kLines);
     for (int64_t t = begin; t < end; t++) {
       const int64_t first = t * kLines, count = std::min(kLines, l.count() - first);
-      each_sample(l, l.n, first, count,
-                  [&](int64_t at, int64_t k, int64_t i) { tile[k * kLines + i] = y[at]; });
+      each_sample(l, l.n, first, count, [&](int64_t at, int64_t k, int64_t i) { tile[k * kLines + i] = y[at]; });
       filter(tile.data(), l.n, false);
-      each_sample(l, l.n, first, count, [&](int64_t at, int64_t k, int64_t i) {
-        y[at] = static_cast<float>(tile[k * kLines + i]);
-      });
+      each_sample(l, l.n, first, count,
+                  [&](int64_t at, int64_t k, int64_t i) { y[at] = static_cast<float>(tile[k * kLines + i]); });
     }
   });
-}
-
-void sizes_of(Int3 v, int64_t out[3]) {
-  out[0] = v.z;
-  out[1] = v.y;
-  out[2] = v.x;
 }
 
 // Axes in the order they are resized: shrinking ones first, to work on less; the clip axis last.
@@ -112,8 +76,7 @@ struct Passes {
 // Ranges of the input per sample, slice along the clip axis (one when there is none) and channel.
 class Ranges {
  public:
-  Ranges(const float* x, const Layout& layout, int64_t clip_axis)
-      : channels_(layout.channels()), axis_(clip_axis) {
+  Ranges(const float* x, const Layout& layout, int64_t clip_axis) : channels_(layout.channels()), axis_(clip_axis) {
     const Int3 size = layout.shape.size();
     slices_ = axis_ < 0 ? 1 : axis_ == 0 ? size.z : axis_ == 1 ? size.y : size.x;
     range_.resize(layout.shape.samples() * slices_ * channels_);
@@ -209,31 +172,14 @@ namespace {
 void general_row(const float* x, Int3 size, int64_t channels, int64_t order, const double start[3],
                  const double step[3], float outside, float* y, int64_t count) {
   const int64_t n[3] = {size.z, size.y, size.x};
-  const int taps = order == 0 ? 1 : order == 1 ? 2 : 4;
+  AffineTaps taps;
   for (int64_t i = 0; i < count; i++, y += channels) {
-    int64_t at[3][4];
-    double w[3][4];
-    bool inside = true;
-    for (int a = 0; a < 3; a++) {
-      const double top = static_cast<double>(n[a] - 1);
-      double place = start[a] + static_cast<double>(i) * step[a];
-      inside = inside && place >= -1e-9 && place <= top + 1e-9;
-      place = std::min(std::max(place, 0.0), top);
-      const int64_t below = static_cast<int64_t>(order == 0 ? std::floor(place + 0.5) : std::floor(place));
-      const double t = place - static_cast<double>(below);
-      if (order == 3)
-        cubic_weights(t, w[a]);
-      else
-        w[a][0] = order == 0 ? 1 : 1 - t, w[a][1] = t;
-      for (int k = 0; k < taps; k++) at[a][k] = mirrored(below + k - (order == 3), n[a]);
-    }
+    const double i_ = static_cast<double>(i);
+    const double place[3] = {start[0] + i_ * step[0], start[1] + i_ * step[1], start[2] + i_ * step[2]};
+    const bool inside = taps.place(place, n, order);
     for (int64_t c = 0; c < channels; c++) {
       double sum = 0;
-      for (int p = 0; inside && p < taps; p++)
-        for (int q = 0; q < taps; q++)
-          for (int r = 0; r < taps; r++)
-            sum += w[0][p] * w[1][q] * w[2][r] *
-                   x[((at[0][p] * n[1] + at[1][q]) * n[2] + at[2][r]) * channels + c];
+      if (inside) taps.each(n, [&](int64_t voxel, double w) { sum += w * x[voxel * channels + c]; });
       y[c] = inside ? static_cast<float>(sum) : outside;
     }
   }
@@ -252,8 +198,7 @@ void resample_affine_cpu(const Descriptor& descriptor, const Launch& l) {
     std::memcpy(coefficients, x, static_cast<size_t>(from.bytes()));
     int64_t n[3];
     sizes_of(size, n);
-    for (int axis = 0; axis < 3; axis++)
-      filter_axis(coefficients, lines_of(from.shape.samples(), channels, n, axis));
+    for (int axis = 0; axis < 3; axis++) filter_axis(coefficients, lines_of(from.shape.samples(), channels, n, axis));
     x = coefficients;
   }
   auto fast = simd_cubic_row();

@@ -102,20 +102,62 @@ void SIMD(spline_filter)(double* tile, int64_t n, bool edge) {
   for (int64_t k = n - 2; k >= 0; k--) rows[k] = z * (rows[k + 1] - rows[k]);
 }
 
-void SIMD(spline_taps)(const double* tile, const int64_t* first, const double* weight, int64_t taps,
-                       double* out, int64_t m) {
+void SIMD(spline_taps)(const double* tile, const int64_t* first, const double* weight, int64_t taps, double* out,
+                       int64_t m) {
   using namespace SIMD(spline);
   const RowU* rows = reinterpret_cast<const RowU*>(tile);
   RowU* to = reinterpret_cast<RowU*>(out);
   for (int64_t i = 0; i < m; i++, weight += taps) {
     const RowU* from = rows + first[i];
-    if (taps == 4)
-      to[i] = weight[0] * from[0] + weight[1] * from[1] + weight[2] * from[2] + weight[3] * from[3];
-    else if (taps == 2)
-      to[i] = weight[0] * from[0] + weight[1] * from[1];
-    else
-      to[i] = from[0];
+    if (taps == 4) to[i] = weight[0] * from[0] + weight[1] * from[1] + weight[2] * from[2] + weight[3] * from[3];
+    else if (taps == 2) to[i] = weight[0] * from[0] + weight[1] * from[1];
+    else to[i] = from[0];
   }
+}
+
+// Every line of spline_filter, last to first, with inputs and outputs exchanged.
+void SIMD(spline_filter_adjoint)(double* tile, int64_t n, bool edge) {
+  using namespace SIMD(spline);
+  RowU* g = reinterpret_cast<RowU*>(tile);
+  const double z = kPole;
+  if (n == 1) return;
+  for (int64_t k = 0; k + 1 < n; k++) {
+    g[k + 1] = g[k + 1] + z * g[k];
+    g[k] = -z * g[k];
+  }
+  Row last = g[n - 1] * 0.0;  // what reaches the last sample other than through the recursion
+  if (edge) {
+    last = g[n - 1] * (-z * (1 / (1 - z) - 1 / (1 - z * z)) / (1 - z));
+    g[n - 1] = g[n - 1] * (-z / (1 - z * z));
+  } else {
+    const double end = z / (z * z - 1);
+    g[n - 2] = g[n - 2] + end * z * g[n - 1];
+    g[n - 1] = end * g[n - 1];
+  }
+  for (int64_t k = n - 1; k >= 1; k--) g[k - 1] = g[k - 1] + z * g[k];
+  if (edge) {
+    g[0] = g[0] * (1 / (1 - z));
+  } else {
+    const int64_t reach = n < 64 ? n : 64;
+    const double whole = power(z, n - 1);
+    const Row sum = g[0] * (1 / (1 - whole * whole));
+    double zk = z;
+    g[0] = sum;
+    last = whole * sum;
+    for (int64_t k = 1; k < (n <= 64 ? n - 1 : reach); k++, zk *= z)
+      g[k] = g[k] + (zk + (n <= 64 ? whole * whole / zk : 0.0)) * sum;
+  }
+  g[n - 1] = g[n - 1] + last;
+  for (int64_t k = 0; k < n; k++) g[k] = g[k] * 6.0;
+}
+
+void SIMD(spline_taps_adjoint)(double* tile, const int64_t* first, const double* weight, int64_t taps,
+                               const double* out, int64_t m) {
+  using namespace SIMD(spline);
+  RowU* rows = reinterpret_cast<RowU*>(tile);
+  const RowU* from = reinterpret_cast<const RowU*>(out);
+  for (int64_t i = 0; i < m; i++)
+    for (int64_t t = 0; t < taps; t++) rows[first[i] + t] = rows[first[i] + t] + *weight++ * from[i];
 }
 
 void SIMD(cubic_row)(const CubicRow& r) {

@@ -1,74 +1,17 @@
 // Oracle: spline coefficients by the explicit two-sided impulse response of the prefilter instead of a
 // recursion, and every output voxel as the plain sum over its taps.
 #include <algorithm>
-#include <functional>
 
+#include "ops/resample/oracle.h"
 #include "ops/resample/resample.h"
-#include "ops/resample/spline.h"
 
 namespace voxelspark {
 
 namespace {
 
-// Sample k of a line that goes on with its edge values, or is mirrored.
 template <class T>
-T extended(const std::vector<T>& line, int64_t k, bool edge) {
-  const int64_t n = static_cast<int64_t>(line.size());
-  return line[edge ? std::min(std::max(k, int64_t{0}), n - 1) : mirrored(k, n)];
-}
-
-// c[k] = sum_j h(k - j) s[j] with h(j) = 6 z / (z^2 - 1) z^|j|
-template <class T>
-T coefficient(const std::vector<T>& line, int64_t k, bool edge) {
-  double sum = 0, h = 6 * kPole / (kPole * kPole - 1);
-  for (int64_t j = 0; j < 60; j++, h *= kPole)
-    sum += h * (extended(line, k + j, edge) + (j ? extended(line, k - j, edge) : T(0)));
-  return static_cast<T>(sum);
-}
-
-// Replaces every line along `axis` of a volume [z][y][x][C] by map(line).
-template <class T>
-std::vector<T> map_lines(const std::vector<T>& x, int64_t size[3], int64_t channels, int axis,
-                         const std::function<std::vector<T>(const std::vector<T>&)>& map, int64_t length) {
-  int64_t outer = 1, inner = channels;
-  for (int a = 0; a < axis; a++) outer *= size[a];
-  for (int a = axis + 1; a < 3; a++) inner *= size[a];
-  std::vector<T> y(outer * length * inner), line(size[axis]);
-  for (int64_t o = 0; o < outer; o++)
-    for (int64_t i = 0; i < inner; i++) {
-      for (int64_t k = 0; k < size[axis]; k++) line[k] = x[(o * size[axis] + k) * inner + i];
-      const std::vector<T> mapped = map(line);
-      for (int64_t k = 0; k < length; k++) y[(o * length + k) * inner + i] = mapped[k];
-    }
-  size[axis] = length;
-  return y;
-}
-
-template <class T>
-std::vector<T> resized(const std::vector<T>& line, int64_t m, int64_t order) {
-  const int64_t n = static_cast<int64_t>(line.size());
-  if (n == m) return line;
-  std::vector<T> out(m);
-  for (int64_t i = 0; i < m; i++) {
-    const double at = (i + 0.5) * (static_cast<double>(n) / m) - 0.5;
-    const int64_t below = static_cast<int64_t>(std::floor(order == 0 ? at + 0.5 : at));
-    const double t = at - below;
-    if (order == 0) out[i] = extended(line, below, true);
-    if (order == 1)
-      out[i] = static_cast<T>((1 - t) * extended(line, below, true) + t * extended(line, below + 1, true));
-    if (order == 3) {
-      double w[4], sum = 0;
-      cubic_weights(t, w);
-      for (int k = 0; k < 4; k++) sum += w[k] * coefficient(line, below - 1 + k, true);
-      out[i] = static_cast<T>(sum);
-    }
-  }
-  return out;
-}
-
-template <class T>
-void clip(std::vector<T>& y, const int64_t size[3], const std::vector<T>& x, const int64_t from[3],
-          int64_t channels, int64_t axis) {
+void clip(std::vector<T>& y, const int64_t size[3], const std::vector<T>& x, const int64_t from[3], int64_t channels,
+          int64_t axis) {
   const int64_t slices = axis < 0 ? 1 : size[axis];
   std::vector<T> low(slices * channels, INFINITY), high(slices * channels, -INFINITY);
   auto each = [&](auto& data, const int64_t n[3], auto use) {
@@ -116,7 +59,7 @@ void resample_affine_reference(const Descriptor& descriptor, const Launch& l) {
     using T = decltype(zero);
     const Shape& s = l.inputs[0].layout.shape;
     const int64_t channels = s.channels(), volume = s.elements() / s.samples(), n[3] = {s[2], s[3], s[4]};
-    const int taps = d.order == 0 ? 1 : d.order == 1 ? 2 : 4;
+    AffineTaps where;
     T* out = l.outputs[0].as<T>();
     for (int64_t sample = 0; sample < s.samples(); sample++) {
       const T* start = l.inputs[0].as<T>() + sample * volume;
@@ -134,27 +77,13 @@ void resample_affine_reference(const Descriptor& descriptor, const Launch& l) {
       for (int64_t z = 0; z < d.size.z; z++)
         for (int64_t y = 0; y < d.size.y; y++)
           for (int64_t c = 0; c < d.size.x; c++, out += channels) {
-            double w[3][4];
-            int64_t first[3];
-            bool inside = true;
-            for (int a = 0; a < 3; a++) {
-              const double at = m[a * 4] * z + m[a * 4 + 1] * y + m[a * 4 + 2] * c + m[a * 4 + 3];
-              inside = inside && at >= -1e-9 && at <= n[a] - 1 + 1e-9;
-              const double place = std::min(std::max(at, 0.0), static_cast<double>(n[a] - 1));
-              const double below = std::floor(d.order == 0 ? place + 0.5 : place), t = place - below;
-              first[a] = static_cast<int64_t>(below) - (d.order == 3);
-              w[a][0] = d.order == 0 ? 1 : 1 - t;
-              w[a][1] = t;
-              if (d.order == 3) cubic_weights(t, w[a]);
-            }
+            double place[3];
+            for (int a = 0; a < 3; a++) place[a] = m[a * 4] * z + m[a * 4 + 1] * y + m[a * 4 + 2] * c + m[a * 4 + 3];
+            const bool inside = where.place(place, n, d.order);
             for (int64_t k = 0; k < channels; k++) {
               double sum = 0;
-              for (int p = 0; inside && p < taps * taps * taps; p++) {
-                const int t[3] = {p / (taps * taps), p / taps % taps, p % taps};
-                int64_t at = 0;
-                for (int a = 0; a < 3; a++) at = at * n[a] + mirrored(first[a] + t[a], n[a]);
-                sum += w[0][t[0]] * w[1][t[1]] * w[2][t[2]] * static_cast<double>(x[at * channels + k]);
-              }
+              if (inside)
+                where.each(n, [&](int64_t v, double w) { sum += w * static_cast<double>(x[v * channels + k]); });
               out[k] = inside ? static_cast<T>(sum) : static_cast<T>(d.outside);
             }
           }

@@ -58,4 +58,37 @@ inline int64_t mirrored(int64_t k, int64_t n) {
   return k < n ? k : period - k;
 }
 
+// Where one output voxel of an affine resampling reads: taps and weights per axis; false if outside of the volume.
+// Coordinates within 1e-9 of the border count as on it.
+struct AffineTaps {
+  int taps;
+  int64_t at[3][4];
+  double w[3][4];
+
+  bool place(const double coordinate[3], const int64_t n[3], int64_t order) {
+    taps = order == 0 ? 1 : order == 1 ? 2 : 4;
+    bool inside = true;
+    for (int a = 0; a < 3; a++) {
+      const double top = static_cast<double>(n[a] - 1);
+      inside = inside && coordinate[a] >= -1e-9 && coordinate[a] <= top + 1e-9;
+      const double c = coordinate[a] < 0 ? 0 : coordinate[a] > top ? top : coordinate[a];
+      const double below = std::floor(order == 0 ? c + 0.5 : c), t = c - below;
+      w[a][0] = order == 0 ? 1 : 1 - t;
+      w[a][1] = t;
+      if (order == 3) cubic_weights(t, w[a]);
+      for (int k = 0; k < taps; k++) at[a][k] = mirrored(static_cast<int64_t>(below) + k - (order == 3), n[a]);
+    }
+    return inside;
+  }
+
+  // Calls visit(voxel number, weight) for every tap.
+  template <class Visit>
+  void each(const int64_t n[3], const Visit& visit) const {
+    for (int p = 0; p < taps; p++)
+      for (int q = 0; q < taps; q++)
+        for (int r = 0; r < taps; r++)
+          visit((at[0][p] * n[1] + at[1][q]) * n[2] + at[2][r], w[0][p] * w[1][q] * w[2][r]);
+  }
+};
+
 }  // namespace voxelspark
