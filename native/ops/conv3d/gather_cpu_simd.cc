@@ -7,6 +7,28 @@ namespace SIMD(conv_gather) {
 using namespace SIMD(conv_tile);
 
 template <int T, int V>
+VS_INLINE void add_column(Vec (&sum)[T][V], const float* const* x, int64_t c, const float* w) {
+  Vec column[V];
+  VS_UNROLL for (int j = 0; j < V; j++) column[j] = load(w + j * kLanes);
+  VS_UNROLL for (int t = 0; t < T; t++) {
+    const Vec value = all(x[t][c]);
+    VS_UNROLL for (int j = 0; j < V; j++) sum[t][j] += value * column[j];
+  }
+}
+
+template <int T, int V>
+__attribute__((noinline)) void tile_of_values(const GatherTile& g) {
+  Vec sum[T][V];
+  VS_UNROLL for (int t = 0; t < T; t++)
+    VS_UNROLL for (int j = 0; j < V; j++) sum[t][j] = load(g.bias + j * kLanes);
+  const float* x[T];
+  VS_UNROLL for (int t = 0; t < T; t++) x[t] = g.values + g.base[t] * g.value_stride;
+  const float* w = g.weights;
+  for (int64_t c = 0; c < g.channels; c++, w += V * kLanes) add_column<T, V>(sum, x, g.offsets[c], w);
+  VS_UNROLL for (int t = 0; t < T; t++) store_columns<V>(g.out + g.voxel[t] * g.out_stride, sum[t], g.valid);
+}
+
+template <int T, int V>
 __attribute__((noinline)) void tile(const GatherTile& g) {
   Vec sum[T][V];
   VS_UNROLL for (int t = 0; t < T; t++)
@@ -24,63 +46,74 @@ __attribute__((noinline)) void tile(const GatherTile& g) {
       w += g.channels * V * kLanes;
       continue;
     }
-    for (int64_t c = 0; c < g.channels; c++, w += V * kLanes) {
-      Vec column[V];
-      VS_UNROLL for (int j = 0; j < V; j++) column[j] = load(w + j * kLanes);
-      VS_UNROLL for (int t = 0; t < T; t++) {
-        const Vec value = all(x[t][c]);
-        VS_UNROLL for (int j = 0; j < V; j++) sum[t][j] += value * column[j];
-      }
-    }
+    for (int64_t c = 0; c < g.channels; c++, w += V * kLanes) add_column<T, V>(sum, x, c, w);
   }
   VS_UNROLL for (int t = 0; t < T; t++) store_columns<V>(g.out + g.voxel[t] * g.out_stride, sum[t], g.valid);
 }
 
 using Tile = void (*)(const GatherTile&);
-#define ROWS_TO_4(V) tile<1, V>, tile<2, V>, tile<3, V>, tile<4, V>
-#define ROWS_TO_6(V) ROWS_TO_4(V), tile<5, V>, tile<6, V>
-#define ROWS_TO_12(V) ROWS_TO_6(V), tile<7, V>, tile<8, V>, tile<9, V>, tile<10, V>, tile<11, V>, tile<12, V>
-#define ROWS_TO_14(V) ROWS_TO_12(V), tile<13, V>, tile<14, V>
-#if defined(__AVX512F__)
-#define ALL_ROWS(V) ROWS_TO_14(V)
-#elif defined(__aarch64__)
-#define ALL_ROWS(V) ROWS_TO_12(V)
-#elif defined(__AVX2__)
-#define ALL_ROWS(V) ROWS_TO_6(V)
-#else
-#define ALL_ROWS(V) ROWS_TO_4(V)
-#endif
-static const Tile tiles[kVectors][kRows] = {{ALL_ROWS(1)}, {ALL_ROWS(2)}};
+static const Tile tiles[kVectors][kRows] = {{VS_ALL_ROWS(tile, 1)}, {VS_ALL_ROWS(tile, 2)}};
+static const Tile tiles_of_values[kVectors][kRows] = {{VS_ALL_ROWS(tile_of_values, 1)}, {VS_ALL_ROWS(tile_of_values, 2)}};
 
 }  // namespace SIMD(conv_gather)
 
 TileShape SIMD(tile_shape)() { return {kLanes, SIMD(conv_tile)::kRows, SIMD(conv_tile)::kVectors}; }
 
 void SIMD(gather_tile)(const GatherTile& g, int voxels, int vectors) {
-  SIMD(conv_gather)::tiles[vectors - 1][voxels - 1](g);
+  const auto& tiles = g.values ? SIMD(conv_gather)::tiles_of_values : SIMD(conv_gather)::tiles;
+  tiles[vectors - 1][voxels - 1](g);
 }
 
-// Squares of 16 keep both the rows read and the rows written in L1 while one of the two strides is long.
+namespace SIMD(conv_gather) {
+
+typedef float Four __attribute__((vector_size(16)));
+typedef float FourU __attribute__((vector_size(16), aligned(4), may_alias));
+#if defined(__clang__)
+#define VS_SHUFFLE(a, b, i, j, k, l) __builtin_shufflevector(a, b, i, j, k, l)
+#else
+typedef int32_t Lanes __attribute__((vector_size(16)));
+#define VS_SHUFFLE(a, b, i, j, k, l) __builtin_shuffle(a, b, Lanes{i, j, k, l})
+#endif
+
+// to[j][i] = from[i][j], 4 x 4
+VS_INLINE void transpose(const float* from, int64_t from_stride, float* to, int64_t to_stride) {
+  Four r[4];
+  VS_UNROLL for (int i = 0; i < 4; i++) r[i] = *reinterpret_cast<const FourU*>(from + i * from_stride);
+  const Four a = VS_SHUFFLE(r[0], r[1], 0, 4, 1, 5), b = VS_SHUFFLE(r[2], r[3], 0, 4, 1, 5);
+  const Four c = VS_SHUFFLE(r[0], r[1], 2, 6, 3, 7), d = VS_SHUFFLE(r[2], r[3], 2, 6, 3, 7);
+  *reinterpret_cast<FourU*>(to) = VS_SHUFFLE(a, b, 0, 1, 4, 5);
+  *reinterpret_cast<FourU*>(to + to_stride) = VS_SHUFFLE(a, b, 2, 3, 6, 7);
+  *reinterpret_cast<FourU*>(to + 2 * to_stride) = VS_SHUFFLE(c, d, 0, 1, 4, 5);
+  *reinterpret_cast<FourU*>(to + 3 * to_stride) = VS_SHUFFLE(c, d, 2, 3, 6, 7);
+}
+
+}  // namespace SIMD(conv_gather)
+
+// Either the destination channels lie side by side (rows are copied) or the source channels do (squares are turned).
 void SIMD(pack_weights)(const float* weights, int64_t k_stride, int64_t c_stride, int64_t channels, int64_t valid,
                         int64_t width, float* packed) {
-  constexpr int64_t kSquare = 16;
-  for (int64_t c0 = 0; c0 < channels; c0 += kSquare) {
-    const int64_t c1 = c0 + kSquare < channels ? c0 + kSquare : channels;
-    if (k_stride == 1) {
-      for (int64_t c = c0; c < c1; c++) {
-        const float* from = weights + c * c_stride;
-        float* to = packed + c * width;
-        for (int64_t k = 0; k < valid; k++) to[k] = from[k];
-        for (int64_t k = valid; k < width; k++) to[k] = 0;
+  int64_t k = 0;
+  if (c_stride == 1)
+    for (; k + 4 <= valid; k += 4) {
+      int64_t c = 0;
+      for (; c + 4 <= channels; c += 4) {
+        // The rows are far apart and short, so no hardware prefetcher follows them: one line of the next four a step.
+        __builtin_prefetch(weights + (k + 4 + c / 4 % 4) * k_stride + c / 16 * 16);
+        SIMD(conv_gather)::transpose(weights + k * k_stride + c, k_stride, packed + c * width + k, width);
       }
-      continue;
+      for (; c < channels; c++)
+        for (int64_t i = k; i < k + 4; i++) packed[c * width + i] = weights[i * k_stride + c];
     }
-    for (int64_t k = 0; k < valid; k++) {
-      const float* from = weights + k * k_stride;
-      for (int64_t c = c0; c < c1; c++) packed[c * width + k] = from[c * c_stride];
-    }
-    for (int64_t k = valid; k < width; k++)
-      for (int64_t c = c0; c < c1; c++) packed[c * width + k] = 0;
+  for (int64_t c = 0; c < channels; c++) {
+    const float* from = weights + c * c_stride;
+    float* to = packed + c * width;
+    __builtin_prefetch(from + 8 * c_stride);
+    __builtin_prefetch(from + 8 * c_stride + 16);
+    int64_t i = k;
+    if (k_stride == 1)
+      for (; i + kLanes <= valid; i += kLanes) store(to + i, load(from + i));
+    for (; i < valid; i++) to[i] = from[i * k_stride];
+    for (; i < width; i++) to[i] = 0;
   }
 }
 

@@ -11,8 +11,8 @@ namespace voxelspark {
 
 constexpr int64_t kMostCells = 512, kFewestCells = 56;  // of an item: rows of its sources and a panel share the L2
 constexpr int64_t kUnits = 64;                          // enough to occupy any machine
+constexpr int64_t kPackedChannels = 64;                 // source channels of a packing task
 constexpr int64_t kWidestVector = 16;
-constexpr int64_t kUnfoldedChannels = 4;  // below, all taps of a voxel are first copied side by side
 
 static int64_t round_up(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
 
@@ -67,69 +67,43 @@ struct Engine {
     std::vector<int64_t> order;
     for (const Lattice& l : g.lattices)
       for (const Tap& t : l.taps) order.push_back(t.weight);
-    auto pack_weights = simd_pack_weights();
-    parallel_for(panels.count() * taps, [&](int64_t i) {
-      const int64_t p = i / taps, tap = i % taps, width = panels.vectors(p) * shape.lanes;
-      pack_weights(g.weights + order[tap] * g.tap_stride + p * panels.most * g.dest_stride, g.dest_stride,
-                   g.source_stride, channels, panels.valid(p), width, panel(p) + tap * channels * width);
+    const auto pack_weights = simd_pack_weights();
+    // Chunks of source channels, all panels: rows of weights are read from end to end.
+    const int64_t chunks = (channels + kPackedChannels - 1) / kPackedChannels;
+    parallel_for(taps * chunks, [&](int64_t i) {
+      const int64_t tap = i / chunks, from = i % chunks * kPackedChannels, n = std::min(kPackedChannels, channels - from);
+      for (int64_t p = 0; p < panels.count(); p++) {
+        const int64_t width = panels.vectors(p) * shape.lanes;
+        pack_weights(g.weights + order[tap] * g.tap_stride + from * g.source_stride + p * panels.most * g.dest_stride,
+                     g.dest_stride, g.source_stride, n, panels.valid(p), width,
+                     panel(p) + (tap * channels + from) * width);
+      }
     });
   }
 };
 
-// What one thread works in.
-struct Scratch {
-  RowTable table;
-  std::vector<float> unfolded;
-  std::vector<const float*> unfolded_rows;
-  std::vector<int32_t> identity;
-
-  Scratch(const Items& items, const GatherGemm& g) : table(items, g.lattices) {
-    const int64_t channels = g.source.layout.channels();
-    if (channels > kUnfoldedChannels) return;
-    unfolded.resize(items.most_cells * channels * table.delta.size());
-    unfolded_rows.resize(items.most_cells);
-    identity.resize(items.most_cells);
-    for (size_t i = 0; i < identity.size(); i++) identity[i] = static_cast<int32_t>(i);
-  }
-
-  // Copies every tap of a voxel side by side, so that few channels still make a long inner loop.
-  void unfold(GatherTile& tile) {
-    const int64_t length = tile.taps * tile.channels;
-    float* to = unfolded.data();
-    for (int64_t v = 0; v < table.voxels; v++) {
-      unfolded_rows[v] = to;
-      for (int64_t d = 0; d < tile.taps; d++) {
-        const float* from = tile.table[table.base[v] + tile.delta[d]];
-        for (int64_t c = 0; c < tile.channels; c++) *to++ = from[c];
-      }
-    }
-    static const int32_t nothing = 0;
-    tile.table = unfolded_rows.data();
-    tile.zeros = nullptr;
-    tile.delta = &nothing;
-    tile.taps = 1;
-    tile.channels = length;
-  }
-};
-
-void run(const Engine& e, const Items& items, int64_t item, int64_t first_panel, int64_t end_panel, Scratch& s) {
+void run(const Engine& e, const Items& items, int64_t item, int64_t first_panel, int64_t end_panel, RowTable& table) {
   const GatherGemm& g = e.g;
   const Rows source(g.source, e.zeros);
   const auto gather_tile = simd_gather_tile();
   int64_t tap = 0;
   for (const Lattice& l : g.lattices) {
-    s.table.fill(source, g.dest.layout, l, items, item);
+    table.fill(source, g.dest.layout, l, items, item);
     GatherTile tile{};
-    tile.table = s.table.rows.data();
+    tile.table = table.rows.data();
     tile.zeros = e.zeros;
-    tile.delta = s.table.delta.data();
+    tile.delta = table.delta.data();
     tile.taps = static_cast<int64_t>(l.taps.size());
     tile.channels = e.channels;
-    const bool unfold = e.channels <= kUnfoldedChannels && tile.taps > 1;
-    if (unfold) s.unfold(tile);
-    const int32_t* base = unfold ? s.identity.data() : s.table.base.data();
+    if (e.channels <= kFewChannels && tile.taps > 1) {
+      table.fill_values(e.channels);
+      tile.values = table.values.data();
+      tile.offsets = table.offsets.data();
+      tile.value_stride = e.channels;
+      tile.channels = tile.taps * e.channels;
+    }
     tile.out_stride = e.panels.channels;
-    const int64_t voxels = s.table.voxels, groups = (voxels + e.shape.rows - 1) / e.shape.rows;
+    const int64_t voxels = table.voxels, groups = (voxels + e.shape.rows - 1) / e.shape.rows;
     for (int64_t p = first_panel; p < end_panel; p++) {
       const int vectors = e.panels.vectors(p);
       tile.weights = e.panel(p) + tap * e.channels * vectors * e.shape.lanes;
@@ -138,8 +112,8 @@ void run(const Engine& e, const Items& items, int64_t item, int64_t first_panel,
       tile.valid = e.panels.valid(p);
       for (int64_t i = 0; i < groups; i++) {
         const int64_t a = voxels * i / groups, b = voxels * (i + 1) / groups;
-        tile.base = base + a;
-        tile.voxel = s.table.voxel.data() + a;
+        tile.base = table.base.data() + a;
+        tile.voxel = table.voxel.data() + a;
         gather_tile(tile, static_cast<int>(b - a), vectors);
       }
     }
@@ -157,11 +131,11 @@ void gather_gemm(const GatherGemm& g, void* workspace) {
   const Items items = cut(g.dest.layout, step, std::clamp(cells * panels / kUnits, kFewestCells, kMostCells));
   // Few items: threads share out the panels too, all working on one panel before the next.
   const int64_t parts = items.size() >= kUnits ? 1 : panels;
-  std::vector<Scratch> scratch(omp_get_max_threads(), Scratch(items, g));
+  std::vector<RowTable> tables(omp_get_max_threads(), RowTable(items, g.lattices, e.channels));
   parallel_for(parts * items.size(), [&](int64_t i) {
     const int64_t part = i / items.size();
     run(e, items, i % items.size(), part * panels / parts, (part + 1) * panels / parts,
-        scratch[omp_get_thread_num()]);
+        tables[omp_get_thread_num()]);
   });
 }
 

@@ -16,8 +16,13 @@ __attribute__((noinline)) void tile(const OuterTile& o) {
       load_columns<V>(o.out + t * o.out_stride, sum[t], o.valid);
     }
   }
-  for (int64_t i = 0; i < o.n; i++) {
-    const float *x = o.x[i] + o.x_offset, *scale = o.scale[i] + o.scale_offset;
+  const float *const *rows = o.x, *const *scales = o.scale;
+  const int32_t* at = o.at;
+  const int64_t n = o.n, x_offset = o.x_offset, scale_offset = o.scale_offset;
+  for (int64_t i = 0; i < n; i++) {
+    const float *x = rows[at[i]] + x_offset, *scale = scales[i] + scale_offset;
+    VS_ONE_REGISTER(x);
+    VS_ONE_REGISTER(scale);
     Vec row[V];
     VS_UNROLL for (int j = 0; j < V; j++) row[j] = load(x + j * kLanes);
     VS_UNROLL for (int t = 0; t < T; t++) {
@@ -29,25 +34,32 @@ __attribute__((noinline)) void tile(const OuterTile& o) {
 }
 
 using Tile = void (*)(const OuterTile&);
-#define ROWS_TO_4(V) tile<1, V>, tile<2, V>, tile<3, V>, tile<4, V>
-#define ROWS_TO_6(V) ROWS_TO_4(V), tile<5, V>, tile<6, V>
-#define ROWS_TO_12(V) ROWS_TO_6(V), tile<7, V>, tile<8, V>, tile<9, V>, tile<10, V>, tile<11, V>, tile<12, V>
-#define ROWS_TO_14(V) ROWS_TO_12(V), tile<13, V>, tile<14, V>
-#if defined(__AVX512F__)
-#define ALL_ROWS(V) ROWS_TO_14(V)
-#elif defined(__aarch64__)
-#define ALL_ROWS(V) ROWS_TO_12(V)
-#elif defined(__AVX2__)
-#define ALL_ROWS(V) ROWS_TO_6(V)
-#else
-#define ALL_ROWS(V) ROWS_TO_4(V)
-#endif
-static const Tile tiles[kVectors][kRows] = {{ALL_ROWS(1)}, {ALL_ROWS(2)}};
+static const Tile tiles[kVectors][kRows] = {{VS_ALL_ROWS(tile, 1)}, {VS_ALL_ROWS(tile, 2)}};
 
 }  // namespace SIMD(conv_outer)
 
 void SIMD(outer_tile)(const OuterTile& o, int rows, int vectors) {
   SIMD(conv_outer)::tiles[vectors - 1][rows - 1](o);
+}
+
+void SIMD(pack_rows)(const float* const* rows, const int32_t* at, int64_t n, int64_t offset, int64_t valid,
+                     int64_t width, float* packed) {
+  const int64_t whole = valid / kLanes * kLanes;
+  for (int64_t i = 0; i < n; i++, packed += width) {
+    const float* from = rows[at[i]] + offset;
+    int64_t c = 0;
+    for (; c < whole; c += kLanes) store(packed + c, load(from + c));
+    for (; c < valid; c++) packed[c] = from[c];
+    for (; c < width; c++) packed[c] = 0;
+  }
+}
+
+void SIMD(unfold_values)(const float* values, const int32_t* base, int64_t n, int64_t stride, const int32_t* offsets,
+                         int64_t length, float* __restrict unfolded) {
+  for (int64_t i = 0; i < n; i++, unfolded += length) {
+    const float* from = values + base[i] * stride;
+    for (int64_t j = 0; j < length; j++) unfolded[j] = from[offsets[j]];
+  }
 }
 
 void SIMD(column_sums)(const float* rows, int64_t n, int64_t channels, float* sums) {

@@ -1,6 +1,7 @@
 #include "ops/conv3d/regions.h"
 
 #include <algorithm>
+#include <cmath>
 
 namespace voxelspark {
 
@@ -8,13 +9,13 @@ static Int3 max_of(Int3 a, Int3 b) { return {std::max(a.z, b.z), std::max(a.y, b
 static Int3 min_of(Int3 a, Int3 b) { return {std::min(a.z, b.z), std::min(a.y, b.y), std::min(a.x, b.x)}; }
 static int64_t pieces(int64_t length, int64_t most) { return (length + most - 1) / most; }
 
-// Whole x rows where they are short, then as many y and z as fit.
+// Boxes as near to cubes as rows of kRow cells allow: a halo is read again for every box that it belongs to.
 static Int3 parts_of(Int3 cells, int64_t most) {
-  Int3 parts{1, 1, pieces(cells.x, std::min<int64_t>(64, most))};
-  const int64_t x = pieces(cells.x, parts.x);
-  parts.y = pieces(cells.y, std::max<int64_t>(1, most / x));
-  const int64_t y = pieces(cells.y, parts.y);
-  parts.z = pieces(cells.z, std::max<int64_t>(1, most / (x * y)));
+  constexpr int64_t kRow = 32;
+  Int3 parts{1, 1, pieces(cells.x, std::min(kRow, most))};
+  const int64_t square = std::max<int64_t>(1, most / pieces(cells.x, parts.x));
+  parts.y = pieces(cells.y, static_cast<int64_t>(std::sqrt(static_cast<double>(square))));
+  parts.z = pieces(cells.z, std::max<int64_t>(1, square / pieces(cells.y, parts.y)));
   return parts;
 }
 
@@ -78,7 +79,7 @@ static Int3 pitch_of(const Items& items, const Lattice& l) {
   return (items.largest - Int3{1, 1, 1}) * l.jump + l.span() + Int3{1, 1, 1};
 }
 
-RowTable::RowTable(const Items& items, const std::vector<Lattice>& lattices) {
+RowTable::RowTable(const Items& items, const std::vector<Lattice>& lattices, int64_t channels) {
   size_t most_rows = 0, most_taps = 0;
   for (const Lattice& l : lattices) {
     most_rows = std::max(most_rows, static_cast<size_t>(pitch_of(items, l).product() * items.most_regions));
@@ -88,6 +89,16 @@ RowTable::RowTable(const Items& items, const std::vector<Lattice>& lattices) {
   delta.resize(most_taps);
   base.resize(items.most_cells);
   voxel.resize(items.most_cells);
+  if (channels > kFewChannels) return;
+  values.resize(most_rows * channels);
+  offsets.resize(most_taps * channels);
+}
+
+void RowTable::fill_values(int64_t channels) {
+  for (int64_t i = 0; i < used_; i++)
+    for (int64_t c = 0; c < channels; c++) values[i * channels + c] = rows[i] ? rows[i][c] : 0;
+  for (size_t i = 0; i < offsets.size(); i++)
+    offsets[i] = static_cast<int32_t>(delta[i / channels] * channels + i % channels);
 }
 
 void RowTable::fill(const Rows& source, const Layout& dest, const Lattice& l, const Items& items, int64_t item) {
@@ -96,7 +107,7 @@ void RowTable::fill(const Rows& source, const Layout& dest, const Lattice& l, co
     const Int3 at = l.taps[d].at - low;
     delta[d] = static_cast<int32_t>((at.z * pitch.y + at.y) * pitch.x + at.x);
   }
-  voxels = 0;
+  voxels = used_ = 0;
   int64_t slot = 0;
   for (int64_t r = items.first[item]; r < items.first[item + 1]; r++, slot += pitch.product()) {
     const Region& region = items.regions[r];
@@ -108,6 +119,7 @@ void RowTable::fill(const Rows& source, const Layout& dest, const Lattice& l, co
         for (int64_t y = 0; y < rows_read.y; y++)
           source.list(region.sample, from.z + z, from.y + y, from.x, rows_read.x,
                       rows.data() + slot + (z * pitch.y + y) * pitch.x);
+    used_ = slot + pitch.product();
     const Int3 first = q * l.step + l.offset - dest.corner_of(region.block);
     for (int64_t z = 0; z < n.z; z++)
       for (int64_t y = 0; y < n.y; y++) {

@@ -47,9 +47,21 @@ struct RowTable {
   std::vector<int64_t> voxel;  // index of the destination voxel in its storage
   int64_t voxels = 0;
 
+  // For few channels: the rows themselves, side by side, and where in them each channel of each tap lies relative to a
+  // voxel's base[v] * channels. fill_values() follows fill().
+  std::vector<float> values;
+  std::vector<int32_t> offsets;
+
   // Reserves for any item and lattice, so that filling allocates nothing.
-  RowTable(const Items& items, const std::vector<Lattice>& lattices);
+  RowTable(const Items& items, const std::vector<Lattice>& lattices, int64_t channels);
   void fill(const Rows& source, const Layout& dest, const Lattice& lattice, const Items& items, int64_t item);
+  void fill_values(int64_t channels);
+
+ private:
+  int64_t used_ = 0;  // of rows
 };
+
+// Convolutions of up to this many channels read `values`.
+constexpr int64_t kFewChannels = 4;
 
 }  // namespace voxelspark

@@ -13,7 +13,13 @@ DECLARE_SIMD(tile_shape, TileShape, ())
 
 // out[t][0 .. width) = bias + sum over taps d, channels c of table[base[t] + delta[d]][c] * weights[d][c][0 .. width)
 // for the voxels t of a tile, width = vectors * lanes; the first `valid` columns are stored.
+//
+// Few channels make a short inner loop, so there the taps join it: with `values`, a voxel's sources are
+// values[base[t] * value_stride + offsets[c]] for 0 <= c < channels, and taps is 1.
 struct GatherTile {
+  const float* values;  // null: rows of the table
+  const int32_t* offsets;
+  int64_t value_stride;
   const float* const* table;
   const float* zeros;  // taps where every voxel reads this row are skipped
   const int32_t* delta;
@@ -32,9 +38,11 @@ DECLARE_SIMD(pack_weights, void,
              (const float* weights, int64_t k_stride, int64_t c_stride, int64_t channels, int64_t valid, int64_t width,
               float* packed))
 
-// out[t][0 .. width) (+)= sum over i of scale[i][t] * x[i][0 .. width): one register tile of a sum of outer products.
+// out[t][0 .. width) (+)= sum over i < n of scale[i][t] * x[at[i]][0 .. width): a register tile of a sum of outer
+// products; the offsets are added to every row of their side.
 struct OuterTile {
   const float* const* x;
+  const int32_t* at;
   const float* const* scale;
   int64_t n, x_offset, scale_offset;
   float* out;
@@ -43,6 +51,14 @@ struct OuterTile {
 };
 DECLARE_SIMD(outer_tile, void, (const OuterTile& o, int rows, int vectors))
 
+// packed[i][0 .. width) = rows[at[i]][offset .. offset + valid), then zeros
+DECLARE_SIMD(pack_rows, void,
+             (const float* const* rows, const int32_t* at, int64_t n, int64_t offset, int64_t valid, int64_t width,
+              float* packed))
+// unfolded[i][j] = values[base[i] * stride + offsets[j]] for i < n, j < length
+DECLARE_SIMD(unfold_values, void,
+             (const float* values, const int32_t* base, int64_t n, int64_t stride, const int32_t* offsets, int64_t length,
+              float* unfolded))
 // sums[c] = sum of n rows of C channels
 DECLARE_SIMD(column_sums, void, (const float* rows, int64_t n, int64_t channels, float* sums))
 // a[i] += b[i]
