@@ -207,16 +207,29 @@ function cornerDistance(a: Affine, b: Affine, shape: Vector3): number {
   return distance;
 }
 
-function checkForms(sform: Affine, qform: Affine, fields: GeometryFields, source: string): void {
+function checkForms(
+  sform: Affine,
+  qform: Affine,
+  fields: GeometryFields,
+  source: string,
+  warnings: string[],
+): void {
   const turn = max(...[0, 1, 2].map((axis) => angle(column(sform, axis), column(qform, axis))));
   const shift = cornerDistance(sform, qform, fields.shape);
-  if (turn > ANGLE_TOLERANCE || shift > ORIGIN_TOLERANCE) {
-    fail(
-      source,
-      `sform and qform disagree by ${turn.toPrecision(3)} rad and ${shift.toPrecision(3)} voxels, allowed are ` +
-        `${ANGLE_TOLERANCE} and ${ORIGIN_TOLERANCE}. Choose one with --geometry sform or --geometry qform.`,
+  if (turn <= ANGLE_TOLERANCE && shift <= ORIGIN_TOLERANCE) return;
+  const found = `sform and qform disagree by ${turn.toPrecision(3)} rad and ${shift.toPrecision(3)} voxels`;
+  if (fields.sformCode !== fields.qformCode) {
+    // Different codes name different spaces, such as scanner and atlas: both may be right.
+    warnings.push(
+      `${source}: ${found}; codes ${fields.sformCode} and ${fields.qformCode}, the sform is taken.`,
     );
+    return;
   }
+  fail(
+    source,
+    `${found}, allowed are ${ANGLE_TOLERANCE} and ${ORIGIN_TOLERANCE}. ` +
+      `Choose one with --geometry sform or --geometry qform.`,
+  );
 }
 
 function checkCodes(fields: GeometryFields, source: string): void {
@@ -253,7 +266,7 @@ export function geometryOf(
   }
   if (choice === "auto" && sform && qform) {
     checkAffine(qform, "qform", source);
-    checkForms(sform, qform, fields, source);
+    checkForms(sform, qform, fields, source, warnings);
   }
   return { affine, spacing: spacingOf(affine), source: form, orientation: orientationOf(affine) };
 }

@@ -141,6 +141,13 @@ describe("single-field mutations", () => {
     expect(twin.geometry).toEqual((await decodeNifti(good, "good")).geometry);
   });
 
+  test("forms of different spaces may disagree, with a warning", async () => {
+    const moved = mutate(mutate(good, 268, "f32", [99]), 254, "i16", [4]);
+    const { geometry, warnings } = await decodeNifti(moved, "m");
+    expect(geometry.affine[3]).toBe(12.5);
+    expect(warnings[0]).toMatch(/codes 4 and 1, the sform is taken/);
+  });
+
   test("a choice of form ends a disagreement", async () => {
     const moved = mutate(good, 268, "f32", [99]);
     expect((await decodeNifti(moved, "m", { geometry: "qform" })).geometry.affine[3]).toBe(99);
