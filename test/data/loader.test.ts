@@ -2,7 +2,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Batch, type LoaderOptions, PatchLoader } from "../../lib/data/loader";
 import { phantom } from "../../lib/data/phantoms";
-import { stats } from "../../lib/tensor";
+import { stats, tensor } from "../../lib/tensor";
 import { madeCase } from "./made-case";
 import { failure, temporaryFolder } from "./temp";
 
@@ -72,6 +72,15 @@ describe("the same bits", () => {
     const batches = await all({ workers, prefetch: 3 });
     expect(batches.map((b) => b.cases)).toEqual(inline.map((b) => b.cases));
     expect(batches.map(bits)).toEqual(inline.map(bits));
+  });
+
+  test("a batch from workers, in shared memory, becomes a tensor", async () => {
+    const loader = new PatchLoader({ ...base, workers: 1 });
+    const batch = (await loader.next())!;
+    const t = tensor(batch.data, batch.shape);
+    expect(await t.data()).toEqual(inline[0]!.data);
+    t.dispose();
+    await loader.close();
   });
 
   test("from any first step", async () => {

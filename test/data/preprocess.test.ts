@@ -62,6 +62,23 @@ test.each(Object.keys(golden))("%s is what numpy, scipy and scikit-image make of
   expect(minimum).toBe(data.reduce((a, b) => Math.min(a, b), Infinity));
 });
 
+test("axes of one voxel are kept, or stretched from their only slice", async () => {
+  const path = join(root, "thin.nii");
+  const affine = [1, 0, 0, 0, 0, 2, 0, 0, 0, 0, 3, 0, 0, 0, 0, 1];
+  await writeNifti(path, {
+    data: Float32Array.from({ length: 30 }, (_, i) => i + 1),
+    shape: [1, 5, 6],
+    affine,
+  });
+  const [step] = await run(path, join(root, "thin"));
+  expect(step).toMatchObject({ status: "done" });
+  const stored = await StoredCase.open(join(root, "thin"), "thin");
+  expect(stored.shape).toEqual([1, 3, 10, 6]);
+  const data = await stored.read([0, 0, 0], [3, 10, 6]);
+  expect([...data.subarray(0, 60)]).toEqual([...data.subarray(120)]);
+  expect(data.every(Number.isFinite)).toBe(true);
+});
+
 test("the median spacing comes from the headers", async () => {
   const all = await findCases(FIXTURES);
   expect(await medianSpacing(all)).toEqual([1, 1, 1]);
