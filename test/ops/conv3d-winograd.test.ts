@@ -101,7 +101,7 @@ async function check(c: Case, ways: readonly number[]): Promise<void> {
     const found = await results(c, winograd);
     expect(errorOf(found.y, wanted.y, "deviation")).toBeLessThanOrEqual(bounds[winograd] as number);
     expect(errorOf(found.gx, wanted.gx, "deviation")).toBeLessThanOrEqual(bounds[winograd] as number);
-    expect(errorOf(found.gw, wanted.gw, "largest")).toBeLessThanOrEqual(2e-5);
+    expect(errorOf(found.gw, wanted.gw, "largest")).toBeLessThanOrEqual(5e-6);
   }
 }
 
@@ -173,6 +173,14 @@ describe("where it is chosen", () => {
   );
 });
 
+// The weight gradient sums over slots where channels are few, over batches of tiles where they are many.
+const slots: Case = { channels: 8, out: 12, size: cube(20) };
+const batches: Case = { channels: 66, out: 64, size: [10, 16, 16] };
+test.each([
+  ["slots", slots],
+  ["batches", batches],
+])("weight gradients over %s", (_, c) => check(c, [F2]));
+
 describe("rounding", () => {
   const wide = { channels: 640, out: 8, size: cube(8) };
   test.each([
@@ -189,6 +197,8 @@ describe("determinism", () => {
   const cases: Case[] = [
     { samples: 2, channels: 24, out: 40, size: cube(8), grid: cube(2), visible: [5, 2], bias: true },
     { channels: 72, out: 72, size: [4, 6, 8], bias: true },
+    slots,
+    batches,
   ];
   const isas = ["scalar", "avx2", "avx512"].slice(
     0,
@@ -214,7 +224,8 @@ describe("determinism", () => {
 
   test.each(isas)("right with %s", async (isa) => {
     native.configure({ isa });
-    for (const c of [...cases, shapes["ragged 5 x 7 x 10"] as Case]) await check(c, [FORCE_F2, FORCE_F4]);
+    for (const c of [...cases.slice(0, 2), shapes["ragged 5 x 7 x 10"] as Case])
+      await check(c, [FORCE_F2, FORCE_F4]);
   });
 });
 

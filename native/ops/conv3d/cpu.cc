@@ -1,4 +1,6 @@
 // Entry points of the CPU: each call is a plan for the gather-GEMM, the weight gradient or Winograd convolution.
+#include <algorithm>
+
 #include "ops/conv3d/conv3d.h"
 #include "ops/conv3d/gather_gemm.h"
 #include "ops/conv3d/weight_gradient.h"
@@ -25,7 +27,11 @@ int64_t ConvGradInput::workspace(const Inputs& in) const {
 }
 
 int64_t ConvGradWeight::workspace(const Inputs& in) const {
-  return weight_gradient_workspace({kernel, stride, padding}, in[0].layout, in[1].layout);
+  const ConvGeometry geometry{kernel, stride, padding};
+  const Layout &x = in[0].layout, &gy = in[1].layout;
+  if (winograd_grad_weight_pays(winograd, geometry, x, gy))
+    return std::max(winograd_grad_weight_workspace(x, gy), channel_sums_workspace(gy));
+  return weight_gradient_workspace(geometry, x, gy);
 }
 
 void conv3d_forward_cpu(const Descriptor& d, const Launch& l) {
@@ -50,7 +56,10 @@ void conv3d_grad_input_cpu(const Descriptor& d, const Launch& l) {
 void conv3d_grad_weight_cpu(const Descriptor& d, const Launch& l) {
   const auto& a = as<ConvGradWeight>(d);
   const Tensor &x = l.inputs[0], &gy = l.inputs[1];
-  weight_gradient({a.kernel, a.stride, a.padding}, x, gy, l.outputs[0], l.workspace);
+  const ConvGeometry geometry{a.kernel, a.stride, a.padding};
+  if (winograd_grad_weight_pays(a.winograd, geometry, x.layout, gy.layout))
+    winograd_grad_weight(x, gy, l.outputs[0], l.workspace);
+  else weight_gradient(geometry, x, gy, l.outputs[0], l.workspace);
   if (a.bias) channel_sums(gy, l.outputs[1], l.workspace);
 }
 

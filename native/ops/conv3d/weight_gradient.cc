@@ -212,6 +212,8 @@ void weight_gradient(const ConvGeometry& g, const Tensor& x, const Tensor& gy, c
   });
 }
 
+int64_t channel_sums_workspace(const Layout& t) { return 4 * chunks_of(t) * t.channels(); }
+
 void channel_sums(const Tensor& t, const Tensor& sums, void* workspace) {
   const int64_t channels = t.layout.channels(), voxels = t.layout.voxels(), chunks = chunks_of(t.layout);
   float* partial = static_cast<float*>(workspace);

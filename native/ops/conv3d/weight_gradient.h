@@ -12,6 +12,7 @@ int64_t weight_gradient_workspace(const ConvGeometry& g, const Layout& x, const 
 void weight_gradient(const ConvGeometry& g, const Tensor& x, const Tensor& gy, const Tensor& gw, void* workspace);
 
 // sums[c] over all stored voxels of x or gy; the workspace above is large enough.
+int64_t channel_sums_workspace(const Layout& t);  // bytes
 void channel_sums(const Tensor& t, const Tensor& sums, void* workspace);
 
 }  // namespace voxelspark

@@ -21,11 +21,19 @@ static double cost_of(int64_t items, int64_t multiplications, double per_nanosec
   return multiplications * (items / per_nanosecond + 1.0);
 }
 
-int winograd_tile(int64_t allowed, const ConvGeometry& g, const Layout& source, const Layout& dest) {
+static bool possible(int64_t allowed, const ConvGeometry& g) {
   const Int3 one{1, 1, 1}, three{3, 3, 3};
-  if (allowed == kWinogradOff || g.kernel != three || g.stride != one || g.padding != one) return 0;
-  if (allowed == kForceF2 || allowed == kForceF4) return allowed == kForceF4 ? 4 : 2;
-  if (std::min(source.channels(), dest.channels()) < kFewestChannels) return 0;
+  return allowed != kWinogradOff && g.kernel == three && g.stride == one && g.padding == one;
+}
+static bool forced(int64_t allowed) { return allowed == kForceF2 || allowed == kForceF4; }
+static bool too_narrow(const Layout& a, const Layout& b) {
+  return std::min(a.channels(), b.channels()) < kFewestChannels;
+}
+
+int winograd_tile(int64_t allowed, const ConvGeometry& g, const Layout& source, const Layout& dest) {
+  if (!possible(allowed, g)) return 0;
+  if (forced(allowed)) return allowed == kForceF4 ? 4 : 2;
+  if (too_narrow(source, dest)) return 0;
   const int64_t cells = Cells::count(dest, source);
   const Int3 edge = Cells::edge_of(dest, source);
   const double direct = cost_of(cells * edge.product(), 27, 80),
@@ -33,6 +41,14 @@ int winograd_tile(int64_t allowed, const ConvGeometry& g, const Layout& source, 
                f4 = cost_of(cells * Tiles(edge, 4).per_cell(), frequencies_of(4), 42);
   if (allowed == kWinogradF4 && f4 < std::min(f2, direct)) return 4;
   return f2 < direct ? 2 : 0;
+}
+
+bool winograd_grad_weight_pays(int64_t allowed, const ConvGeometry& g, const Layout& x, const Layout& gy) {
+  if (!possible(allowed, g) || forced(allowed)) return possible(allowed, g);
+  if (too_narrow(x, gy)) return false;
+  const int64_t cells = Cells::count(gy, x);
+  const Int3 edge = Cells::edge_of(gy, x);
+  return cost_of(cells * Tiles(edge, 2).per_cell(), frequencies_of(2), 47) < cost_of(cells * edge.product(), 27, 75);
 }
 
 int64_t winograd_workspace(int m, int64_t source_channels, int64_t dest_channels) {
@@ -87,7 +103,6 @@ struct Convolution {
   void place(void* workspace);
   void transform_weights() const;
   void run() const;
-  void load(const Chunk& chunk, const float* zeros, WinogradRun& run) const;
   void store(const Chunk& chunk, int64_t panel, const WinogradProduct& product) const;
 };
 
@@ -116,17 +131,6 @@ void Convolution::transform_weights() const {
   });
 }
 
-void Convolution::load(const Chunk& chunk, const float* zeros, WinogradRun& run) const {
-  const auto transform = simd_winograd_input();
-  float* const v = run.v;
-  for (int t = 0; t < chunk.tiles; t += run.tiles) {
-    run.tiles = tiles.run(chunk.first + t, chunk.tiles - t);
-    run.v = v + t * shape.lanes;
-    find_rows(from, tiles, chunk.first + t, zeros, run);
-    transform(m, run);
-  }
-}
-
 void Convolution::store(const Chunk& chunk, int64_t p, const WinogradProduct& product) const {
   const auto transform = simd_winograd_output();
   WinogradOutput o{};
@@ -140,8 +144,7 @@ void Convolution::store(const Chunk& chunk, int64_t p, const WinogradProduct& pr
     const int64_t tile = chunk.first + t;
     const Int3 at = tiles.first_voxel(tile), room = tiles.edge - at;
     o.m = product.m + t * panels.width();
-    o.y = to.data + to.at[tiles.entry_of(tile) * 27 + 13] + at.z * to.z_stride + at.y * to.y_stride +
-          at.x * to.channels + p * panels.width();
+    o.y = to.voxel(tiles.entry_of(tile), at) + p * panels.width();
     o.room_z = static_cast<int>(std::min<int64_t>(room.z, 2));
     o.room_y = static_cast<int>(std::min<int64_t>(room.y, m));
     o.room_x = static_cast<int>(std::min<int64_t>(room.x, m));
@@ -164,7 +167,7 @@ void Convolution::run() const {
   const int64_t blocks = (channels + shape.lanes - 1) / shape.lanes, v_block = most * shape.lanes,
                 v_step = blocks * v_block + kSkew, m_step = most * panels.width() + kSkew;
   const TeamScratch scratch(frequencies * (v_step + m_step));
-  const std::vector<float> zeros(static_cast<size_t>(m * std::min<int64_t>(most, tiles.count.x)) * channels);
+  const std::vector<float> zeros(zeros_for(tiles, most, channels));
   const auto multiply = simd_winograd_multiply();
   const int64_t split = split_of(static_cast<int64_t>(chunks.size()), panels.count());
   parallel_for(static_cast<int64_t>(chunks.size()) * split, [&](int64_t i) {
@@ -174,7 +177,7 @@ void Convolution::run() const {
     run.v = v;
     run.frequency_stride = v_step;
     run.block_stride = v_block;
-    load(chunk, zeros.data(), run);
+    load_tiles(from, tiles, chunk, zeros.data(), run);
     const int64_t part = i % split;
     for (int64_t p = part * panels.count() / split; p < (part + 1) * panels.count() / split; p++) {
       const WinogradProduct job{v,           v_step,      v_block,           panel(p), u_step(p), channels,

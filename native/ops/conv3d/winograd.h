@@ -24,4 +24,9 @@ void winograd_forward(int m, const Tensor& x, const Tensor& weight, const float*
 // gx = the gradient of the input: the convolution of gy with flipped weights from K to C channels.
 void winograd_grad_input(int m, const Tensor& gy, const Tensor& weight, const Tensor& gx, void* workspace);
 
+// Whether gw, the gradient of the weight, is computed by F(2,2,2); rounding is relative to the largest gradient.
+bool winograd_grad_weight_pays(int64_t allowed, const ConvGeometry& g, const Layout& x, const Layout& gy);
+int64_t winograd_grad_weight_workspace(const Layout& x, const Layout& gy);  // bytes
+void winograd_grad_weight(const Tensor& x, const Tensor& gy, const Tensor& gw, void* workspace);
+
 }  // namespace voxelspark

@@ -85,7 +85,8 @@ static Place place_of(int64_t i, int64_t edge) {
   return {2, i - edge, i == edge};
 }
 
-void find_rows(const CellView& source, const Tiles& tiles, int64_t tile, const float* zeros, WinogradRun& run) {
+// Where the rows under a run of tiles begin.
+static void find_rows(const CellView& source, const Tiles& tiles, int64_t tile, const float* zeros, WinogradRun& run) {
   const int64_t* at = &source.at[tiles.entry_of(tile) * 27];
   const Int3 voxel = tiles.first_voxel(tile), edge = tiles.edge;
   const int64_t end = std::min<int64_t>(voxel.x + static_cast<int64_t>(tiles.m) * run.tiles, edge.x);
@@ -106,6 +107,22 @@ void find_rows(const CellView& source, const Tiles& tiles, int64_t tile, const f
       }
     }
   }
+}
+
+void load_tiles(const CellView& source, const Tiles& tiles, const Chunk& chunk, const float* zeros, WinogradRun to) {
+  const auto transform = simd_winograd_input();
+  float* const v = to.v;
+  const int lanes = simd_winograd_shape()().lanes;
+  for (int t = 0; t < chunk.tiles; t += to.tiles) {
+    to.tiles = tiles.run(chunk.first + t, chunk.tiles - t);
+    to.v = v + t * lanes;
+    find_rows(source, tiles, chunk.first + t, zeros, to);
+    transform(tiles.m, to);
+  }
+}
+
+int64_t zeros_for(const Tiles& tiles, int most_tiles, int64_t channels) {
+  return tiles.m * std::min<int64_t>(most_tiles, tiles.count.x) * channels;
 }
 
 }  // namespace voxelspark

@@ -30,6 +30,9 @@ struct CellView {
   std::vector<int64_t> at;  // [entry][27]: offset of the first voxel of each neighbour; 13 is the cell itself
 
   CellView(const Tensor& t, const Cells& cells);
+  float* voxel(int64_t entry, Int3 local) const {
+    return data + at[entry * 27 + 13] + local.z * z_stride + local.y * y_stride + local.x * channels;
+  }
 };
 
 // Tiles of 2 x m x m outputs, numbered by cell, z, y, x. They may hang over the end of a cell.
@@ -52,7 +55,9 @@ struct Chunk {
 };
 std::vector<Chunk> chunks_of(const Cells& cells, const Tiles& tiles, int want);
 
-// Where the rows under a run of tiles begin; missing ones at `zeros`, which is as long as the run and one voxel more.
-void find_rows(const CellView& source, const Tiles& tiles, int64_t tile, const float* zeros, WinogradRun& run);
+// The input transform of a chunk; `to` says where its frequencies go. Missing voxels are read from `zeros`, which has
+// `zeros_for` floats.
+void load_tiles(const CellView& source, const Tiles& tiles, const Chunk& chunk, const float* zeros, WinogradRun to);
+int64_t zeros_for(const Tiles& tiles, int most_tiles, int64_t channels);
 
 }  // namespace voxelspark

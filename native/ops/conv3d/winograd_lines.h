@@ -7,97 +7,135 @@
 
 #include "device/simd.h"
 
+#define WINOGRAD_NAMESPACE SIMD(winograd)
+
 namespace voxelspark {
-namespace SIMD(winograd) {
+namespace WINOGRAD_NAMESPACE {
 
-  template <int kTile>
-  constexpr int kPoints = kTile + 2;
-  template <int kTile>
-  constexpr int kFrequencies = 4 * kPoints<kTile>* kPoints<kTile>;
-
-  // The first n values, zeros behind; nothing beyond them is touched.
-  VS_INLINE Vec load_first(const float* p, int64_t n) {
+// Accumulators, two vectors of the other factor and one broadcast value fill the register file.
 #if defined(__AVX512F__)
-    return reinterpret_cast<Vec>(_mm512_maskz_loadu_ps(static_cast<__mmask16>((1u << n) - 1), p));
-#elif defined(__AVX2__)
-    const __m256i lane = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
-    const __m256i live = _mm256_cmpgt_epi32(_mm256_set1_epi32(static_cast<int>(n)), lane);
-    return reinterpret_cast<Vec>(_mm256_maskload_ps(p, live));
+constexpr int kRows = 14;
+#elif defined(__aarch64__)
+constexpr int kRows = 12;
 #else
-    float all[kLanes] = {};
-    for (int64_t i = 0; i < n; i++) all[i] = p[i];
-    return load(all);
+constexpr int kRows = 6;
 #endif
-  }
-  VS_INLINE void store_first(float* p, Vec v, int64_t n) {
+constexpr int kPanel = 2 * kLanes;
+
+// The table of kernel<rows, W> for 1 to kRows rows.
+#define WINOGRAD_ROWS_6(kernel, W) kernel<1, W>, kernel<2, W>, kernel<3, W>, kernel<4, W>, kernel<5, W>, kernel<6, W>
+#define WINOGRAD_ROWS_12(kernel, W) \
+  WINOGRAD_ROWS_6(kernel, W), kernel<7, W>, kernel<8, W>, kernel<9, W>, kernel<10, W>, kernel<11, W>, kernel<12, W>
 #if defined(__AVX512F__)
-    _mm512_mask_storeu_ps(p, static_cast<__mmask16>((1u << n) - 1), reinterpret_cast<__m512>(v));
-#elif defined(__AVX2__)
-    const __m256i lane = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
-    const __m256i live = _mm256_cmpgt_epi32(_mm256_set1_epi32(static_cast<int>(n)), lane);
-    _mm256_maskstore_ps(p, live, reinterpret_cast<__m256>(v));
+#define WINOGRAD_ROWS(kernel, W) WINOGRAD_ROWS_12(kernel, W), kernel<13, W>, kernel<14, W>
+#elif defined(__aarch64__)
+#define WINOGRAD_ROWS(kernel, W) WINOGRAD_ROWS_12(kernel, W)
 #else
-    float all[kLanes];
-    store(all, v);
-    for (int64_t i = 0; i < n; i++) p[i] = all[i];
+#define WINOGRAD_ROWS(kernel, W) WINOGRAD_ROWS_6(kernel, W)
 #endif
-  }
 
-  // Input: B^T d, in place; v[i * step].
-  template <int kTile>
-  VS_INLINE void input_line(Vec * v) {
-    if constexpr (kTile == 2) {
-      const Vec a = v[0] - v[2], b = v[1] + v[2], c = v[2] - v[1], d = v[1] - v[3];
-      v[0] = a;
-      v[1] = b;
-      v[2] = c;
-      v[3] = d;
-    } else {
-      const Vec p = v[4] - 4.0f * v[2], q = v[3] - 4.0f * v[1], r = v[4] - v[2], s = v[3] - v[1];
-      v[0] = 4.0f * v[0] + (v[4] - 5.0f * v[2]);
-      v[5] = 4.0f * v[1] + (v[5] - 5.0f * v[3]);
-      v[1] = p + q;
-      v[2] = p - q;
-      v[3] = r + 2.0f * s;
-      v[4] = r - 2.0f * s;
-    }
-  }
+template <int kTile>
+constexpr int kPoints = kTile + 2;
+template <int kTile>
+constexpr int kFrequencies = 4 * kPoints<kTile>* kPoints<kTile>;
 
-  // Output: A^T m.
-  template <int kTile>
-  VS_INLINE void output_line(const Vec* m, Vec* y, int step) {
-    if constexpr (kTile == 2) {
-      y[0] = m[0] + (m[1] + m[2]);
-      y[step] = (m[1] - m[2]) - m[3];
-    } else {
-      const Vec s = m[1] + m[2], t = m[1] - m[2], u = m[3] + m[4], v = m[3] - m[4];
-      y[0] = (m[0] + s) + u;
-      y[step] = t + 2.0f * v;
-      y[2 * step] = s + 4.0f * u;
-      y[3 * step] = (t + 8.0f * v) + m[5];
-    }
-  }
+// The first n values, zeros behind; nothing beyond them is touched.
+VS_INLINE Vec load_first(const float* p, int64_t n) {
+#if defined(__AVX512F__)
+  return reinterpret_cast<Vec>(_mm512_maskz_loadu_ps(static_cast<__mmask16>((1u << n) - 1), p));
+#elif defined(__AVX2__)
+  const __m256i lane = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+  const __m256i live = _mm256_cmpgt_epi32(_mm256_set1_epi32(static_cast<int>(n)), lane);
+  return reinterpret_cast<Vec>(_mm256_maskload_ps(p, live));
+#else
+  float all[kLanes] = {};
+  for (int64_t i = 0; i < n; i++) all[i] = p[i];
+  return load(all);
+#endif
+}
+VS_INLINE void store_first(float* p, Vec v, int64_t n) {
+#if defined(__AVX512F__)
+  _mm512_mask_storeu_ps(p, static_cast<__mmask16>((1u << n) - 1), reinterpret_cast<__m512>(v));
+#elif defined(__AVX2__)
+  const __m256i lane = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+  const __m256i live = _mm256_cmpgt_epi32(_mm256_set1_epi32(static_cast<int>(n)), lane);
+  _mm256_maskstore_ps(p, live, reinterpret_cast<__m256>(v));
+#else
+  float all[kLanes];
+  store(all, v);
+  for (int64_t i = 0; i < n; i++) p[i] = all[i];
+#endif
+}
 
-  // Weights: G g.
-  template <int kTile>
-  VS_INLINE void weight_line(Vec a, Vec b, Vec c, Vec * o, int step) {
-    if constexpr (kTile == 2) {
-      const Vec s = 0.5f * (a + c), h = 0.5f * b;
-      o[0] = a;
-      o[step] = s + h;
-      o[2 * step] = s - h;
-      o[3 * step] = c;
-    } else {
-      const Vec s = (-1.0f / 6) * (a + c), h = (-1.0f / 6) * b;
-      const Vec u = (1.0f / 24) * a + (1.0f / 6) * c, v = (1.0f / 12) * b;
-      o[0] = 0.25f * a;
-      o[step] = s + h;
-      o[2 * step] = s - h;
-      o[3 * step] = u + v;
-      o[4 * step] = u - v;
-      o[5 * step] = c;
-    }
+// Input: B^T d, in place; v[i * step].
+template <int kTile>
+VS_INLINE void input_line(Vec* v) {
+  if constexpr (kTile == 2) {
+    const Vec a = v[0] - v[2], b = v[1] + v[2], c = v[2] - v[1], d = v[1] - v[3];
+    v[0] = a;
+    v[1] = b;
+    v[2] = c;
+    v[3] = d;
+  } else {
+    const Vec p = v[4] - 4.0f * v[2], q = v[3] - 4.0f * v[1], r = v[4] - v[2], s = v[3] - v[1];
+    v[0] = 4.0f * v[0] + (v[4] - 5.0f * v[2]);
+    v[5] = 4.0f * v[1] + (v[5] - 5.0f * v[3]);
+    v[1] = p + q;
+    v[2] = p - q;
+    v[3] = r + 2.0f * s;
+    v[4] = r - 2.0f * s;
   }
+}
 
-}  // namespace )
+// Output: A^T m.
+template <int kTile>
+VS_INLINE void output_line(const Vec* m, Vec* y, int step) {
+  if constexpr (kTile == 2) {
+    y[0] = m[0] + (m[1] + m[2]);
+    y[step] = (m[1] - m[2]) - m[3];
+  } else {
+    const Vec s = m[1] + m[2], t = m[1] - m[2], u = m[3] + m[4], v = m[3] - m[4];
+    y[0] = (m[0] + s) + u;
+    y[step] = t + 2.0f * v;
+    y[2 * step] = s + 4.0f * u;
+    y[3 * step] = (t + 8.0f * v) + m[5];
+  }
+}
+
+// Weights: G g.
+template <int kTile>
+VS_INLINE void weight_line(Vec a, Vec b, Vec c, Vec* o, int step) {
+  if constexpr (kTile == 2) {
+    const Vec s = 0.5f * (a + c), h = 0.5f * b;
+    o[0] = a;
+    o[step] = s + h;
+    o[2 * step] = s - h;
+    o[3 * step] = c;
+  } else {
+    const Vec s = (-1.0f / 6) * (a + c), h = (-1.0f / 6) * b;
+    const Vec u = (1.0f / 24) * a + (1.0f / 6) * c, v = (1.0f / 12) * b;
+    o[0] = 0.25f * a;
+    o[step] = s + h;
+    o[2 * step] = s - h;
+    o[3 * step] = u + v;
+    o[4 * step] = u - v;
+    o[5 * step] = c;
+  }
+}
+
+// Adjoints of the output and the weight transform of F(2,3): A y and G^T u.
+VS_INLINE void gradient_line(Vec a, Vec b, Vec* o, int step) {
+  o[0] = a;
+  o[step] = a + b;
+  o[2 * step] = a - b;
+  o[3 * step] = -b;
+}
+VS_INLINE void tap_line(Vec a, Vec b, Vec c, Vec d, Vec* o, int step) {
+  const Vec s = 0.5f * (b + c);
+  o[0] = a + s;
+  o[step] = 0.5f * (b - c);
+  o[2 * step] = s + d;
+}
+
+}  // namespace WINOGRAD_NAMESPACE
 }  // namespace voxelspark

@@ -4,221 +4,197 @@
 #include "ops/conv3d/winograd_lines.h"
 
 namespace voxelspark {
-namespace SIMD(winograd) {
+namespace WINOGRAD_NAMESPACE {
 
-// Accumulators, two weight vectors and one broadcast value fill the register file.
-#if defined(__AVX512F__)
-  constexpr int kRows = 14;
-#elif defined(__aarch64__)
-  constexpr int kRows = 12;
-#else
-  constexpr int kRows = 6;
-#endif
-  constexpr int kPanel = 2 * kLanes;
+// ---- input
 
-  // ---- input
-  // ---------------------------------------------------------------------------------------------------------
+// One vector of channels of the rows of a run, column by column.
+template <int kTile, bool kWhole>
+struct RowReader {
+  const WinogradRun& run;
+  int64_t channel;
+  int64_t live;  // channels of the vector
+  const float* const* at;
+  int64_t offset;
 
-  // One vector of channels of the rows of a run, column by column.
-  template <int kTile, bool kWhole>
-  struct RowReader {
-    const WinogradRun& run;
-    int64_t channel;
-    int64_t live;  // channels of the vector
-    const float* const* at;
-    int64_t offset;
+  VS_INLINE void column(int64_t j) {
+    const int part = j == 0 ? 0 : j >= run.last ? 2 : 1;
+    at = run.at[part];
+    offset = channel + (part == 1 ? (j - 1) * run.channels : 0);
+  }
+  VS_INLINE Vec row(int i) const { return kWhole ? load(at[i] + offset) : load_first(at[i] + offset, live); }
+};
 
-    VS_INLINE void column(int64_t j) {
-      const int part = j == 0 ? 0 : j >= run.last ? 2 : 1;
-      at = run.at[part];
-      offset = channel + (part == 1 ? (j - 1) * run.channels : 0);
+// Depth and height are transformed once a column; two columns are shared by neighbouring tiles.
+template <int kTile, bool kWhole>
+VS_INLINE void transform_run(RowReader<kTile, kWhole> in, float* v) {
+  constexpr int H = kPoints<kTile>, kRing = kTile == 4 ? 8 : 4;
+  alignas(64) Vec ring[kRing][4 * H];
+  auto column = [&](int64_t j) {
+    Vec r[4 * H];
+    in.column(j);
+    VS_UNROLL for (int h = 0; h < H; h++) {
+      Vec z[4];
+      VS_UNROLL for (int d = 0; d < 4; d++) z[d] = in.row(d * H + h);
+      input_line<2>(z);
+      VS_UNROLL for (int d = 0; d < 4; d++) r[d * H + h] = z[d];
     }
-    VS_INLINE Vec row(int i) const { return kWhole ? load(at[i] + offset) : load_first(at[i] + offset, live); }
+    Vec* o = ring[j & (kRing - 1)];
+    VS_UNROLL for (int d = 0; d < 4; d++) {
+      input_line<kTile>(r + d * H);
+      VS_UNROLL for (int h = 0; h < H; h++) o[d * H + h] = r[d * H + h];
+    }
   };
-
-  // Depth and height are transformed once a column; two columns are shared by neighbouring tiles.
-  template <int kTile, bool kWhole>
-  VS_INLINE void transform_run(RowReader<kTile, kWhole> in, float* v) {
-    constexpr int H = kPoints<kTile>, kRing = kTile == 4 ? 8 : 4;
-    alignas(64) Vec ring[kRing][4 * H];
-    auto column = [&](int64_t j) {
-      Vec r[4 * H];
-      in.column(j);
-      VS_UNROLL for (int h = 0; h < H; h++) {
-        Vec z[4];
-        VS_UNROLL for (int d = 0; d < 4; d++) z[d] = in.row(d * H + h);
-        input_line<2>(z);
-        VS_UNROLL for (int d = 0; d < 4; d++) r[d * H + h] = z[d];
-      }
-      Vec* o = ring[j & (kRing - 1)];
-      VS_UNROLL for (int d = 0; d < 4; d++) {
-        input_line<kTile>(r + d * H);
-        VS_UNROLL for (int h = 0; h < H; h++) o[d * H + h] = r[d * H + h];
-      }
-    };
-    column(0);
-    column(1);
-    const int64_t step = in.run.frequency_stride;
-    for (int64_t t = 0; t < in.run.tiles; t++, v += kLanes) {
-      for (int64_t j = 2; j < H; j++) column(kTile * t + j);
-      const Vec* r[H];
-      VS_UNROLL for (int j = 0; j < H; j++) r[j] = ring[(kTile * t + j) & (kRing - 1)];
-      float* to = v;
+  column(0);
+  column(1);
+  const int64_t step = in.run.frequency_stride;
+  for (int64_t t = 0; t < in.run.tiles; t++, v += kLanes) {
+    for (int64_t j = 2; j < H; j++) column(kTile * t + j);
+    const Vec* r[H];
+    VS_UNROLL for (int j = 0; j < H; j++) r[j] = ring[(kTile * t + j) & (kRing - 1)];
+    float* to = v;
 #pragma GCC unroll 2
-      for (int i = 0; i < 4 * H; i++, to += H * step) {
-        Vec w[H];
-        VS_UNROLL for (int j = 0; j < H; j++) w[j] = r[j][i];
-        input_line<kTile>(w);
-        VS_UNROLL for (int j = 0; j < H; j++) store(to + j * step, w[j]);
-      }
+    for (int i = 0; i < 4 * H; i++, to += H * step) {
+      Vec w[H];
+      VS_UNROLL for (int j = 0; j < H; j++) w[j] = r[j][i];
+      input_line<kTile>(w);
+      VS_UNROLL for (int j = 0; j < H; j++) store(to + j * step, w[j]);
     }
   }
+}
 
-  template <int kTile>
-  static void input(const WinogradRun& run) {
-    float* v = run.v;
-    int64_t c = 0;
-    for (; c + kLanes <= run.channels; c += kLanes, v += run.block_stride)
-      transform_run(RowReader<kTile, true>{run, c, kLanes, nullptr, 0}, v);
-    if (c < run.channels) transform_run(RowReader<kTile, false>{run, c, run.channels - c, nullptr, 0}, v);
+template <int kTile>
+static void input(const WinogradRun& run) {
+  float* v = run.v;
+  int64_t c = 0;
+  for (; c + kLanes <= run.channels; c += kLanes, v += run.block_stride)
+    transform_run(RowReader<kTile, true>{run, c, kLanes, nullptr, 0}, v);
+  if (c < run.channels) transform_run(RowReader<kTile, false>{run, c, run.channels - c, nullptr, 0}, v);
+}
+
+// ---- weights
+
+// Depth first, then plane by plane: stores to all frequencies of all depths at once would be too many streams for L1.
+template <int kTile>
+static void weights(const WinogradWeights& w) {
+  constexpr int H = kPoints<kTile>;
+  const int64_t tap = w.channels * w.width;
+  alignas(64) float planes[4 * 9 * kWinogradPiece];
+  for (int64_t i = 0; i < 9 * tap; i += kLanes) {
+    Vec o[4];
+    weight_line<2>(load(w.taps + i), load(w.taps + i + 9 * tap), load(w.taps + i + 18 * tap), o, 1);
+    VS_UNROLL for (int z = 0; z < 4; z++) store(planes + z * 9 * tap + i, o[z]);
   }
-
-  // ---- weights
-  // -------------------------------------------------------------------------------------------------------
-
-  // Depth first, then plane by plane: stores to all frequencies of all depths at once would be too many streams for L1.
-  template <int kTile>
-  static void weights(const WinogradWeights& w) {
-    constexpr int H = kPoints<kTile>;
-    const int64_t tap = w.channels * w.width;
-    alignas(64) float planes[4 * 9 * kWinogradPiece];
-    for (int64_t i = 0; i < 9 * tap; i += kLanes) {
-      Vec o[4];
-      weight_line<2>(load(w.taps + i), load(w.taps + i + 9 * tap), load(w.taps + i + 18 * tap), o, 1);
-      VS_UNROLL for (int z = 0; z < 4; z++) store(planes + z * 9 * tap + i, o[z]);
-    }
-    for (int z = 0; z < 4; z++)
-      for (int64_t i = 0; i < tap; i += kLanes) {
-        const float* from = planes + z * 9 * tap + i;
-        Vec x[3][H];
-        VS_UNROLL for (int y = 0; y < 3; y++, from += 3 * tap)
-            weight_line<kTile>(load(from), load(from + tap), load(from + 2 * tap), x[y], 1);
-        float* to = w.u + z * H * H * w.frequency_stride + i;
-        VS_UNROLL for (int f = 0; f < H; f++) {
-          Vec o[H];
-          weight_line<kTile>(x[0][f], x[1][f], x[2][f], o, 1);
-          VS_UNROLL for (int y = 0; y < H; y++) store(to + (y * H + f) * w.frequency_stride, o[y]);
-        }
+  for (int z = 0; z < 4; z++)
+    for (int64_t i = 0; i < tap; i += kLanes) {
+      const float* from = planes + z * 9 * tap + i;
+      Vec x[3][H];
+      VS_UNROLL for (int y = 0; y < 3; y++, from += 3 * tap)
+          weight_line<kTile>(load(from), load(from + tap), load(from + 2 * tap), x[y], 1);
+      float* to = w.u + z * H * H * w.frequency_stride + i;
+      VS_UNROLL for (int f = 0; f < H; f++) {
+        Vec o[H];
+        weight_line<kTile>(x[0][f], x[1][f], x[2][f], o, 1);
+        VS_UNROLL for (int y = 0; y < H; y++) store(to + (y * H + f) * w.frequency_stride, o[y]);
       }
-  }
-
-  // ---- product
-  // -------------------------------------------------------------------------------------------------------
-
-  template <int T, int W>
-  __attribute__((noinline)) void multiply(const float* v, int64_t block_stride, const float* u, int64_t channels,
-                                          float* m) {
-    Vec sum[T][W];
-    VS_UNROLL for (int t = 0; t < T; t++) VS_UNROLL for (int j = 0; j < W; j++) sum[t][j] = Vec{};
-    for (; channels > 0; channels -= kLanes, v += block_stride - kLanes) {
-      const float* end = v + (channels < kLanes ? channels : kLanes);
-      const float* next = v + kLanes;
-      for (; v < end; v++, u += W * kLanes) {
-        Vec w[W];
-        VS_UNROLL for (int j = 0; j < W; j++) w[j] = load(u + j * kLanes);
-        VS_UNROLL for (int t = 0; t < T; t++) {
-          const Vec x = all(v[t * kLanes]);
-          VS_UNROLL for (int j = 0; j < W; j++) sum[t][j] += x * w[j];
-        }
-      }
-      v = next;
     }
-    VS_UNROLL for (int t = 0; t < T; t++) VS_UNROLL for (int j = 0; j < W; j++)
-        store(m + t * kPanel + j * kLanes, sum[t][j]);
-  }
+}
 
-  using Multiply = void (*)(const float*, int64_t, const float*, int64_t, float*);
-#define ROWS_TO_6(W) multiply<1, W>, multiply<2, W>, multiply<3, W>, multiply<4, W>, multiply<5, W>, multiply<6, W>
-#define ROWS_TO_12(W) \
-  ROWS_TO_6(W), multiply<7, W>, multiply<8, W>, multiply<9, W>, multiply<10, W>, multiply<11, W>, multiply<12, W>
-#if defined(__AVX512F__)
-  static const Multiply products[2][kRows] = {{ROWS_TO_12(1), multiply<13, 1>, multiply<14, 1>},
-                                              {ROWS_TO_12(2), multiply<13, 2>, multiply<14, 2>}};
-#elif defined(__aarch64__)
-  static const Multiply products[2][kRows] = {{ROWS_TO_12(1)}, {ROWS_TO_12(2)}};
-#else
-  static const Multiply products[2][kRows] = {{ROWS_TO_6(1)}, {ROWS_TO_6(2)}};
-#endif
+// ---- product
 
-  // ---- output
-  // --------------------------------------------------------------------------------------------------------
-
-  // Height and width of each of the four depth frequencies: q[4][y][x].
-  template <int kTile>
-  VS_INLINE void output_planes(const float* m, int64_t step, Vec(*q)[kTile * kTile]) {
-    constexpr int H = kPoints<kTile>;
-    for (int d = 0; d < 4; d++) {
-      Vec s[kTile][H];
-      VS_UNROLL for (int h = 0; h < H; h++) {
-        Vec r[H], o[kTile];
-        VS_UNROLL for (int w = 0; w < H; w++) r[w] = load(m + ((d * H + h) * H + w) * step);
-        output_line<kTile>(r, o, 1);
-        VS_UNROLL for (int w = 0; w < kTile; w++) s[w][h] = o[w];
+template <int T, int W>
+__attribute__((noinline)) void multiply(const float* v, int64_t block_stride, const float* u, int64_t channels,
+                                        float* m) {
+  Vec sum[T][W];
+  VS_UNROLL for (int t = 0; t < T; t++) VS_UNROLL for (int j = 0; j < W; j++) sum[t][j] = Vec{};
+  for (; channels > 0; channels -= kLanes, v += block_stride - kLanes) {
+    const float* end = v + (channels < kLanes ? channels : kLanes);
+    const float* next = v + kLanes;
+    for (; v < end; v++, u += W * kLanes) {
+      Vec w[W];
+      VS_UNROLL for (int j = 0; j < W; j++) w[j] = load(u + j * kLanes);
+      VS_UNROLL for (int t = 0; t < T; t++) {
+        const Vec x = all(v[t * kLanes]);
+        VS_UNROLL for (int j = 0; j < W; j++) sum[t][j] += x * w[j];
       }
-      VS_UNROLL for (int w = 0; w < kTile; w++) output_line<kTile>(s[w], q[d] + w, kTile);
     }
+    v = next;
   }
+  VS_UNROLL for (int t = 0; t < T; t++) VS_UNROLL for (int j = 0; j < W; j++)
+      store(m + t * kPanel + j * kLanes, sum[t][j]);
+}
 
-  // `keep(z, y, x, value)` for the voxels of a tile.
-  template <int kTile, class Keep>
-  VS_INLINE void output_voxels(const float* m, int64_t step, Vec bias, Keep keep) {
-    alignas(64) Vec q[4][kTile * kTile];
-    output_planes<kTile>(m, step, q);
-    VS_UNROLL for (int i = 0; i < kTile * kTile; i++) {
-      Vec z[4], y[2];
-      VS_UNROLL for (int d = 0; d < 4; d++) z[d] = q[d][i];
-      output_line<2>(z, y, 1);
-      keep(0, i / kTile, i % kTile, y[0] + bias);
-      keep(1, i / kTile, i % kTile, y[1] + bias);
+using Multiply = void (*)(const float*, int64_t, const float*, int64_t, float*);
+static const Multiply products[2][kRows] = {{WINOGRAD_ROWS(multiply, 1)}, {WINOGRAD_ROWS(multiply, 2)}};
+
+// ---- output
+
+// Height and width of each of the four depth frequencies: q[4][y][x].
+template <int kTile>
+VS_INLINE void output_planes(const float* m, int64_t step, Vec (*q)[kTile * kTile]) {
+  constexpr int H = kPoints<kTile>;
+  for (int d = 0; d < 4; d++) {
+    Vec s[kTile][H];
+    VS_UNROLL for (int h = 0; h < H; h++) {
+      Vec r[H], o[kTile];
+      VS_UNROLL for (int w = 0; w < H; w++) r[w] = load(m + ((d * H + h) * H + w) * step);
+      output_line<kTile>(r, o, 1);
+      VS_UNROLL for (int w = 0; w < kTile; w++) s[w][h] = o[w];
     }
+    VS_UNROLL for (int w = 0; w < kTile; w++) output_line<kTile>(s[w], q[d] + w, kTile);
   }
+}
 
-  template <int kTile>
-  static void output(const WinogradOutput& o) {
-    const bool whole = o.room_z >= 2 && o.room_y >= kTile && o.room_x >= kTile;
-    for (int k = 0; k < o.channels; k += kLanes) {
-      const Vec bias = load(o.bias + k);
-      float* to = o.y + k;
-      if (whole && k + kLanes <= o.channels) {
-        output_voxels<kTile>(o.m + k, o.m_frequency_stride, bias, [&](int z, int y, int x, Vec value) {
-          store(to + z * o.z_stride + y * o.y_stride + x * o.x_stride, value);
-        });
-        continue;
-      }
-      const int64_t live = o.channels - k < kLanes ? o.channels - k : kLanes;
+// `keep(z, y, x, value)` for the voxels of a tile.
+template <int kTile, class Keep>
+VS_INLINE void output_voxels(const float* m, int64_t step, Vec bias, Keep keep) {
+  alignas(64) Vec q[4][kTile * kTile];
+  output_planes<kTile>(m, step, q);
+  VS_UNROLL for (int i = 0; i < kTile * kTile; i++) {
+    Vec z[4], y[2];
+    VS_UNROLL for (int d = 0; d < 4; d++) z[d] = q[d][i];
+    output_line<2>(z, y, 1);
+    keep(0, i / kTile, i % kTile, y[0] + bias);
+    keep(1, i / kTile, i % kTile, y[1] + bias);
+  }
+}
+
+template <int kTile>
+static void output(const WinogradOutput& o) {
+  const bool whole = o.room_z >= 2 && o.room_y >= kTile && o.room_x >= kTile;
+  for (int k = 0; k < o.channels; k += kLanes) {
+    const Vec bias = load(o.bias + k);
+    float* to = o.y + k;
+    if (whole && k + kLanes <= o.channels) {
       output_voxels<kTile>(o.m + k, o.m_frequency_stride, bias, [&](int z, int y, int x, Vec value) {
-        if (z < o.room_z && y < o.room_y && x < o.room_x)
-          store_first(to + z * o.z_stride + y * o.y_stride + x * o.x_stride, value, live);
+        store(to + z * o.z_stride + y * o.y_stride + x * o.x_stride, value);
       });
+      continue;
     }
+    const int64_t live = o.channels - k < kLanes ? o.channels - k : kLanes;
+    output_voxels<kTile>(o.m + k, o.m_frequency_stride, bias, [&](int z, int y, int x, Vec value) {
+      if (z < o.room_z && y < o.room_y && x < o.room_x)
+        store_first(to + z * o.z_stride + y * o.y_stride + x * o.x_stride, value, live);
+    });
   }
+}
 
-}  // namespace )
+}  // namespace WINOGRAD_NAMESPACE
 
-WinogradShape SIMD(winograd_shape)() { return {kLanes, SIMD(winograd)::kRows}; }
+WinogradShape SIMD(winograd_shape)() { return {kLanes, WINOGRAD_NAMESPACE::kRows}; }
 
 void SIMD(winograd_input)(int m, const WinogradRun& run) {
-  if (m == 4) SIMD(winograd)::input<4>(run);
-  else SIMD(winograd)::input<2>(run);
+  if (m == 4) WINOGRAD_NAMESPACE::input<4>(run);
+  else WINOGRAD_NAMESPACE::input<2>(run);
 }
 
 void SIMD(winograd_weights)(int m, const WinogradWeights& w) {
-  if (m == 4) SIMD(winograd)::weights<4>(w);
-  else SIMD(winograd)::weights<2>(w);
+  if (m == 4) WINOGRAD_NAMESPACE::weights<4>(w);
+  else WINOGRAD_NAMESPACE::weights<2>(w);
 }
 
 void SIMD(winograd_multiply)(const WinogradProduct& p) {
-  using namespace SIMD(winograd);
+  using namespace WINOGRAD_NAMESPACE;
   // Groups of rows of nearly one size keep the register tile full.
   const int groups = (p.rows + kRows - 1) / kRows, size = p.rows / groups, longer = p.rows % groups;
   const Multiply* by_rows = products[p.vectors - 1];
@@ -235,8 +211,8 @@ void SIMD(winograd_multiply)(const WinogradProduct& p) {
 }
 
 void SIMD(winograd_output)(int m, const WinogradOutput& o) {
-  if (m == 4) SIMD(winograd)::output<4>(o);
-  else SIMD(winograd)::output<2>(o);
+  if (m == 4) WINOGRAD_NAMESPACE::output<4>(o);
+  else WINOGRAD_NAMESPACE::output<2>(o);
 }
 
 }  // namespace voxelspark

@@ -64,4 +64,36 @@ struct WinogradOutput {
 };
 DECLARE_SIMD(winograd_output, void, (int m, const WinogradOutput& o))
 
+// The weight gradient, F(2,2,2): the adjoint of the forward transforms around sums of outer products.
+// g[frequency][channel], padded to vectors, from the eight output voxels of a tile.
+struct WinogradGradient {
+  const float* at[8];
+  int64_t channels;
+  float* g;
+  int64_t frequency_stride;
+};
+DECLARE_SIMD(winograd_gradient, void, (const WinogradGradient& g))
+
+// Sums of one frequency: sums[panel of 2 * lanes x channels][k][width of the panel] (+)= over tiles g[tile][k] *
+// v[x channel / lanes][tile][x channel % lanes].
+struct WinogradOuter {
+  const float *v, *g;
+  int64_t v_block_stride, g_stride;
+  int tiles;
+  int64_t channels, outputs;
+  float* sums;
+  bool fresh;  // overwrite what is there
+};
+DECLARE_SIMD(winograd_outer, void, (const WinogradOuter& o))
+
+// gw[tap][0 .. channels) of one output and one vector, from its sums over all slots, added in slot order.
+struct WinogradTaps {
+  const float* sums;
+  int64_t frequency_stride, slot_stride;
+  int slots;
+  float* gw;
+  int64_t tap_stride, channels;
+};
+DECLARE_SIMD(winograd_taps, void, (const WinogradTaps& t))
+
 }  // namespace voxelspark

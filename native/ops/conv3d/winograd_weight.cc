@@ -1,0 +1,166 @@
+// The weight gradient by F(2,2,2): frequency by frequency, sums over tiles of outer products of the transformed input
+// and the transformed output gradient. Two ways to share it out, by shapes alone, so that no bit depends on threads:
+// few channels take slots, ranges of tiles with sums of their own, added in slot order; many channels take one set of
+// sums, whose frequencies are shared out after every batch of tiles.
+#include <algorithm>
+
+#include "device/parallel.h"
+#include "device/scratch.h"
+#include "ops/conv3d/winograd.h"
+#include "ops/conv3d/winograd_cells.h"
+
+namespace voxelspark {
+
+constexpr int64_t kWidestVector = 16;
+constexpr int kFrequencies = 64;
+constexpr int64_t kSkew = 16;
+constexpr int64_t kMostSums = 64 * 64;  // of a frequency for which slots are cheaper
+constexpr int64_t kMostSlots = 16, kChunksOfSlot = 8;
+constexpr int64_t kChunkFloats = 1 << 18;  // of transformed input and gradient: half of a usual L2
+constexpr int kPiece = 14;                 // tiles that one thread transforms for a batch
+constexpr int64_t kBatch = 256;            // tiles
+
+static int64_t round_up(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
+
+namespace {
+
+struct Plan {
+  int64_t channels, outputs, tiles;
+  bool by_slots;
+  int want;  // tiles of a chunk or piece
+  int64_t slots = 1;
+
+  Plan(const Layout& x, const Layout& gy)
+      : channels(x.channels()),
+        outputs(gy.channels()),
+        tiles(Cells::count(gy, x) * Tiles(Cells::edge_of(gy, x), 2).per_cell()),
+        by_slots(channels * outputs <= kMostSums) {
+    const int64_t fit = kChunkFloats / (kFrequencies * (channels + outputs));
+    want = by_slots ? static_cast<int>(std::clamp<int64_t>(fit, 28, 56)) : kPiece;
+    while (by_slots && slots < kMostSlots && slots * 2 * kChunksOfSlot * want <= tiles) slots *= 2;
+  }
+  int64_t batch() const { return std::min(kBatch, tiles); }
+  int64_t sums_floats(int64_t lanes) const { return kFrequencies * outputs * round_up(channels, lanes); }
+  int64_t workspace_floats() const {
+    const int64_t rows = round_up(channels, kWidestVector) + round_up(outputs, kWidestVector);
+    const int64_t batch_floats = by_slots ? 0 : kFrequencies * (batch() * rows + 2 * kSkew);
+    return slots * sums_floats(kWidestVector) + batch_floats;
+  }
+};
+
+struct Transformed {  // tiles: v[frequency][channel / lanes][tile][lanes], g[frequency][tile][channel]
+  float *v, *g;
+  int64_t v_step, v_block, g_step, g_row;
+
+  Transformed(int64_t tiles, const Plan& p, int64_t lanes, float* memory)
+      : v(memory),
+        v_step(round_up(p.channels, lanes) * tiles + kSkew),
+        v_block(tiles * lanes),
+        g_row(round_up(p.outputs, lanes)) {
+    g = v + kFrequencies * v_step;
+    g_step = g_row * tiles + kSkew;
+  }
+  int64_t floats() const { return kFrequencies * (v_step + g_step); }
+};
+
+struct WeightGradient {
+  const Tensor &x, &gy, &gw;
+  float* sums;
+
+  const Plan plan{x.layout, gy.layout};
+  const int64_t lanes = simd_winograd_shape()().lanes;
+  const Cells cells{gy.layout, x.layout};
+  const Tiles tiles{cells.edge, 2};
+  const CellView from{x, cells}, to{gy, cells};
+  const std::vector<Chunk> chunks = chunks_of(cells, tiles, plan.want);
+  const int64_t sums_step = plan.outputs * round_up(plan.channels, lanes), slot_step = kFrequencies * sums_step;
+  const std::vector<float> zeros =
+      std::vector<float>(std::max(zeros_for(tiles, plan.want, plan.channels), plan.outputs));
+
+  void transform(const Chunk& chunk, const Transformed& t, int64_t first) const;
+  void add(const Transformed& t, int n, int64_t frequency, float* slot, bool fresh) const;
+  void run_slots() const;
+  void run_batches() const;
+  void finish() const;
+};
+
+// Tiles of a chunk into places `first` and following.
+void WeightGradient::transform(const Chunk& chunk, const Transformed& t, int64_t first) const {
+  WinogradRun run{};
+  run.v = t.v + first * lanes;
+  run.frequency_stride = t.v_step;
+  run.block_stride = t.v_block;
+  load_tiles(from, tiles, chunk, zeros.data(), run);
+  const auto gradient = simd_winograd_gradient();
+  for (int i = 0; i < chunk.tiles; i++) {
+    const int64_t entry = tiles.entry_of(chunk.first + i);
+    const Int3 at = tiles.first_voxel(chunk.first + i), room = tiles.edge - at;
+    WinogradGradient w{};
+    for (int64_t k = 0; k < 8; k++) {
+      const Int3 o{k / 4, k / 2 % 2, k % 2};
+      const bool inside = o.z < room.z && o.y < room.y && o.x < room.x;
+      w.at[k] = inside ? to.voxel(entry, at + o) : zeros.data();
+    }
+    w.channels = plan.outputs;
+    w.g = t.g + (first + i) * t.g_row;
+    w.frequency_stride = t.g_step;
+    gradient(w);
+  }
+}
+
+void WeightGradient::add(const Transformed& t, int n, int64_t f, float* slot, bool fresh) const {
+  simd_winograd_outer()({t.v + f * t.v_step, t.g + f * t.g_step, t.v_block, t.g_row, n, plan.channels, plan.outputs,
+                         slot + f * sums_step, fresh});
+}
+
+void WeightGradient::run_slots() const {
+  const TeamScratch scratch(Transformed(plan.want, plan, lanes, nullptr).floats());
+  const int64_t n = static_cast<int64_t>(chunks.size());
+  parallel_for(plan.slots, [&](int64_t s) {
+    const Transformed t(plan.want, plan, lanes, scratch.mine());
+    const int64_t begin = n * s / plan.slots, end = n * (s + 1) / plan.slots;
+    for (int64_t c = begin; c < end; c++) {
+      transform(chunks[c], t, 0);
+      for (int64_t f = 0; f < kFrequencies; f++) add(t, chunks[c].tiles, f, sums + s * slot_step, c == begin);
+    }
+  });
+}
+
+void WeightGradient::run_batches() const {
+  const Transformed t(plan.batch(), plan, lanes, sums + slot_step);
+  size_t next = 0;
+  for (bool fresh = true; next < chunks.size(); fresh = false) {
+    std::vector<int64_t> place;  // of the chunks of this batch
+    int64_t n = 0;
+    const size_t begin = next;
+    for (; next < chunks.size() && n + chunks[next].tiles <= plan.batch(); n += chunks[next++].tiles)
+      place.push_back(n);
+    parallel_for(static_cast<int64_t>(place.size()), [&](int64_t i) { transform(chunks[begin + i], t, place[i]); });
+    parallel_for(kFrequencies, [&](int64_t f) { add(t, static_cast<int>(n), f, sums, fresh); });
+  }
+}
+
+void WeightGradient::finish() const {
+  const auto taps = simd_winograd_taps();
+  parallel_for(plan.outputs, [&](int64_t k) {
+    for (int64_t c = 0; c < plan.channels; c += lanes) {
+      const int64_t panel = c / (2 * lanes), begin = panel * 2 * lanes,
+                    width = std::min(2 * lanes, round_up(plan.channels - begin, lanes));
+      taps({sums + begin * plan.outputs + k * width + (c - begin), sums_step, slot_step, static_cast<int>(plan.slots),
+            gw.f32() + k * 27 * plan.channels + c, plan.channels, plan.channels - c});
+    }
+  });
+}
+
+}  // namespace
+
+int64_t winograd_grad_weight_workspace(const Layout& x, const Layout& gy) { return 4 * Plan(x, gy).workspace_floats(); }
+
+void winograd_grad_weight(const Tensor& x, const Tensor& gy, const Tensor& gw, void* workspace) {
+  const WeightGradient w{x, gy, gw, static_cast<float*>(workspace)};
+  if (w.plan.by_slots) w.run_slots();
+  else w.run_batches();
+  w.finish();
+}
+
+}  // namespace voxelspark
