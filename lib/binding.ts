@@ -96,7 +96,14 @@ interface NativeAddon {
 /** Root of the package, from lib/ in a checkout as from dist/ once built. */
 const packageRoot = join(__dirname, "..");
 
+/**
+ * OpenMP threads that wait for work spin for about 0.1 ms, then sleep. libgomp's default of many milliseconds ruins
+ * everyone's speed where cores are shared (measured here: 4 times), and it reads the setting when it is loaded.
+ */
+const SPIN_COUNT = "2000";
+
 function load(): NativeAddon {
+  process.env.GOMP_SPINCOUNT ??= SPIN_COUNT;
   const file = join(packageRoot, "build", "Release", "voxelspark.node");
   let addon: NativeAddon;
   try {

@@ -34,7 +34,7 @@ export class MaskedNorm extends Module {
   }
 
   forward(x: Tensor): Tensor {
-    const { training } = this;
+    const training = this.training || this.kind === "instance"; // instance norm has nothing to remember
     const { weight, bias, running_mean: mean, running_var: variance } = this.parts;
     const running = mean && variance ? { mean, variance, momentum: 0.1 } : undefined;
     return maskedNorm(x, weight, bias, { kind: this.kind, slope: this.slope, running, training });

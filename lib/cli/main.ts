@@ -1,0 +1,49 @@
+#!/usr/bin/env node
+import yargs from "yargs";
+import { hideBin } from "yargs/helpers";
+import { info } from "./info";
+import { log, UsageError } from "./output";
+import { preprocess } from "./preprocess";
+import { pretrain } from "./pretrain";
+import { reconstruct } from "./reconstruct";
+
+/** Exit codes: 0 success, 1 failure, 2 wrong usage; a run that a signal ended says 128 + its number. */
+async function main(): Promise<void> {
+  // A reader that closes the pipe early (`| head`) is no error.
+  process.stdout.on("error", (e: NodeJS.ErrnoException) => process.exit(e.code === "EPIPE" ? 0 : 1));
+  const parser = yargs(hideBin(process.argv))
+    .scriptName("voxelspark")
+    .usage(
+      "$0 <command> [options]\n\nPre-train 3-D CNNs by masked autoencoding, paying for visible voxels only.",
+    )
+    .command(info)
+    .command(preprocess)
+    .command(pretrain)
+    .command(reconstruct)
+    .strict()
+    .demandCommand(1, "Name a command.")
+    .recommendCommands()
+    .wrap(Math.min(110, process.stdout.columns ?? 110))
+    .help()
+    .alias("help", "h")
+    .exitProcess(false)
+    .fail((message, error) => {
+      throw error ?? new UsageError(message);
+    });
+  try {
+    await parser.parseAsync();
+  } catch (error) {
+    process.exitCode = report(error);
+  }
+}
+
+function report(error: unknown): number {
+  const { code, message, stack } = error as { code?: string; message: string; stack?: string };
+  const known = code?.startsWith("ERR_VOXELSPARK_") && code !== "ERR_VOXELSPARK_INTERNAL";
+  log(`error: ${known ? `${message} [${code}]` : stack}`);
+  if (!(error instanceof UsageError)) return 1;
+  log("Run `voxelspark --help` or `voxelspark <command> --help` for what is allowed.");
+  return 2;
+}
+
+void main();

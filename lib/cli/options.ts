@@ -1,0 +1,84 @@
+/** Options that several commands share, and what they turn into. */
+import type { Argv } from "yargs";
+import { resolveDevice } from "../device";
+import { createPlan, type Plan, type PlanInput, PRESETS, type PresetName, planFromFile } from "../plans/plan";
+import { type DeviceName, setThreads } from "../tensor";
+import { log, UsageError } from "./output";
+
+export interface ComputeArgs {
+  device: "auto" | "cpu" | "cuda";
+  threads?: number | undefined;
+  json?: boolean | undefined;
+}
+
+export function computeOptions<T>(yargs: Argv<T>): Argv<T & ComputeArgs> {
+  return yargs
+    .option("device", {
+      choices: ["auto", "cpu", "cuda"] as const,
+      default: "auto" as const,
+      describe: "Where to compute; auto takes a GPU that works",
+    })
+    .option("threads", { type: "number", describe: "CPU threads; results do not depend on it" })
+    .option("json", { type: "boolean", describe: "Print the result as JSON on stdout" }) as Argv<
+    T & ComputeArgs
+  >;
+}
+
+/** Applies --threads, chooses the device and says which. */
+export function chooseDevice({ device, threads }: ComputeArgs): DeviceName {
+  if (threads !== undefined) setThreads(threads);
+  const choice = resolveDevice(device);
+  log(`device: ${choice.reason}`);
+  return choice.device;
+}
+
+export interface PlanArgs {
+  plan?: string | undefined;
+  preset: string;
+  patch?: string | undefined;
+  batch?: number | undefined;
+  steps?: number | undefined;
+  seed?: number | undefined;
+  workers?: number | undefined;
+}
+
+export function planOptions<T>(yargs: Argv<T>): Argv<T & PlanArgs> {
+  return yargs
+    .option("plan", {
+      type: "string",
+      normalize: true,
+      describe: "Plan file (JSON); fills in from the preset",
+    })
+    .option("preset", {
+      choices: Object.keys(PRESETS),
+      default: "s3d",
+      describe: "Complete plan to start from",
+    })
+    .option("patch", { type: "string", describe: "Patch edge in voxels, or z,y,x" })
+    .option("batch", { type: "number", describe: "Patches a step" })
+    .option("steps", { type: "number", describe: "Training steps" })
+    .option("seed", { type: "number", describe: "Everything random follows from it" })
+    .option("workers", { type: "number", describe: "Loader threads; never changes a result" }) as Argv<
+    T & PlanArgs
+  >;
+}
+
+/** "64" or "64,96,96". */
+function triple(text: string): [number, number, number] {
+  const values = text.split(",").map(Number);
+  if (![1, 3].includes(values.length) || values.some((v) => !Number.isInteger(v)))
+    throw new UsageError(`--patch is '${text}', allowed are one whole number or three as z,y,x`);
+  return (values.length === 1 ? [values[0], values[0], values[0]] : values) as [number, number, number];
+}
+
+/** The plan that file, preset and options describe; options win. */
+export async function planOf(args: PlanArgs): Promise<Plan> {
+  const { patch, batch, steps, seed, workers } = args;
+  const given = { batch, steps, seed, patch: patch === undefined ? undefined : triple(patch) };
+  const overrides = Object.fromEntries(Object.entries(given).filter(([, v]) => v !== undefined)) as PlanInput;
+  const all: PlanInput = workers === undefined ? overrides : { ...overrides, loader: { workers } };
+  const preset = args.preset as PresetName;
+  return args.plan
+    ? planFromFile(args.plan, { preset, overrides: all })
+    : createPlan(all, preset, "Command line");
+}

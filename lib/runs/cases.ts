@@ -1,0 +1,131 @@
+import { join } from "node:path";
+import { listCases, StoredCase } from "../data/case-store";
+import { PatchLoader } from "../data/loader";
+import { CaseSet } from "../data/patches";
+import { medianSpacing, type PreprocessOptions, type PreprocessStep, preprocess } from "../data/preprocess";
+import { type SampleOptions, validationSample } from "../data/samples";
+import { findCases, type ImageCase } from "../data/sources";
+import { DataError } from "../errors";
+import { listFolder, sha256 } from "../files";
+import type { Plan } from "../plans/plan";
+import { splitCases } from "../plans/split";
+import type { RunSource } from "./pretraining";
+
+/** A folder of preprocessed cases and which of them a run uses. */
+export interface CaseFolder {
+  folder: string;
+  ids: readonly string[];
+}
+
+/** Whether `input` is a folder that `voxelspark preprocess` wrote. */
+export async function isCaseFolder(input: string): Promise<boolean> {
+  const names = await listFolder(input).catch(() => []);
+  return names.some((name) => name.endsWith(".zarr") && !name.startsWith("."));
+}
+
+/** The preprocessing of a plan for these images; "median" becomes the set's median spacing. */
+export async function preprocessing(plan: Plan, images: readonly ImageCase[]): Promise<PreprocessOptions> {
+  const { spacing, geometry } = plan.preprocessing;
+  return {
+    ...plan.preprocessing,
+    spacing: spacing === "median" ? await medianSpacing(images, geometry) : spacing,
+  };
+}
+
+/**
+ * Cases of an input: a case folder as it is; images are first preprocessed into `<out>/cases`.
+ * Yields what preprocessing does; images that cannot be used are left out.
+ * @throws DataError when no usable case is left
+ */
+export async function* prepareCases(
+  input: string,
+  out: string,
+  plan: Plan,
+): AsyncGenerator<PreprocessStep, CaseFolder> {
+  if (await isCaseFolder(input)) return { folder: input, ids: await listCases(input) };
+  const images = await findCases(input);
+  const folder = join(out, "cases");
+  const ids: string[] = [];
+  for await (const step of preprocess(images, folder, await preprocessing(plan, images))) {
+    if (step.status !== "failed") ids.push(step.case);
+    yield step;
+  }
+  if (ids.length === 0)
+    throw new DataError(
+      "ERR_VOXELSPARK_EMPTY",
+      `none of the ${images.length} images of ${input} can be used`,
+    );
+  return { folder, ids: ids.sort() };
+}
+
+/** Patches of a plan out of a case folder, cut and augmented by loader workers. */
+export class CaseSource implements RunSource {
+  private loader: PatchLoader | undefined;
+
+  private constructor(
+    private readonly plan: Plan,
+    private readonly training: SampleOptions,
+    private readonly held: SampleOptions,
+    readonly fingerprint: string,
+    /** Number of cases that train and that validate; with one subject only, validation patches are of it. */
+    readonly counts: { training: number; validation: number },
+  ) {}
+
+  /** @throws DataError when a case is damaged */
+  static async open(plan: Plan, { folder, ids }: CaseFolder): Promise<CaseSource> {
+    const cases = await Promise.all(ids.map((id) => StoredCase.open(folder, id)));
+    const split = splitCases(
+      cases.map(({ properties }) => ({ id: properties.id, subject: properties.subject })),
+      plan,
+    );
+    const common = {
+      folder,
+      patch: plan.patch,
+      seed: plan.seed,
+      channels: plan.network.inChannels,
+      padding: plan.padding,
+    };
+    const held = split.validation.length > 0 ? split.validation : split.training;
+    const contents = cases.map(({ properties: { id, source, options } }) => [id, source.sha256, options]);
+    return new CaseSource(
+      plan,
+      { ...common, cases: split.training, augmentation: plan.augmentation },
+      { ...common, cases: held },
+      sha256(JSON.stringify(contents)),
+      { training: split.training.length, validation: split.validation.length },
+    );
+  }
+
+  /** The loader is made at the first step asked for and expects the following ones in order. */
+  async batch(step: number): Promise<{ patches: Float32Array; waitSeconds: number }> {
+    const { workers, prefetch } = this.plan.loader;
+    this.loader ??= new PatchLoader({
+      ...this.training,
+      batch: this.plan.batch,
+      workers,
+      prefetch,
+      firstStep: step,
+      endStep: this.plan.steps,
+    });
+    const batch = await this.loader.next();
+    if (batch?.step !== step)
+      throw new DataError(
+        "ERR_VOXELSPARK_INTERNAL",
+        `step ${step} was asked for, the loader is at ${batch?.step}`,
+      );
+    return { patches: batch.data, waitSeconds: batch.waitSeconds };
+  }
+
+  async validation(first: number, count: number): Promise<Float32Array> {
+    const set = new CaseSet(this.held.folder, this.held.cases);
+    const size = this.plan.network.inChannels * this.plan.patch.reduce((a, b) => a * b, 1);
+    const out = new Float32Array(count * size);
+    for (let i = 0; i < count; i++)
+      out.set((await validationSample(set, this.held, first + i)).data, i * size);
+    return out;
+  }
+
+  async close(): Promise<void> {
+    await this.loader?.close();
+  }
+}

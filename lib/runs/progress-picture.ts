@@ -1,0 +1,25 @@
+import { writeFileAtomic } from "../files";
+import type { Metrics } from "../metrics-log";
+import { renderProgress } from "../pictures/progress";
+import type { Plan } from "../plans/plan";
+
+const numeric = (value: Metrics[string] | undefined) => (typeof value === "number" ? value : undefined);
+
+/** Draws metrics.jsonl as progress.png: losses, learning rate, and the loss of predicting the mean. */
+export async function drawProgress(file: string, metrics: readonly Metrics[], plan: Plan): Promise<void> {
+  const points = metrics.map((m) => ({
+    step: m.step,
+    loss: numeric(m.loss),
+    learningRate: numeric(m.lr),
+    validationLoss: numeric(m.validationLoss),
+  }));
+  const baseline = numeric(metrics.findLast((m) => "validationBaseline" in m)?.validationBaseline);
+  await writeFileAtomic(
+    file,
+    renderProgress(points, {
+      title: `S3D pre-training: ${plan.name}`,
+      steps: plan.steps,
+      ...(baseline === undefined ? {} : { baseline }),
+    }),
+  );
+}

@@ -1,0 +1,115 @@
+import { stat } from "node:fs/promises";
+import { join } from "node:path";
+import { orientationOf } from "../data/geometry";
+import { writeNifti } from "../data/nifti-writer";
+import { preprocessImage } from "../data/preprocess";
+import { ensureFolder, sha256File, writeFileAtomic } from "../files";
+import { type Direction, renderVolumes } from "../pictures/volume";
+import { type Reconstruction, reconstruct } from "../recipes/reconstruct";
+import type { DeviceName } from "../tensor";
+import { preprocessing } from "./cases";
+import { loadModel } from "./load-model";
+
+export interface ReconstructionOptions {
+  /** Checkpoint folder, or a run folder (its newest checkpoint). */
+  checkpoint: string;
+  /** NIfTI image. */
+  image: string;
+  /** Folder for reconstruction.png, reconstruction.nii.gz and masked.nii.gz. */
+  out: string;
+  /** Masked share; default: the plan's ratio, the middle of a range. */
+  ratio?: number | undefined;
+  seed?: number | undefined;
+  device: DeviceName;
+}
+
+export interface ReconstructionFiles {
+  picture: string;
+  nifti: string;
+  masked: string;
+  maskedMse: number;
+  baselineMse: number;
+}
+
+/**
+ * Preprocesses an image as the checkpoint's plan says, masks it, lets the model fill it in, and writes what came out
+ * in the preprocessed grid.
+ * @yields patches done; returns the files written
+ */
+export async function* reconstructImage(
+  options: ReconstructionOptions,
+): AsyncGenerator<{ done: number; total: number }, ReconstructionFiles> {
+  const { model, plan, step } = await loadModel(options.checkpoint, options.device);
+  try {
+    const image = { id: "image", path: options.image };
+    const info = await stat(image.path).catch(() => ({ size: 0, mtimeMs: 0 })); // reading reports what is wrong
+    const source = {
+      path: image.path,
+      bytes: info.size,
+      mtimeMs: info.mtimeMs,
+      sha256: info.size ? await sha256File(image.path) : "",
+    };
+    const { data, properties } = await preprocessImage(image, source, await preprocessing(plan, [image]));
+    const [low, high] =
+      typeof plan.mask.ratio === "number" ? [plan.mask.ratio, plan.mask.ratio] : plan.mask.ratio;
+    const { ratio = (low + high) / 2, seed = plan.seed, device } = options;
+    const shape = properties.shapes.stored;
+    const result = yield* reconstruct(plan, model, data, shape, { ratio, seed, device });
+    await ensureFolder(options.out);
+    return await write(options.out, data, result, affineOf(properties), properties.spacing, {
+      title: `step ${step}, ${Math.round(ratio * 100)} % masked: masked MSE ${result.maskedMse.toFixed(3)}, mean prediction ${result.baselineMse.toFixed(3)}`,
+    });
+  } finally {
+    model.dispose();
+  }
+}
+
+/** Affine (RAS, row-major 4×4) of the stored grid: the source's axes, cropped and resampled about pixel centres. */
+function affineOf(properties: Awaited<ReturnType<typeof preprocessImage>>["properties"]): number[] {
+  const { geometry, crop, shapes } = properties;
+  const source = geometry.affine;
+  // Stored voxel i lies at source voxel crop + (i + 0.5) · n_cropped / n_stored − 0.5, per axis; affine columns are x, y, z.
+  const scale = [2, 1, 0].map((a) => shapes.cropped[a]! / shapes.stored[a]!);
+  const offset = [2, 1, 0].map((a, c) => crop.start[a]! + 0.5 * scale[c]! - 0.5);
+  const rows = [0, 1, 2].map((r) => {
+    const m = [0, 1, 2].map((c) => source[4 * r + c]!);
+    const shift = m.reduce((sum, v, c) => sum + v * offset[c]!, source[4 * r + 3]!);
+    return [...m.map((v, c) => v * scale[c]!), shift];
+  });
+  return [...rows.flat(), 0, 0, 0, 1];
+}
+
+async function write(
+  out: string,
+  data: Float32Array,
+  result: Reconstruction,
+  affine: number[],
+  spacing: readonly [number, number, number],
+  { title }: { title: string },
+): Promise<ReconstructionFiles> {
+  const { shape, reconstruction, visible, maskedMse, baselineMse } = result;
+  const directions = [...orientationOf(affine)].reverse() as [Direction, Direction, Direction];
+  const png = renderVolumes(
+    [
+      { label: "input", data },
+      { label: "masked", data, visible },
+      { label: "reconstruction", data: reconstruction },
+    ],
+    { shape, spacing, directions, title },
+  );
+  const files = {
+    picture: join(out, "reconstruction.png"),
+    nifti: join(out, "reconstruction.nii.gz"),
+    masked: join(out, "masked.nii.gz"),
+  };
+  await writeFileAtomic(files.picture, png);
+  await writeNifti(files.nifti, {
+    data: reconstruction,
+    shape,
+    affine,
+    description: "voxelspark reconstruction",
+  });
+  const masked = data.map((v, i) => (visible[i] ? v : 0));
+  await writeNifti(files.masked, { data: masked, shape, affine, description: "voxelspark masked input" });
+  return { ...files, maskedMse, baselineMse };
+}
