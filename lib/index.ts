@@ -1,3 +1,4 @@
+/// <reference types="node" preserve="true" />
 /// <reference lib="esnext.disposable" preserve="true" />
 export { Tape } from "./autograd";
 export type { BuildInfo, DeviceStats } from "./binding";

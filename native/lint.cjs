@@ -20,7 +20,9 @@ function main() {
     console.error(result.error?.message ?? result.stderr);
     return 1;
   }
-  const wrong = new Set([...result.stderr.matchAll(/^(\S[^:\n]*):\d+:\d+: warning:/gm)].map(([, file]) => file));
+  const wrong = new Set(
+    [...result.stderr.matchAll(/^(\S[^:\n]*):\d+:\d+: warning:/gm)].map(([, file]) => file),
+  );
   for (const file of wrong) console.error(`not formatted: ${file}`);
   if (wrong.size) console.error("Repair with: npm run lint:native -- --write");
   else console.log(`clang-format: ${files.length} native files are well formed`);

@@ -7,12 +7,12 @@
 #define VS_JOIN2(a, b) a##_##b
 #define VS_JOIN(a, b) VS_JOIN2(a, b)
 #define SIMD(name) VS_JOIN(name, VOXELSPARK_ISA)
-#define VS_NAMESPACE SIMD(simd)
+#define SIMD_NAMESPACE(name) namespace SIMD(name)
 #define VS_INLINE __attribute__((always_inline)) inline
 #define VS_UNROLL _Pragma("GCC unroll 32")
 
 namespace voxelspark {
-namespace VS_NAMESPACE {
+SIMD_NAMESPACE(simd) {
 
 #if defined(__AVX512F__)
 constexpr int kLanes = 16;
@@ -39,6 +39,6 @@ VS_INLINE Wide widen(const float* p) { return __builtin_convertvector(*reinterpr
 VS_INLINE Wide load(const double* p) { return *reinterpret_cast<const WideU*>(p); }
 VS_INLINE void store(double* p, Wide v) { *reinterpret_cast<WideU*>(p) = v; }
 
-}  // namespace VS_NAMESPACE
-using namespace VS_NAMESPACE;
+}  // SIMD_NAMESPACE(simd)
+using namespace SIMD(simd);
 }  // namespace voxelspark

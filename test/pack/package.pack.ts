@@ -1,5 +1,5 @@
 /** The tarball as a stranger meets it: installed into an empty folder, used from every kind of module. */
-import { execFileSync } from "node:child_process";
+import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
@@ -11,8 +11,11 @@ let tarball: string;
 
 // npm's own settings of the run that started the tests must not reach the consumer's.
 const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^npm_/i.test(name)));
-const run = (command: string, args: string[], cwd = folder) =>
-  execFileSync(command, args, { cwd, env, encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] });
+function run(command: string, args: string[], cwd = folder): string {
+  const { status, stdout, stderr, error } = spawnSync(command, args, { cwd, env, encoding: "utf8" });
+  if (status === 0) return stdout;
+  throw new Error(`${command} ${args.join(" ")} ended with ${error ?? status}:\n${stdout}\n${stderr}`);
+}
 const put = (name: string, text: string) => writeFileSync(join(folder, name), text);
 
 const program = `
@@ -23,6 +26,7 @@ const program = `
 beforeAll(() => {
   folder = join(mkdtempSync(join(tmpdir(), "voxelspark pack ")), "consumer");
   mkdirSync(folder);
+  run("npm", ["run", "build"], root);
   const packed = JSON.parse(
     run("npm", ["pack", "--json", "--ignore-scripts", "--pack-destination", folder], root),
   );

@@ -2,7 +2,7 @@
 #include "ops/conv3d/tile.h"
 
 namespace voxelspark {
-namespace SIMD(conv_gather) {
+SIMD_NAMESPACE(conv_gather) {
 
 using namespace SIMD(conv_tile);
 
@@ -19,8 +19,7 @@ VS_INLINE void add_column(Vec (&sum)[T][V], const float* const* x, int64_t c, co
 template <int T, int V>
 __attribute__((noinline)) void tile_of_values(const GatherTile& g) {
   Vec sum[T][V];
-  VS_UNROLL for (int t = 0; t < T; t++)
-    VS_UNROLL for (int j = 0; j < V; j++) sum[t][j] = load(g.bias + j * kLanes);
+  VS_UNROLL for (int t = 0; t < T; t++) VS_UNROLL for (int j = 0; j < V; j++) sum[t][j] = load(g.bias + j * kLanes);
   const float* x[T];
   VS_UNROLL for (int t = 0; t < T; t++) x[t] = g.values + g.base[t] * g.value_stride;
   const float* w = g.weights;
@@ -31,8 +30,7 @@ __attribute__((noinline)) void tile_of_values(const GatherTile& g) {
 template <int T, int V>
 __attribute__((noinline)) void tile(const GatherTile& g) {
   Vec sum[T][V];
-  VS_UNROLL for (int t = 0; t < T; t++)
-    VS_UNROLL for (int j = 0; j < V; j++) sum[t][j] = load(g.bias + j * kLanes);
+  VS_UNROLL for (int t = 0; t < T; t++) VS_UNROLL for (int j = 0; j < V; j++) sum[t][j] = load(g.bias + j * kLanes);
   const float* w = g.weights;
   for (int64_t d = 0; d < g.taps; d++) {
     const float* const* rows = g.table + g.delta[d];
@@ -53,9 +51,10 @@ __attribute__((noinline)) void tile(const GatherTile& g) {
 
 using Tile = void (*)(const GatherTile&);
 static const Tile tiles[kVectors][kRows] = {{VS_ALL_ROWS(tile, 1)}, {VS_ALL_ROWS(tile, 2)}};
-static const Tile tiles_of_values[kVectors][kRows] = {{VS_ALL_ROWS(tile_of_values, 1)}, {VS_ALL_ROWS(tile_of_values, 2)}};
+static const Tile tiles_of_values[kVectors][kRows] = {{VS_ALL_ROWS(tile_of_values, 1)},
+                                                      {VS_ALL_ROWS(tile_of_values, 2)}};
 
-}  // namespace SIMD(conv_gather)
+}  // SIMD_NAMESPACE(conv_gather)
 
 TileShape SIMD(tile_shape)() { return {kLanes, SIMD(conv_tile)::kRows, SIMD(conv_tile)::kVectors}; }
 
@@ -64,7 +63,7 @@ void SIMD(gather_tile)(const GatherTile& g, int voxels, int vectors) {
   tiles[vectors - 1][voxels - 1](g);
 }
 
-namespace SIMD(conv_gather) {
+SIMD_NAMESPACE(conv_gather) {
 
 typedef float Four __attribute__((vector_size(16)));
 typedef float FourU __attribute__((vector_size(16), aligned(4), may_alias));
@@ -87,7 +86,7 @@ VS_INLINE void transpose(const float* from, int64_t from_stride, float* to, int6
   *reinterpret_cast<FourU*>(to + 3 * to_stride) = VS_SHUFFLE(c, d, 2, 3, 6, 7);
 }
 
-}  // namespace SIMD(conv_gather)
+}  // SIMD_NAMESPACE(conv_gather)
 
 // Either the destination channels lie side by side (rows are copied) or the source channels do (squares are turned).
 void SIMD(pack_weights)(const float* weights, int64_t k_stride, int64_t c_stride, int64_t channels, int64_t valid,

@@ -21,7 +21,8 @@ int64_t gather_gemm_workspace(int64_t taps, int64_t source_channels, int64_t des
   return 4 * (taps * source_channels * width + width + round_up(source_channels, kWidestVector));
 }
 
-GatherGemm forward_gemm(const ConvGeometry& g, const Tensor& x, const Tensor& weight, const float* bias, const Tensor& y) {
+GatherGemm forward_gemm(const ConvGeometry& g, const Tensor& x, const Tensor& weight, const float* bias,
+                        const Tensor& y) {
   const int64_t c = weight.layout.shape[1];
   return {x, y, forward_lattice(g), weight.f32(), c, 1, g.kernel.product() * c, bias};
 }
@@ -46,7 +47,7 @@ struct Panels {
 struct Engine {
   const GatherGemm& g;
   const TileShape shape = simd_tile_shape()();
-  const Panels panels{g.dest.layout.channels(), shape.lanes, shape.lanes * shape.vectors};
+  const Panels panels{g.dest.layout.channels(), shape.lanes, (shape.lanes * shape.vectors)};
   const int64_t channels = g.source.layout.channels();
   int64_t taps = 0;
   float *packed, *bias, *zeros;
@@ -71,7 +72,8 @@ struct Engine {
     // Chunks of source channels, all panels: rows of weights are read from end to end.
     const int64_t chunks = (channels + kPackedChannels - 1) / kPackedChannels;
     parallel_for(taps * chunks, [&](int64_t i) {
-      const int64_t tap = i / chunks, from = i % chunks * kPackedChannels, n = std::min(kPackedChannels, channels - from);
+      const int64_t tap = i / chunks, from = i % chunks * kPackedChannels,
+                    n = std::min(kPackedChannels, channels - from);
       for (int64_t p = 0; p < panels.count(); p++) {
         const int64_t width = panels.vectors(p) * shape.lanes;
         pack_weights(g.weights + order[tap] * g.tap_stride + from * g.source_stride + p * panels.most * g.dest_stride,
@@ -134,8 +136,7 @@ void gather_gemm(const GatherGemm& g, void* workspace) {
   std::vector<RowTable> tables(omp_get_max_threads(), RowTable(items, g.lattices, e.channels));
   parallel_for(parts * items.size(), [&](int64_t i) {
     const int64_t part = i / items.size();
-    run(e, items, i % items.size(), part * panels / parts, (part + 1) * panels / parts,
-        tables[omp_get_thread_num()]);
+    run(e, items, i % items.size(), part * panels / parts, (part + 1) * panels / parts, tables[omp_get_thread_num()]);
   });
 }
 

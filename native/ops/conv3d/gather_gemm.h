@@ -22,7 +22,8 @@ int64_t gather_gemm_workspace(int64_t taps, int64_t source_channels, int64_t des
 void gather_gemm(const GatherGemm& g, void* workspace);
 
 // conv3d forward, and its adjoint as which conv_transpose3d runs; weights are [K][tap][C].
-GatherGemm forward_gemm(const ConvGeometry& g, const Tensor& x, const Tensor& weight, const float* bias, const Tensor& y);
+GatherGemm forward_gemm(const ConvGeometry& g, const Tensor& x, const Tensor& weight, const float* bias,
+                        const Tensor& y);
 GatherGemm adjoint_gemm(const ConvGeometry& g, const Tensor& gy, const Tensor& weight, const float* bias,
                         const Tensor& gx);
 

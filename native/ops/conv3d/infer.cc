@@ -53,9 +53,9 @@ Layout masked_layout(const std::string& op, const Layout& model, int64_t channel
   if (grid) {
     require_shape(grid->samples == shape.samples(), op + ": the mask has " + std::to_string(grid->samples) +
                                                         " samples, the tensor " + std::to_string(shape.samples()));
-    require_shape(divides(grid->cells, size) && all_at_least(size, 1),
-                  op + ": size " + to_string(size) + " is not a multiple of the mask's cells " +
-                      to_string(grid->cells));
+    require_shape(divides(grid->cells, size) && all_at_least(size, 1), op + ": size " + to_string(size) +
+                                                                           " is not a multiple of the mask's cells " +
+                                                                           to_string(grid->cells));
   }
   return {shape, model.dtype, grid};
 }
@@ -84,9 +84,8 @@ Layouts ConvGradInput::infer(const Inputs& in) const {
   check_feature(op, "gy", gy);
   check_weight(op, weight);
   require_shape(weight.layout.shape[0] == gy.layout.channels(),
-                op + ": weight " + to_string(weight.layout.shape) + " makes " +
-                    std::to_string(weight.layout.shape[0]) + " channels, gy has " +
-                    std::to_string(gy.layout.channels()));
+                op + ": weight " + to_string(weight.layout.shape) + " makes " + std::to_string(weight.layout.shape[0]) +
+                    " channels, gy has " + std::to_string(gy.layout.channels()));
   const ConvGeometry geometry{kernel_of(weight), stride, padding};
   require_shape(all_at_least(size, 1), op + ": size is " + to_string(size) + ", allowed are sizes from 1");
   check_winograd(op, winograd);

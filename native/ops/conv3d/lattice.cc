@@ -32,8 +32,8 @@ std::vector<Lattice> forward_lattice(const ConvGeometry& g) {
   return {l};
 }
 
-// Output o reads input p = o * stride + t - padding, so p = q * stride + r is read by o = q + (r + padding - t) / stride
-// for the taps t that leave no remainder.
+// Output o reads input p = o * stride + t - padding, so p = q * stride + r is read by o = q + (r + padding - t) /
+// stride for the taps t that leave no remainder.
 std::vector<Lattice> adjoint_lattices(const ConvGeometry& g, Int3 size) {
   std::vector<Lattice> classes;
   Int3 r;

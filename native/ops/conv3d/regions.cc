@@ -48,7 +48,11 @@ Items cut(const Layout& layout, Int3 step, int64_t most) {
 }
 
 Rows::Rows(const Tensor& t, const float* zeros)
-    : data(t.f32()), zeros(zeros), channels(t.layout.channels()), size(t.layout.shape.size()), edge(t.layout.edge()),
+    : data(t.f32()),
+      zeros(zeros),
+      channels(t.layout.channels()),
+      size(t.layout.shape.size()),
+      edge(t.layout.edge()),
       cells(t.layout.grid ? t.layout.grid->cells : Int3{1, 1, 1}),
       block_of(t.layout.grid ? t.layout.grid->block_of.data() : nullptr) {}
 
@@ -124,7 +128,8 @@ void RowTable::fill(const Rows& source, const Layout& dest, const Lattice& l, co
     for (int64_t z = 0; z < n.z; z++)
       for (int64_t y = 0; y < n.y; y++) {
         const int64_t row = slot + (z * l.jump.z * pitch.y + y * l.jump.y) * pitch.x;
-        const int64_t at = ((region.block * edge.z + first.z + z * l.step.z) * edge.y + first.y + y * l.step.y) * edge.x;
+        const int64_t at =
+            ((region.block * edge.z + first.z + z * l.step.z) * edge.y + first.y + y * l.step.y) * edge.x;
         for (int64_t x = 0; x < n.x; x++, voxels++) {
           base[voxels] = static_cast<int32_t>(row + x * l.jump.x);
           voxel[voxels] = at + first.x + x * l.step.x;

@@ -17,8 +17,8 @@ struct Region {
 
 struct Items {
   std::vector<Region> regions;
-  std::vector<int64_t> first;  // item -> its first region; one entry more than items
-  Int3 largest;                // cells of `step` voxels of the largest region
+  std::vector<int64_t> first;                // item -> its first region; one entry more than items
+  Int3 largest;                              // cells of `step` voxels of the largest region
   int64_t most_cells = 0, most_regions = 0;  // of an item
 
   int64_t size() const { return static_cast<int64_t>(first.size()) - 1; }

@@ -28,7 +28,7 @@ struct GatherTile {
   const float* bias;
   const int32_t* base;
   const int64_t* voxel;
-  float* out;            // row of voxel i at out + i * out_stride
+  float* out;  // row of voxel i at out + i * out_stride
   int64_t out_stride, valid;
 };
 DECLARE_SIMD(gather_tile, void, (const GatherTile& g, int voxels, int vectors))
@@ -57,8 +57,8 @@ DECLARE_SIMD(pack_rows, void,
               float* packed))
 // unfolded[i][j] = values[base[i] * stride + offsets[j]] for i < n, j < length
 DECLARE_SIMD(unfold_values, void,
-             (const float* values, const int32_t* base, int64_t n, int64_t stride, const int32_t* offsets, int64_t length,
-              float* unfolded))
+             (const float* values, const int32_t* base, int64_t n, int64_t stride, const int32_t* offsets,
+              int64_t length, float* unfolded))
 // sums[c] = sum of n rows of C channels
 DECLARE_SIMD(column_sums, void, (const float* rows, int64_t n, int64_t channels, float* sums))
 // a[i] += b[i]

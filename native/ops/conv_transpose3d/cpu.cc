@@ -10,9 +10,7 @@ DEFINE_KERNEL(conv_transpose3d_grad_input, ConvTransposeGradInput)
 DEFINE_KERNEL(conv_transpose3d_grad_weight, ConvTransposeGradWeight)
 
 static ConvGeometry geometry_of(Int3 kernel) { return {kernel, kernel, {0, 0, 0}}; }
-static Int3 kernel_between(const Tensor& x, const Tensor& gy) {
-  return gy.layout.shape.size() / x.layout.shape.size();
-}
+static Int3 kernel_between(const Tensor& x, const Tensor& gy) { return gy.layout.shape.size() / x.layout.shape.size(); }
 
 int64_t ConvTransposeForward::workspace(const Inputs& in) const {
   const Shape& w = in[1].layout.shape;

@@ -9,9 +9,8 @@ Layouts ConvTransposeForward::infer(const Inputs& in) const {
   check_feature(op, "x", x);
   check_weight(op, weight);
   require_shape(weight.layout.shape[0] == x.layout.channels(),
-                op + ": weight " + to_string(weight.layout.shape) + " takes " +
-                    std::to_string(weight.layout.shape[0]) + " channels, x has " +
-                    std::to_string(x.layout.channels()));
+                op + ": weight " + to_string(weight.layout.shape) + " takes " + std::to_string(weight.layout.shape[0]) +
+                    " channels, x has " + std::to_string(x.layout.channels()));
   const int64_t channels = weight.layout.shape[1];
   if (present(in, 2)) check_bias(op, in[2], channels);
   return {masked_layout(op, x.layout, channels, x.layout.shape.size() * kernel_of(weight), x.layout.grid)};
@@ -23,12 +22,11 @@ Layouts ConvTransposeGradInput::infer(const Inputs& in) const {
   check_feature(op, "gy", gy);
   check_weight(op, weight);
   require_shape(weight.layout.shape[1] == gy.layout.channels(),
-                op + ": weight " + to_string(weight.layout.shape) + " makes " +
-                    std::to_string(weight.layout.shape[1]) + " channels, gy has " +
-                    std::to_string(gy.layout.channels()));
+                op + ": weight " + to_string(weight.layout.shape) + " makes " + std::to_string(weight.layout.shape[1]) +
+                    " channels, gy has " + std::to_string(gy.layout.channels()));
   const Int3 kernel = kernel_of(weight), size = gy.layout.shape.size();
-  require_shape(divides(kernel, size), op + ": gy of size " + to_string(size) +
-                                           " is not a multiple of the kernel " + to_string(kernel));
+  require_shape(divides(kernel, size),
+                op + ": gy of size " + to_string(size) + " is not a multiple of the kernel " + to_string(kernel));
   return {masked_layout(op, gy.layout, weight.layout.shape[0], size / kernel, gy.layout.grid)};
 }
 

@@ -148,9 +148,9 @@ void resample_separable_cpu(const Descriptor& descriptor, const Launch& l) {
   }
   std::optional<Ranges> ranges;
   if (d.clip) ranges.emplace(x, from, d.clip_axis);
-  float* half[2] = {
-      static_cast<float*>(l.workspace),
-      static_cast<float*>(l.workspace) + d.workspace(l.inputs) / (2 * static_cast<int64_t>(sizeof(float)))};
+  float* half[2] = {static_cast<float*>(l.workspace),
+                    static_cast<float*>(l.workspace) +
+                        d.workspace(l.inputs) / (2 * static_cast<int64_t>(sizeof(float)))};
   const int64_t orders[3] = {d.order.z, d.order.y, d.order.x};
   for (int p = 0; p < passes.count; p++) {
     const int axis = passes.axis[p];

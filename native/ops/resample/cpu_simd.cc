@@ -4,74 +4,74 @@
 
 namespace voxelspark {
 
-namespace SIMD(spline) {
+SIMD_NAMESPACE(spline) {
 
-  constexpr double kPole = -0.26794919243112270647;
+constexpr double kPole = -0.26794919243112270647;
 
-  typedef double Row __attribute__((vector_size(kLines * 8)));
-  typedef double RowU __attribute__((vector_size(kLines * 8), aligned(8), may_alias));
-  typedef float Quad __attribute__((vector_size(16)));
-  typedef float QuadU __attribute__((vector_size(16), aligned(4), may_alias));
+typedef double Row __attribute__((vector_size(kLines * 8)));
+typedef double RowU __attribute__((vector_size(kLines * 8), aligned(8), may_alias));
+typedef float Quad __attribute__((vector_size(16)));
+typedef float QuadU __attribute__((vector_size(16), aligned(4), may_alias));
 
-  VS_INLINE double power(double base, int64_t n) {
-    double result = 1;
-    for (int64_t i = 0; i < n && i < 1100; i++) result *= base;  // |pole|^1100 is 0 in double
-    return result;
-  }
+VS_INLINE double power(double base, int64_t n) {
+  double result = 1;
+  for (int64_t i = 0; i < n && i < 1100; i++) result *= base;  // |pole|^1100 is 0 in double
+  return result;
+}
 
-  VS_INLINE int64_t floor_of(double v) {
-    const int64_t k = static_cast<int64_t>(v);
-    return k - (v < static_cast<double>(k));
-  }
+VS_INLINE int64_t floor_of(double v) {
+  const int64_t k = static_cast<int64_t>(v);
+  return k - (v < static_cast<double>(k));
+}
 
-  VS_INLINE int64_t mirrored(int64_t k, int64_t n) {
-    if (n == 1) return 0;
-    if (k < 0) k = -k;
-    const int64_t period = 2 * (n - 1);
-    k %= period;
-    return k < n ? k : period - k;
-  }
+VS_INLINE int64_t mirrored(int64_t k, int64_t n) {
+  if (n == 1) return 0;
+  if (k < 0) k = -k;
+  const int64_t period = 2 * (n - 1);
+  k %= period;
+  return k < n ? k : period - k;
+}
 
-  VS_INLINE void weights(float t, float w[4]) {
-    const float u = 1 - t;
-    w[0] = u * u * u * (1.f / 6);
-    w[1] = (4 - 3 * t * t * (2 - t)) * (1.f / 6);
-    w[2] = (4 - 3 * u * u * (2 - u)) * (1.f / 6);
-    w[3] = t * t * t * (1.f / 6);
-  }
+VS_INLINE void weights(float t, float w[4]) {
+  const float u = 1 - t;
+  w[0] = u * u * u * (1.f / 6);
+  w[1] = (4 - 3 * t * t * (2 - t)) * (1.f / 6);
+  w[2] = (4 - 3 * u * u * (2 - u)) * (1.f / 6);
+  w[3] = t * t * t * (1.f / 6);
+}
 
-  // Sixteen rows of four neighbours, combined along z and y first: 16 multiply-adds of a quad.
-  VS_INLINE float interior(const CubicRow& r, const int64_t k[3], float w[3][4]) {
-    const int64_t row = r.size[2], plane = r.size[1] * row;
-    const float* from = r.coefficients + (k[0] - 1) * plane + (k[1] - 1) * row + k[2] - 1;
-    Quad sum = {0, 0, 0, 0};
-    for (int z = 0; z < 4; z++) {
-      Quad layer = {0, 0, 0, 0};
-      for (int y = 0; y < 4; y++) {
-        const Quad v = *reinterpret_cast<const QuadU*>(from + z * plane + y * row);
-        layer += w[1][y] * v;
-      }
-      sum += w[0][z] * layer;
+// Sixteen rows of four neighbours, combined along z and y first: 16 multiply-adds of a quad.
+VS_INLINE float interior(const CubicRow& r, const int64_t k[3], float w[3][4]) {
+  const int64_t row = r.size[2], plane = r.size[1] * row;
+  const float* from = r.coefficients + (k[0] - 1) * plane + (k[1] - 1) * row + k[2] - 1;
+  Quad sum = {0, 0, 0, 0};
+  for (int z = 0; z < 4; z++) {
+    Quad layer = {0, 0, 0, 0};
+    for (int y = 0; y < 4; y++) {
+      const Quad v = *reinterpret_cast<const QuadU*>(from + z * plane + y * row);
+      layer += w[1][y] * v;
     }
-    return (sum[0] * w[2][0] + sum[1] * w[2][1]) + (sum[2] * w[2][2] + sum[3] * w[2][3]);
+    sum += w[0][z] * layer;
   }
+  return (sum[0] * w[2][0] + sum[1] * w[2][1]) + (sum[2] * w[2][2] + sum[3] * w[2][3]);
+}
 
-  inline float border(const CubicRow& r, const int64_t k[3], float w[3][4]) {
-    int64_t at[3][4];
-    for (int a = 0; a < 3; a++)
-      for (int t = 0; t < 4; t++) at[a][t] = mirrored(k[a] - 1 + t, r.size[a]);
-    float sum = 0;
-    for (int z = 0; z < 4; z++)
-      for (int y = 0; y < 4; y++) {
-        const float* row = r.coefficients + (at[0][z] * r.size[1] + at[1][y]) * r.size[2];
-        float line = 0;
-        for (int x = 0; x < 4; x++) line += w[2][x] * row[at[2][x]];
-        sum += w[0][z] * w[1][y] * line;
-      }
-    return sum;
-  }
+inline float border(const CubicRow& r, const int64_t k[3], float w[3][4]) {
+  int64_t at[3][4];
+  for (int a = 0; a < 3; a++)
+    for (int t = 0; t < 4; t++) at[a][t] = mirrored(k[a] - 1 + t, r.size[a]);
+  float sum = 0;
+  for (int z = 0; z < 4; z++)
+    for (int y = 0; y < 4; y++) {
+      const float* row = r.coefficients + (at[0][z] * r.size[1] + at[1][y]) * r.size[2];
+      float line = 0;
+      for (int x = 0; x < 4; x++) line += w[2][x] * row[at[2][x]];
+      sum += w[0][z] * w[1][y] * line;
+    }
+  return sum;
+}
 
-}  // namespace )
+}  // SIMD_NAMESPACE(spline)
 
 void SIMD(spline_filter)(double* tile, int64_t n, bool edge) {
   using namespace SIMD(spline);
