@@ -36,9 +36,9 @@ export async function serve(
   }
 }
 
-if (parentPort && workerData?.voxelsparkLoader) {
+if (parentPort && workerData?.voxelsparkWorker === "loader") {
   const port = parentPort;
-  const options = workerData.options as SampleOptions;
+  const options = workerData.data as SampleOptions;
   const set = new CaseSet(options.folder, options.cases);
   setThreads(1); // the loader's parallelism is its number of workers
   let before: Promise<unknown> = Promise.resolve();

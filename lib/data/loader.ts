@@ -5,10 +5,10 @@
 
 import type { Worker } from "node:worker_threads";
 import { ArgumentRangeError, type ErrorCode, WorkerError } from "../errors";
-import { startWorker } from "./loader-thread";
 import type { SampleReply, SampleRequest } from "./loader-worker";
 import { CaseSet } from "./patches";
 import { type SampleFailure, type SampleOptions, trainingSample } from "./samples";
+import { startWorker } from "./start-worker";
 
 export interface LoaderOptions extends SampleOptions {
   /** Samples of a batch. */
@@ -207,7 +207,7 @@ export class PatchLoader implements AsyncDisposable {
   }
 
   private startThread(number: number): Thread {
-    const worker = startWorker(this.sampleOptions());
+    const worker = startWorker("loader", this.sampleOptions());
     worker.unref();
     worker.on("message", (reply: SampleReply) => this.receive(reply));
     worker.on("error", (error) => this.workerDied(number, error.message, error));

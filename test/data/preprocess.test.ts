@@ -157,6 +157,33 @@ describe("a folder of images", () => {
     expect(readdirSync(out)).toEqual(["a.zarr", "constant.zarr", "z.zarr"]);
   });
 
+  test("workers make the same cases and report the same failures", async () => {
+    const steps: PreprocessStep[] = [];
+    const shared = join(root, "shared");
+    for await (const step of preprocess(await findCases(input), shared, {}, 3)) steps.push(step);
+    expect(steps.map((s) => s.done)).toEqual([1, 2, 3, 4, 5, 6, 7]);
+    const found = steps.map((s) => `${s.case} ${s.status} ${s.error?.code} ${s.error?.name}`).sort();
+    expect(found).toEqual([
+      "a done undefined undefined",
+      "constant done undefined undefined",
+      "empty failed ERR_VOXELSPARK_EMPTY DataError",
+      "four_d failed ERR_VOXELSPARK_UNSUPPORTED FormatError",
+      "nan failed ERR_VOXELSPARK_NON_FINITE DataError",
+      "short failed ERR_VOXELSPARK_TRUNCATED FormatError",
+      "z done undefined undefined",
+    ]);
+    for (const name of ["a", "z"]) {
+      const part = join(`${name}.zarr`, "c/0/0/0/0");
+      expect(readFileSync(join(shared, part)).equals(readFileSync(join(out, part)))).toBe(true);
+    }
+  });
+
+  test("a consumer that stops early leaves a free folder", async () => {
+    const early = join(root, "early");
+    for await (const step of preprocess(await findCases(input), early, {}, 2)) if (step.done === 1) break;
+    expect((await run(join(input, "a.nii.gz"), early)).length).toBe(1);
+  });
+
   test("a re-run redoes only what changed", async () => {
     const good = join(root, "good");
     mkdirSync(good);

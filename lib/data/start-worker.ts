@@ -1,7 +1,6 @@
-/** Starts the loader's worker thread: compiled JavaScript when installed, TypeScript through tsx in a checkout. */
+/** Starts a worker thread of this folder: compiled JavaScript when installed, TypeScript through tsx in a checkout. */
 import { join } from "node:path";
 import { Worker } from "node:worker_threads";
-import type { SampleOptions } from "./samples";
 
 /** Loads a TypeScript file in a thread that has no loader for it; `entry` comes through workerData. */
 const TYPESCRIPT_START = `
@@ -12,10 +11,11 @@ const TYPESCRIPT_START = `
   load(workerData.entry);
 `;
 
-export function startWorker(options: SampleOptions): Worker {
+/** Runs `<kind>-worker` with `data`, which it finds in `workerData.data`; `workerData.voxelsparkWorker` is the kind. */
+export function startWorker(kind: string, data: object): Worker {
   const typescript = __filename.endsWith(".ts");
-  const entry = join(__dirname, typescript ? "loader-worker.ts" : "loader-worker.js");
-  const workerData = { voxelsparkLoader: true, entry, options };
+  const entry = join(__dirname, `${kind}-worker.${typescript ? "ts" : "js"}`);
+  const workerData = { voxelsparkWorker: kind, entry, data };
   // execArgv: [] keeps hooks of the main thread, such as tsx's or a test runner's, out of the worker.
   return typescript
     ? new Worker(TYPESCRIPT_START, { eval: true, workerData, execArgv: [] })

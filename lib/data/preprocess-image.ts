@@ -1,0 +1,208 @@
+/** One image → one case (method.md 6.3): crop to the non-zero box, z-score over that box, resample to the spacing. */
+import { DataError } from "../errors";
+import { resize } from "../ops/resample";
+import { type Tensor, tensor } from "../tensor";
+import type { CaseProperties } from "./case-store";
+import type { GeometryChoice, Vector3 } from "./geometry";
+import { readNifti, type Volume } from "./nifti";
+import type { ImageCase } from "./sources";
+
+/** Written out into every case. Triples are (z, y, x). */
+export interface PreprocessOptions {
+  /** Voxel size in mm; null keeps each image's own. Default [1, 1, 1]. */
+  spacing: readonly [number, number, number] | null;
+  /** "nonzero" cuts to the box around the non-zero voxels. Default "nonzero". */
+  crop: "nonzero" | "none";
+  /** Default "zscore", over the cropped box. */
+  normalization: "zscore" | "none";
+  /** Default "cubic". */
+  interpolation: "cubic" | "linear";
+  /** Spacing ratio above which the single coarse axis is resampled on its own, nearest. Default 3. */
+  anisotropyThreshold: number;
+  /** Default "error". */
+  nonFinite: "error" | "zero";
+  /** Which stored affine to trust. Default "auto". */
+  geometry: GeometryChoice;
+}
+
+export const DEFAULT_PREPROCESSING: PreprocessOptions = {
+  spacing: [1, 1, 1],
+  crop: "nonzero",
+  normalization: "zscore",
+  interpolation: "cubic",
+  anisotropyThreshold: 3,
+  nonFinite: "error",
+  geometry: "auto",
+};
+
+const { floor, max, min, sqrt, round } = Math;
+const STD_FLOOR = 1e-8;
+
+interface Box {
+  start: Vector3;
+  end: Vector3; // exclusive
+}
+
+/**
+ * Smallest box (z, y, x) around the voxels that are not 0; undefined if there is none. Filling the holes of the
+ * mask first, as upstream does, never moves its box: a hole is enclosed by it.
+ */
+export function nonzeroBox(data: Float32Array, [depth, height, width]: Vector3): Box | undefined {
+  const start: Vector3 = [depth, height, width];
+  const end: Vector3 = [0, 0, 0];
+  for (let z = 0, row = 0; z < depth; z++) {
+    for (let y = 0; y < height; y++, row += width) {
+      let first = 0;
+      while (first < width && data[row + first] === 0) first++;
+      if (first === width) continue;
+      let last = width - 1;
+      while (data[row + last] === 0) last--;
+      start[0] = min(start[0], z);
+      start[1] = min(start[1], y);
+      start[2] = min(start[2], first);
+      end[0] = z + 1;
+      end[1] = max(end[1], y + 1);
+      end[2] = max(end[2], last + 1);
+    }
+  }
+  return end[0] === 0 ? undefined : { start, end };
+}
+
+function cut(data: Float32Array, [, height, width]: Vector3, { start, end }: Box): Float32Array {
+  const size = end.map((e, a) => e - start[a]!) as Vector3;
+  const out = new Float32Array(size[0] * size[1] * size[2]);
+  let at = 0;
+  for (let z = start[0]; z < end[0]; z++) {
+    for (let y = start[1]; y < end[1]; y++, at += size[2]) {
+      const row = (z * height + y) * width;
+      out.set(data.subarray(row + start[2], row + end[2]), at);
+    }
+  }
+  return out;
+}
+
+/** Mean and population deviation in float64: two passes, so that no large mean cancels a small deviation. */
+function moments(data: Float32Array): { mean: number; std: number } {
+  let sum = 0;
+  for (let i = 0; i < data.length; i++) sum += data[i]!;
+  const mean = sum / data.length;
+  let squares = 0;
+  for (let i = 0; i < data.length; i++) squares += (data[i]! - mean) ** 2;
+  return { mean, std: sqrt(squares / data.length) };
+}
+
+function normalise(data: Float32Array, mean: number, std: number): void {
+  const scale = 1 / max(std, STD_FLOOR);
+  for (let i = 0; i < data.length; i++) data[i] = (data[i]! - mean) * scale;
+}
+
+function minimumOf(data: Float32Array): number {
+  let least = Number.POSITIVE_INFINITY;
+  for (let i = 0; i < data.length; i++) if (data[i]! < least) least = data[i]!;
+  return least;
+}
+
+/** Python's round: halves go to the even neighbour. */
+function roundHalfEven(value: number): number {
+  const below = floor(value);
+  return value - below === 0.5 ? below + (below % 2) : round(value);
+}
+
+/** Axis (0 z, 1 y, 2 x) that is resampled on its own: the only coarse one; undefined for ordinary 3-D. */
+export function separateAxis(current: Vector3, target: Vector3, threshold: number): 0 | 1 | 2 | undefined {
+  for (const spacing of [current, target]) {
+    const coarsest = max(...spacing);
+    if (coarsest / min(...spacing) <= threshold) continue;
+    const axes = spacing.flatMap((s, a) => (s === coarsest ? [a] : []));
+    return axes.length === 1 ? (axes[0] as 0 | 1 | 2) : undefined;
+  }
+  return undefined;
+}
+
+/** Resamples one volume to the target spacing; returns it with its new shape. */
+async function resampled(
+  data: Float32Array,
+  shape: Vector3,
+  current: Vector3,
+  target: Vector3,
+  options: PreprocessOptions,
+): Promise<{ data: Float32Array; shape: Vector3 }> {
+  const size = shape.map((n, a) => max(1, roundHalfEven((current[a]! / target[a]!) * n))) as Vector3;
+  if (size.every((n, a) => n === shape[a])) return { data, shape };
+  const order = options.interpolation === "cubic" ? 3 : 1;
+  const alone = separateAxis(current, target, options.anisotropyThreshold);
+  const orders = [0, 1, 2].map((axis) => (axis === alone ? 0 : order)) as [0 | 1 | 3, 0 | 1 | 3, 0 | 1 | 3];
+  let x: Tensor | undefined;
+  let y: Tensor | undefined;
+  try {
+    x = tensor(data, [1, 1, ...shape], { device: "cpu" });
+    y = resize(x, size, { order: orders, ...(alone === undefined ? {} : { clipAxis: alone }) });
+    return { data: (await y.data()) as Float32Array, shape: size };
+  } finally {
+    x?.dispose();
+    y?.dispose();
+  }
+}
+
+export type Source = CaseProperties["source"];
+/** (x, y, z) ↔ (z, y, x) */
+export const reversed = (v: readonly number[]): Vector3 => [v[2]!, v[1]!, v[0]!];
+
+/** One image through all steps; nothing is written. Throws FormatError, GeometryError or DataError. */
+export async function preprocessImage(
+  image: ImageCase,
+  source: Source,
+  options: PreprocessOptions,
+): Promise<{ data: Float32Array; properties: CaseProperties }> {
+  const volume: Volume = await readNifti(image.path, {
+    nonFinite: options.nonFinite,
+    geometry: options.geometry,
+  });
+  const warnings = [...volume.warnings];
+  const found = options.crop === "nonzero" ? nonzeroBox(volume.data, volume.shape) : undefined;
+  if (options.crop === "nonzero" && !found) {
+    throw new DataError(
+      "ERR_VOXELSPARK_EMPTY",
+      `${image.path}: all ${volume.data.length} voxels are 0, nothing is left after cropping.`,
+    );
+  }
+  const crop: Box = found ?? { start: [0, 0, 0], end: volume.shape };
+  const cropped = crop.end.map((e, a) => e - crop.start[a]!) as Vector3;
+  const values = cut(volume.data, volume.shape, crop);
+  const { mean, std } = moments(values);
+  if (std < STD_FLOOR) warnings.push(`${image.path}: the image is constant (${mean}); its case holds zeros.`);
+  if (options.normalization === "zscore") normalise(values, mean, std);
+  const current = reversed(volume.geometry.spacing);
+  const target = (options.spacing ?? current) as Vector3;
+  const result = await resampled(values, cropped, current, target, options);
+  const properties: CaseProperties = {
+    id: image.id,
+    subject: image.subject ?? image.id,
+    modality: image.modality,
+    source,
+    options,
+    geometry: volume.geometry,
+    shapes: { source: volume.shape, cropped, stored: result.shape },
+    crop,
+    spacing: [...target],
+    mean,
+    std,
+    minimum: minimumOf(result.data),
+    warnings,
+  };
+  return { data: result.data, properties };
+}
+
+/** Fills in defaults and fixes the order of the fields, which the comparison with stored options relies on. */
+export function completeOptions(options: Partial<PreprocessOptions>): PreprocessOptions {
+  const o = { ...DEFAULT_PREPROCESSING, ...options };
+  return {
+    spacing: o.spacing,
+    crop: o.crop,
+    normalization: o.normalization,
+    interpolation: o.interpolation,
+    anisotropyThreshold: o.anisotropyThreshold,
+    nonFinite: o.nonFinite,
+    geometry: o.geometry,
+  };
+}
