@@ -2,9 +2,7 @@
 #include "ops/conv3d/tile.h"
 
 namespace voxelspark {
-SIMD_NAMESPACE(conv_gather) {
-
-using namespace SIMD(conv_tile);
+namespace VS_NAMESPACE {
 
 template <int T, int V>
 VS_INLINE void add_column(Vec (&sum)[T][V], const float* const* x, int64_t c, const float* w) {
@@ -54,16 +52,15 @@ static const Tile tiles[kVectors][kRows] = {{VS_ALL_ROWS(tile, 1)}, {VS_ALL_ROWS
 static const Tile tiles_of_values[kVectors][kRows] = {{VS_ALL_ROWS(tile_of_values, 1)},
                                                       {VS_ALL_ROWS(tile_of_values, 2)}};
 
-}  // SIMD_NAMESPACE(conv_gather)
+}  // namespace VS_NAMESPACE
 
-TileShape SIMD(tile_shape)() { return {kLanes, SIMD(conv_tile)::kRows, SIMD(conv_tile)::kVectors}; }
+TileShape SIMD(tile_shape)() { return {kLanes, kRows, kVectors}; }
 
 void SIMD(gather_tile)(const GatherTile& g, int voxels, int vectors) {
-  const auto& tiles = g.values ? SIMD(conv_gather)::tiles_of_values : SIMD(conv_gather)::tiles;
-  tiles[vectors - 1][voxels - 1](g);
+  (g.values ? tiles_of_values : tiles)[vectors - 1][voxels - 1](g);
 }
 
-SIMD_NAMESPACE(conv_gather) {
+namespace VS_NAMESPACE {
 
 typedef float Four __attribute__((vector_size(16)));
 typedef float FourU __attribute__((vector_size(16), aligned(4), may_alias));
@@ -86,7 +83,7 @@ VS_INLINE void transpose(const float* from, int64_t from_stride, float* to, int6
   *reinterpret_cast<FourU*>(to + 3 * to_stride) = VS_SHUFFLE(c, d, 2, 3, 6, 7);
 }
 
-}  // SIMD_NAMESPACE(conv_gather)
+}  // namespace VS_NAMESPACE
 
 // Either the destination channels lie side by side (rows are copied) or the source channels do (squares are turned).
 void SIMD(pack_weights)(const float* weights, int64_t k_stride, int64_t c_stride, int64_t channels, int64_t valid,
@@ -98,7 +95,7 @@ void SIMD(pack_weights)(const float* weights, int64_t k_stride, int64_t c_stride
       for (; c + 4 <= channels; c += 4) {
         // The rows are far apart and short, so no hardware prefetcher follows them: one line of the next four a step.
         __builtin_prefetch(weights + (k + 4 + c / 4 % 4) * k_stride + c / 16 * 16);
-        SIMD(conv_gather)::transpose(weights + k * k_stride + c, k_stride, packed + c * width + k, width);
+        transpose(weights + k * k_stride + c, k_stride, packed + c * width + k, width);
       }
       for (; c < channels; c++)
         for (int64_t i = k; i < k + 4; i++) packed[c * width + i] = weights[i * k_stride + c];

@@ -47,7 +47,7 @@ struct Panels {
 struct Engine {
   const GatherGemm& g;
   const TileShape shape = simd_tile_shape()();
-  const Panels panels{g.dest.layout.channels(), shape.lanes, (shape.lanes * shape.vectors)};
+  const Panels panels{g.dest.layout.channels(), shape.lanes, shape.lanes* shape.vectors};
   const int64_t channels = g.source.layout.channels();
   int64_t taps = 0;
   float *packed, *bias, *zeros;
@@ -71,7 +71,7 @@ struct Engine {
     const auto pack_weights = simd_pack_weights();
     // Chunks of source channels, all panels: rows of weights are read from end to end.
     const int64_t chunks = (channels + kPackedChannels - 1) / kPackedChannels;
-    parallel_for(taps * chunks, [&](int64_t i) {
+    parallel_items(taps * chunks, kPackedChannels * panels.channels, [&](int64_t i) {
       const int64_t tap = i / chunks, from = i % chunks * kPackedChannels,
                     n = std::min(kPackedChannels, channels - from);
       for (int64_t p = 0; p < panels.count(); p++) {
@@ -134,7 +134,8 @@ void gather_gemm(const GatherGemm& g, void* workspace) {
   // Few items: threads share out the panels too, all working on one panel before the next.
   const int64_t parts = items.size() >= kUnits ? 1 : panels;
   std::vector<RowTable> tables(omp_get_max_threads(), RowTable(items, g.lattices, e.channels));
-  parallel_for(parts * items.size(), [&](int64_t i) {
+  const int64_t products = items.most_cells * e.taps * e.channels * panels / parts * e.panels.most;
+  parallel_items(parts * items.size(), products / kProductsPerElement, [&](int64_t i) {
     const int64_t part = i / items.size();
     run(e, items, i % items.size(), part * panels / parts, (part + 1) * panels / parts, tables[omp_get_thread_num()]);
   });

@@ -2,9 +2,7 @@
 #include "ops/conv3d/tile.h"
 
 namespace voxelspark {
-SIMD_NAMESPACE(conv_outer) {
-
-using namespace SIMD(conv_tile);
+namespace VS_NAMESPACE {
 
 template <int T, int V>
 __attribute__((noinline)) void tile(const OuterTile& o) {
@@ -36,9 +34,9 @@ __attribute__((noinline)) void tile(const OuterTile& o) {
 using Tile = void (*)(const OuterTile&);
 static const Tile tiles[kVectors][kRows] = {{VS_ALL_ROWS(tile, 1)}, {VS_ALL_ROWS(tile, 2)}};
 
-}  // SIMD_NAMESPACE(conv_outer)
+}  // namespace VS_NAMESPACE
 
-void SIMD(outer_tile)(const OuterTile& o, int rows, int vectors) { SIMD(conv_outer)::tiles[vectors - 1][rows - 1](o); }
+void SIMD(outer_tile)(const OuterTile& o, int rows, int vectors) { tiles[vectors - 1][rows - 1](o); }
 
 void SIMD(pack_rows)(const float* const* rows, const int32_t* at, int64_t n, int64_t offset, int64_t valid,
                      int64_t width, float* packed) {

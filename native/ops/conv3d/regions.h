@@ -61,6 +61,8 @@ struct RowTable {
   int64_t used_ = 0;  // of rows
 };
 
+// Multiplications in the time of one element of a plain loop, the unit of parallel_items().
+constexpr int64_t kProductsPerElement = 32;
 // Convolutions of up to this many channels read `values`.
 constexpr int64_t kFewChannels = 4;
 

@@ -28,7 +28,7 @@
 #endif
 
 namespace voxelspark {
-SIMD_NAMESPACE(conv_tile) {
+namespace VS_NAMESPACE {
 
 constexpr int kRows = VS_ROWS;
 constexpr int kVectors = 2;
@@ -56,5 +56,5 @@ VS_INLINE void load_columns(const float* from, Vec* v, int64_t valid) {
   VS_UNROLL for (int j = 0; j < V; j++) v[j] = load(all + j * kLanes);
 }
 
-}  // SIMD_NAMESPACE(conv_tile)
+}  // namespace VS_NAMESPACE
 }  // namespace voxelspark

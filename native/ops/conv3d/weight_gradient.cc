@@ -15,7 +15,7 @@ constexpr int64_t kWholeBytes = 1 << 20;     // up to here one unit takes all ta
 constexpr int64_t kShares = 32;              // slots times units: enough to occupy any machine
 constexpr int64_t kSlotBytes = 1 << 25;      // of all slots together
 constexpr int64_t kSkippingProducts = 4096;  // C times K from which it pays to list the voxels with a live source
-constexpr int64_t kScaleRow = 16;    // floats, at least the rows of a register tile
+constexpr int64_t kScaleRow = 16;            // floats, at least the rows of a register tile
 constexpr int64_t kChunk = 1024;             // voxels of a partial channel sum
 
 namespace {
@@ -28,8 +28,12 @@ struct Plan {
   int64_t units, slots;
 
   Plan(const ConvGeometry& g, const Layout& x, const Layout& gy)
-      : lattice(forward_lattice(g)), items(cut(gy, {1, 1, 1}, kCells)), taps(g.kernel.product()),
-        channels(x.channels()), outputs(gy.channels()), unfolded(channels <= kFewChannels) {
+      : lattice(forward_lattice(g)),
+        items(cut(gy, {1, 1, 1}, kCells)),
+        taps(g.kernel.product()),
+        channels(x.channels()),
+        outputs(gy.channels()),
+        unfolded(channels <= kFewChannels) {
     const int64_t bytes = sums() * 4, per_tap = bytes / taps;
     units = unfolded || bytes <= kWholeBytes ? 1 : taps / std::clamp<int64_t>(kUnitBytes / per_tap, 1, taps);
     const int64_t affordable = std::max<int64_t>(1, kSlotBytes / bytes);
@@ -51,8 +55,15 @@ struct Scratch {
   std::vector<float> scales, packed, unfolded;
 
   Scratch(const Plan& p, int64_t width, int64_t groups)
-      : table(p.items, p.lattice, p.channels), identity(kRun), live(kRun), scale_rows(kRun), live_scales(kRun), packed_rows(kRun),
-        unfolded_rows(kRun), scales(p.unfolded ? 0 : groups * kRun * kScaleRow), packed(kRun * width),
+      : table(p.items, p.lattice, p.channels),
+        identity(kRun),
+        live(kRun),
+        scale_rows(kRun),
+        live_scales(kRun),
+        packed_rows(kRun),
+        unfolded_rows(kRun),
+        scales(p.unfolded ? 0 : groups * kRun * kScaleRow),
+        packed(kRun * width),
         unfolded(p.unfolded ? kRun * p.taps * p.channels : 0) {
     for (int64_t i = 0; i < kRun; i++) identity[i] = static_cast<int32_t>(i);
   }
@@ -82,7 +93,8 @@ struct Engine {
     const auto outer_tile = simd_outer_tile();
     const int64_t groups = groups_of(rows);
     for (int64_t c = 0; c < columns; c += widest) {
-      const int64_t valid = std::min(widest, columns - c), width = (valid + shape.lanes - 1) / shape.lanes * shape.lanes;
+      const int64_t valid = std::min(widest, columns - c),
+                    width = (valid + shape.lanes - 1) / shape.lanes * shape.lanes;
       OuterTile tile{pairs.vectors, pairs.at, pairs.scales, pairs.n, c, 0, nullptr, out_stride, valid, fresh};
       if (valid < width) pack_panel(s, tile, width);
       for (int64_t i = 0; i < groups; i++) {
@@ -194,7 +206,8 @@ void weight_gradient(const ConvGeometry& g, const Tensor& x, const Tensor& gy, c
   std::fill_n(zeros, plan.channels, 0.0f);
   const Engine engine{plan, x, gy, zeros};
   std::vector<Scratch> scratch(omp_get_max_threads(), Scratch(plan, engine.widest, engine.groups_of(plan.outputs)));
-  parallel_for(plan.slots * plan.units, [&](int64_t i) {
+  const int64_t shares = plan.slots * plan.units, products = gy.layout.voxels() * plan.sums();
+  parallel_items(shares, products / shares / kProductsPerElement, [&](int64_t i) {
     const int64_t slot = i / plan.units, unit = i % plan.units, items = plan.items.size();
     const int64_t first = items * slot / plan.slots, end = items * (slot + 1) / plan.slots;
     Scratch& s = scratch[omp_get_thread_num()];
@@ -218,7 +231,7 @@ void channel_sums(const Tensor& t, const Tensor& sums, void* workspace) {
   const int64_t channels = t.layout.channels(), voxels = t.layout.voxels(), chunks = chunks_of(t.layout);
   float* partial = static_cast<float*>(workspace);
   const auto column_sums = simd_column_sums();
-  parallel_for(chunks, [&](int64_t i) {
+  parallel_items(chunks, kChunk * channels, [&](int64_t i) {
     column_sums(t.f32() + i * kChunk * channels, std::min(kChunk, voxels - i * kChunk), channels,
                 partial + i * channels);
   });
