@@ -50,7 +50,7 @@ export const preprocess: CommandModule<object, Args> = {
     const counts = { done: 0, current: 0, failed: 0 };
     const failures: { path: string; code: string; message: string }[] = [];
     const warnings: string[] = [];
-    for await (const step of run(images, args.out, options)) {
+    for await (const step of run(images, args.out, options, args.workers ?? 0)) {
       counts[step.status]++;
       warnings.push(...step.warnings);
       if (step.error) failures.push({ path: step.path, code: step.error.code, message: step.error.message });

@@ -91,29 +91,28 @@ export async function* preprocess(
   const complete = completeOptions(options);
   await ensureFolder(folder);
   const lock = await lockFolder(folder);
-  const pool =
-    workers > 0
-      ? new WorkerPool<ImageCase, CaseOutcome>("preprocess", { folder, options: complete }, workers)
-      : undefined;
+  let pool: WorkerPool<ImageCase, CaseOutcome> | undefined;
   const start = (image: ImageCase): Promise<CaseOutcome> =>
     pool ? pool.run(image, image.id) : preprocessCase(folder, image, complete);
   try {
+    if (workers !== 0) pool = new WorkerPool("preprocess", { folder, options: complete }, workers);
     await removeTemporary(folder);
-    const running = new Map<ImageCase, Promise<Omit<PreprocessStep, "done" | "total">>>();
+    const running = new Map<
+      ImageCase,
+      Promise<{ image: ImageCase; result: Awaited<ReturnType<typeof outcome>> }>
+    >();
     let done = 0;
     for (const image of [...images, undefined]) {
       if (image) {
-        const named = { case: image.id, path: image.path };
-        const finished = outcome(folder, start(image)).then((result) => {
-          running.delete(image);
-          return { ...named, ...result };
-        });
+        const finished = outcome(folder, start(image)).then((result) => ({ image, result }));
         finished.catch(() => {}); // the first failure ends the loop below; later ones have no other listener
         running.set(image, finished);
       }
       // Until a thread is free again; at the end until all are.
       while (running.size > 0 && (!image || running.size >= Math.max(1, workers))) {
-        yield { done: ++done, total: images.length, ...(await Promise.race(running.values())) };
+        const { image: ready, result } = await Promise.race(running.values());
+        running.delete(ready);
+        yield { done: ++done, total: images.length, case: ready.id, path: ready.path, ...result };
       }
     }
   } finally {

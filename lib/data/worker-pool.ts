@@ -31,6 +31,9 @@ export class WorkerPool<Task, Result> {
 
   /** @param kind name of the worker file, `<kind>-worker` */
   constructor(kind: string, data: object, size: number) {
+    if (!Number.isInteger(size) || size < 1 || size > 256) {
+      throw new errors.ArgumentRangeError(`workers must be a whole number from 0 to 256, found ${size}.`);
+    }
     this.threads = Array.from({ length: size }, (_, i) => {
       const worker = startWorker(kind, data);
       worker.on("message", (reply: Reply<Result>) => this.receive(i, reply));

@@ -160,7 +160,10 @@ describe("a folder of images", () => {
   test("workers make the same cases and report the same failures", async () => {
     const steps: PreprocessStep[] = [];
     const shared = join(root, "shared");
-    for await (const step of preprocess(await findCases(input), shared, {}, 3)) steps.push(step);
+    for await (const step of preprocess(await findCases(input), shared, {}, 3)) {
+      steps.push(step);
+      await new Promise((resolve) => setTimeout(resolve, 100)); // several finish meanwhile: none may be lost
+    }
     expect(steps.map((s) => s.done)).toEqual([1, 2, 3, 4, 5, 6, 7]);
     const found = steps.map((s) => `${s.case} ${s.status} ${s.error?.code} ${s.error?.name}`).sort();
     expect(found).toEqual([
@@ -176,6 +179,13 @@ describe("a folder of images", () => {
       const part = join(`${name}.zarr`, "c/0/0/0/0");
       expect(readFileSync(join(shared, part)).equals(readFileSync(join(out, part)))).toBe(true);
     }
+  });
+
+  test("a number of workers that makes no sense is refused, and the folder stays free", async () => {
+    const images = await findCases(join(input, "a.nii.gz"));
+    const wrong = preprocess(images, join(root, "wrong"), {}, 1.5);
+    expect((await failure(() => wrong.next())).message).toMatch(/whole number from 0 to 256, found 1\.5/);
+    expect(await run(join(input, "a.nii.gz"), join(root, "wrong"))).toHaveLength(1);
   });
 
   test("a consumer that stops early leaves a free folder", async () => {
