@@ -2,7 +2,7 @@
 #include "ops/conv3d/tile.h"
 
 namespace voxelspark {
-namespace VS_NAMESPACE {
+SIMD_NAMESPACE(simd) {
 
 template <int T, int V>
 VS_INLINE void add_column(Vec (&sum)[T][V], const float* const* x, int64_t c, const float* w) {
@@ -52,7 +52,7 @@ static const Tile tiles[kVectors][kRows] = {{VS_ALL_ROWS(tile, 1)}, {VS_ALL_ROWS
 static const Tile tiles_of_values[kVectors][kRows] = {{VS_ALL_ROWS(tile_of_values, 1)},
                                                       {VS_ALL_ROWS(tile_of_values, 2)}};
 
-}  // namespace VS_NAMESPACE
+}  // SIMD_NAMESPACE(simd)
 
 TileShape SIMD(tile_shape)() { return {kLanes, kRows, kVectors}; }
 
@@ -60,7 +60,7 @@ void SIMD(gather_tile)(const GatherTile& g, int voxels, int vectors) {
   (g.values ? tiles_of_values : tiles)[vectors - 1][voxels - 1](g);
 }
 
-namespace VS_NAMESPACE {
+SIMD_NAMESPACE(simd) {
 
 typedef float Four __attribute__((vector_size(16)));
 typedef float FourU __attribute__((vector_size(16), aligned(4), may_alias));
@@ -83,7 +83,7 @@ VS_INLINE void transpose(const float* from, int64_t from_stride, float* to, int6
   *reinterpret_cast<FourU*>(to + 3 * to_stride) = VS_SHUFFLE(c, d, 2, 3, 6, 7);
 }
 
-}  // namespace VS_NAMESPACE
+}  // SIMD_NAMESPACE(simd)
 
 // Either the destination channels lie side by side (rows are copied) or the source channels do (squares are turned).
 void SIMD(pack_weights)(const float* weights, int64_t k_stride, int64_t c_stride, int64_t channels, int64_t valid,

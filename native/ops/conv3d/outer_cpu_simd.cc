@@ -2,7 +2,7 @@
 #include "ops/conv3d/tile.h"
 
 namespace voxelspark {
-namespace VS_NAMESPACE {
+SIMD_NAMESPACE(simd) {
 
 template <int T, int V>
 __attribute__((noinline)) void tile(const OuterTile& o) {
@@ -34,7 +34,7 @@ __attribute__((noinline)) void tile(const OuterTile& o) {
 using Tile = void (*)(const OuterTile&);
 static const Tile tiles[kVectors][kRows] = {{VS_ALL_ROWS(tile, 1)}, {VS_ALL_ROWS(tile, 2)}};
 
-}  // namespace VS_NAMESPACE
+}  // SIMD_NAMESPACE(simd)
 
 void SIMD(outer_tile)(const OuterTile& o, int rows, int vectors) { tiles[vectors - 1][rows - 1](o); }
 

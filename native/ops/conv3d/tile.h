@@ -28,7 +28,7 @@
 #endif
 
 namespace voxelspark {
-namespace VS_NAMESPACE {
+SIMD_NAMESPACE(simd) {
 
 constexpr int kRows = VS_ROWS;
 constexpr int kVectors = 2;
@@ -56,5 +56,5 @@ VS_INLINE void load_columns(const float* from, Vec* v, int64_t valid) {
   VS_UNROLL for (int j = 0; j < V; j++) v[j] = load(all + j * kLanes);
 }
 
-}  // namespace VS_NAMESPACE
+}  // SIMD_NAMESPACE(simd)
 }  // namespace voxelspark
