@@ -27,12 +27,8 @@ export interface ResizeOptions {
 export function resize(x: Tensor, size: Triple, options: ResizeOptions = {}): Tensor {
   const { order = 3, clip = true } = options;
   const orders = typeof order === "number" ? ([order, order, order] as const) : order;
-  const [y] = launch("resample_separable", [x], {
-    size,
-    order: orders,
-    clip,
-    clip_axis: options.clipAxis ?? -1,
-  }) as [Tensor];
+  const attributes = { size, order: orders, clip, clip_axis: options.clipAxis ?? -1 };
+  const [y] = launch("resample_separable", [x], attributes) as [Tensor];
   record([x], [y], [], ([gy]) => {
     if (clip) throw new ArgumentRangeError("resize has a gradient with clip: false only, found clip: true");
     return launch("resample_separable_backward", [gy], { from: sizeOf(x), order: orders });
