@@ -1,10 +1,13 @@
+import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import fc from "fast-check";
 import { decodeNifti, readNifti, readNiftiHeader } from "../../lib/data/nifti";
-import { failure } from "./temp";
+import { rng } from "../../lib/random";
+import { failure, temporaryFolder } from "./temp";
 
+const temporary = temporaryFolder();
 const FIXTURES = join(__dirname, "../golden/nifti");
 interface Golden {
   affine: number[];
@@ -173,6 +176,25 @@ describe("damaged files", () => {
       slowest = Math.max(slowest, performance.now() - start);
     }
     expect(slowest).toBeLessThan(200); // 50 ms on a quiet machine
+  });
+
+  test("a 40 kB .nii.gz cut at every 41st byte", async () => {
+    const voxels = rng(9, 0, "test").fillNormal(new Float32Array(10000));
+    const large = new Uint8Array(plain.subarray(0, 352));
+    const header = mutate(large, 42, "i16", [20, 20, 25]);
+    const file = gzipSync(Buffer.concat([header, new Uint8Array(voxels.buffer)]));
+    expect(file.length).toBeGreaterThan(35000);
+    expect((await decodeNifti(file, "whole.nii.gz")).data).toEqual(voxels);
+    for (let n = 2; n < file.length; n += 41) {
+      expect((await failure(() => decodeNifti(file.subarray(0, n), "cut.nii.gz"))).code).toBe(T);
+    }
+  });
+
+  test("a FIFO is refused without waiting for a writer", async () => {
+    const pipe = join(temporary, "pipe.nii");
+    execFileSync("mkfifo", [pipe]);
+    expect((await failure(() => readNifti(pipe))).message).toMatch(/is a FIFO/);
+    expect((await failure(() => readNiftiHeader(pipe))).message).toMatch(/is a FIFO/);
   });
 
   test("a wrong byte in the gzip trailer is an error", async () => {
