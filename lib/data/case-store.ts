@@ -12,6 +12,7 @@ import {
   arrayMetadata,
   damaged,
   encodeShard,
+  fillValueOf,
   readBox,
   readIndex,
   SHARD_PATH,
@@ -73,12 +74,13 @@ export async function writeCase(
       `Case ${properties.id} has ${data.length} voxels, its shape (${shape}) has ${voxels}.`,
     );
   }
+  const fill = fillValueOf(data);
   const attributes = { format: FORMAT, checksum: "", case: properties };
-  const metadata = arrayMetadata(shape, attributes) as { attributes: { checksum: string } };
+  const metadata = arrayMetadata(shape, fill, attributes) as { attributes: { checksum: string } };
   metadata.attributes.checksum = metadataChecksum(JSON.parse(JSON.stringify(metadata)));
   await writeFolderAtomic(pathOf(folder, properties.id), async (temporary) => {
     await mkdir(join(temporary, SHARD_PATH, ".."), { recursive: true });
-    await writeFileFlushed(join(temporary, SHARD_PATH), encodeShard(data, shape));
+    await writeFileFlushed(join(temporary, SHARD_PATH), encodeShard(data, shape, fill));
     await writeFileFlushed(join(temporary, "zarr.json"), `${JSON.stringify(metadata, null, 1)}\n`);
   });
 }
@@ -90,6 +92,7 @@ export class StoredCase {
   private constructor(
     readonly path: string,
     readonly shape: Shape4,
+    private readonly fill: number,
     readonly properties: CaseProperties,
   ) {}
 
@@ -109,7 +112,7 @@ export class StoredCase {
       );
     }
     if (properties.id !== id) throw damaged(file, `it holds case ${properties.id}`);
-    return new StoredCase(path, metadata.shape, properties);
+    return new StoredCase(path, metadata.shape, metadata.fill_value, properties);
   }
 
   /**
@@ -127,7 +130,7 @@ export class StoredCase {
     }
     return this.withShard(async (file, path, index) => {
       const out = new Float32Array(size[0] * size[1] * size[2]);
-      await readBox(file, path, this.shape, index, channel, { start, size }, out);
+      await readBox(file, path, this.shape, index, channel, this.fill, { start, size }, out);
       return out;
     });
   }
@@ -160,6 +163,7 @@ export class StoredCase {
 
 interface Metadata {
   shape: Shape4;
+  fill_value: number;
   attributes: { format: string; checksum: string; case: CaseProperties };
 }
 

@@ -14,6 +14,7 @@ export const CHUNK = 32;
 const ZSTD_LEVEL = 3; // measured on heads: level 1 is no faster to read, above 3 gains under 1 %
 const CHUNK_VOXELS = CHUNK ** 3;
 const INDEX_ENTRY = 16; // two little-endian uint64
+const MISSING = 2n ** 64n - 1n; // offset and length of a chunk that is not stored
 
 interface Codec {
   encode(data: Uint8Array): Uint8Array | Promise<Uint8Array>;
@@ -42,8 +43,8 @@ export function indexBytes(shape: Shape4): number {
   return chunkCount(shape) * INDEX_ENTRY + 4;
 }
 
-/** Zarr v3 metadata of the array; `attributes` is free. */
-export function arrayMetadata(shape: Shape4, attributes: object): object {
+/** Zarr v3 metadata of the array; `fill` is a float32 number, `attributes` is free. */
+export function arrayMetadata(shape: Shape4, fill: number, attributes: object): object {
   const bytes = { name: "bytes", configuration: { endian: "little" } };
   const grid = gridOf(shape);
   return {
@@ -56,7 +57,7 @@ export function arrayMetadata(shape: Shape4, attributes: object): object {
       configuration: { chunk_shape: grid.map((n, axis) => (axis === 0 ? n : n * CHUNK)) },
     },
     chunk_key_encoding: { name: "default", configuration: { separator: "/" } },
-    fill_value: 0,
+    fill_value: fill, // chunks of nothing else are not stored
     codecs: [
       {
         name: "sharding_indexed",
@@ -120,8 +121,28 @@ function copyBox(from: Float32Array, fromBox: Box, to: Float32Array, toBox: Box)
   }
 }
 
-/** The encoded shard of `data`, piece by piece: chunks in C order, then the index. */
-export async function* encodeShard(data: Float32Array, shape: Shape4): AsyncGenerator<Uint8Array> {
+/** Fills the part of a volume that lies in a box. */
+function fillBox(value: number, fromBox: Box, to: Float32Array, toBox: Box): void {
+  copyBox(new Float32Array(CHUNK_VOXELS).fill(value), fromBox, to, toBox);
+}
+
+/** Value of chunks that are left out: the first voxel, which is background in nearly every head. */
+export function fillValueOf(data: Float32Array): number {
+  const first = data[0]!;
+  return Number.isFinite(first) ? first + 0 : 0; // JSON has no −0
+}
+
+function isAll(chunk: Float32Array, value: number): boolean {
+  for (let i = 0; i < chunk.length; i++) if (!Object.is(chunk[i], value)) return false;
+  return true;
+}
+
+/** The encoded shard of `data`, piece by piece: chunks in C order without those of nothing but `fill`, then the index. */
+export async function* encodeShard(
+  data: Float32Array,
+  shape: Shape4,
+  fill: number,
+): AsyncGenerator<Uint8Array> {
   const codec = await zstd();
   const [channels, depth, height, width] = shape;
   const [, nz, ny, nx] = gridOf(shape);
@@ -132,8 +153,13 @@ export async function* encodeShard(data: Float32Array, shape: Shape4): AsyncGene
   for (let c = 0; c < channels; c++) {
     const volume = data.subarray(c * depth * height * width, (c + 1) * depth * height * width);
     for (let cell = 0; cell < nz * ny * nx; cell++) {
-      const chunk = new Float32Array(CHUNK_VOXELS);
+      const chunk = new Float32Array(CHUNK_VOXELS).fill(fill);
       copyBox(volume, whole, chunk, chunkBox(cell, ny, nx));
+      if (isAll(chunk, fill)) {
+        index[entry++] = MISSING;
+        index[entry++] = MISSING;
+        continue;
+      }
       const packed = withChecksum(await codec.encode(new Uint8Array(chunk.buffer)));
       index[entry++] = BigInt(offset);
       index[entry++] = BigInt(packed.length);
@@ -156,7 +182,10 @@ export function damaged(path: string, what: string): DataError {
   );
 }
 
-/** Offsets and lengths of the chunks, checked: they must cover the file up to the index without gap or overlap. */
+/**
+ * Where each chunk begins and, last, where they end; a missing chunk has no bytes. Checked: the chunks must cover the
+ * file up to the index without gap or overlap.
+ */
 export async function readIndex(file: FileHandle, path: string, shape: Shape4): Promise<Float64Array> {
   const { size } = await file.stat();
   const length = indexBytes(shape);
@@ -168,14 +197,12 @@ export async function readIndex(file: FileHandle, path: string, shape: Shape4): 
   const index = new Float64Array(chunkCount(shape) + 1);
   let next = 0;
   for (let i = 0; i < index.length - 1; i++) {
-    const [offset, bytes] = [
-      Number(view.getBigUint64(i * 16, true)),
-      Number(view.getBigUint64(i * 16 + 8, true)),
-    ];
-    if (offset !== next || !(bytes > 4))
+    const [offset, bytes] = [view.getBigUint64(i * 16, true), view.getBigUint64(i * 16 + 8, true)];
+    index[i] = next;
+    if (offset === MISSING && bytes === MISSING) continue;
+    if (Number(offset) !== next || bytes <= 4n)
       throw damaged(path, `chunk ${i} lies at byte ${offset}, expected ${next}`);
-    index[i] = offset;
-    next = offset + bytes;
+    next += Number(bytes);
   }
   if (next !== size - length)
     throw damaged(path, `its chunks end at byte ${next}, expected ${size - length}`);
@@ -200,8 +227,8 @@ async function readExactly(
 }
 
 /**
- * Reads the box `start`, `size` of one channel into `out`; only the chunks that it touches are read. Chunks
- * that follow each other in the file are fetched with one read.
+ * Reads the box `start`, `size` of one channel into `out`. Chunks follow each other in the file, so that each layer of
+ * them is fetched with one read; only chunks that the box touches are unpacked.
  */
 export async function readBox(
   file: FileHandle,
@@ -209,6 +236,7 @@ export async function readBox(
   shape: Shape4,
   index: Float64Array,
   channel: number,
+  fill: number,
   box: Box,
   out: Float32Array,
 ): Promise<void> {
@@ -216,15 +244,18 @@ export async function readBox(
   const [, nz, ny, nx] = gridOf(shape);
   const first = box.start.map((s) => Math.floor(s / CHUNK));
   const last = box.start.map((s, a) => Math.floor((s + box.size[a]! - 1) / CHUNK));
+  const number = (z: number, y: number, x: number): number => ((channel * nz + z) * ny + y) * nx + x;
   for (let z = first[0]!; z <= last[0]!; z++) {
+    const base = index[number(z, first[1]!, first[2]!)]!;
+    const end = index[number(z, last[1]!, last[2]!) + 1]!;
+    const bytes = await readExactly(file, base, end - base, path);
     for (let y = first[1]!; y <= last[1]!; y++) {
-      const row = ((channel * nz + z) * ny + y) * nx;
-      const [from, to] = [row + first[2]!, row + last[2]! + 1];
-      const bytes = await readExactly(file, index[from]!, index[to]! - index[from]!, path);
-      for (let i = from; i < to; i++) {
-        const packed = bytes.subarray(index[i]! - index[from]!, index[i + 1]! - index[from]!);
-        const chunk = await decodeChunk(packed, i, path, codec);
-        copyBox(chunk, chunkBox(i - channel * nz * ny * nx, ny, nx), out, box);
+      for (let x = first[2]!; x <= last[2]!; x++) {
+        const i = number(z, y, x);
+        const place: Box = { start: [z * CHUNK, y * CHUNK, x * CHUNK], size: [CHUNK, CHUNK, CHUNK] };
+        const packed = bytes.subarray(index[i]! - base, index[i + 1]! - base);
+        if (packed.length === 0) fillBox(fill, place, out, box);
+        else copyBox(await decodeChunk(packed, i, path, codec), place, out, box);
       }
     }
   }

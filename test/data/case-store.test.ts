@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import fc from "fast-check";
 import { listCases, StoredCase, writeCase } from "../../lib/data/case-store";
@@ -57,6 +57,30 @@ test("any box of any shape reads back exactly", async () => {
   }
 });
 
+/** Background of −0.75 with one chunk of noise in the middle. */
+function mostlyBackground(shape: Triple): Float32Array {
+  const data = new Float32Array(shape[0] * shape[1] * shape[2]).fill(-0.7510001);
+  const middle = (40 * shape[1] + 40) * shape[2];
+  data.set(noise(20), middle + 40);
+  return data;
+}
+
+test("chunks of background only take no space and read back", async () => {
+  const shape: Triple = [96, 90, 96];
+  const data = mostlyBackground(shape);
+  await writeCase(folder, data, properties("sparse", shape));
+  expect(statSync(join(folder, "sparse.zarr", "c/0/0/0/0")).size).toBeLessThan(1000);
+  const stored = await StoredCase.open(folder, "sparse");
+  expect(sameBits(await stored.read([0, 0, 0], shape), data)).toBe(true);
+  expect(
+    sameBits(await stored.read([30, 31, 32], [40, 20, 10]), crop(data, shape, [30, 31, 32], [40, 20, 10])),
+  ).toBe(true);
+  await writeCase(folder, new Float32Array(8).fill(3), properties("flat", [2, 2, 2]));
+  expect([...(await (await StoredCase.open(folder, "flat")).read([0, 0, 0], [2, 2, 2]))]).toEqual(
+    Array(8).fill(3),
+  );
+});
+
 test("several channels", async () => {
   const shape: Triple = [10, 40, 12];
   const data = noise(2 * 4800);
@@ -82,13 +106,14 @@ if (shape.join() !== process.argv[2]) throw new Error("shape " + shape);
 process.stdout.write(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
 `;
 
-test("zarrita, an independent reader, sees the same array", async () => {
-  const shape: Triple = [40, 33, 70];
-  const data = noise(40 * 33 * 70);
-  await writeCase(folder, data, properties("zarr", shape));
+test.each([
+  ["noise", [40, 33, 70] as Triple, noise(40 * 33 * 70)],
+  ["mostly background", [70, 65, 96] as Triple, mostlyBackground([70, 65, 96])],
+])("zarrita, an independent reader, sees the same array: %s", async (name, shape, data) => {
+  await writeCase(folder, data, properties(name, shape));
   const bytes = execFileSync(
     process.execPath,
-    ["--input-type=module", "-e", ZARRITA, join(folder, "zarr.zarr"), "1,40,33,70"],
+    ["--input-type=module", "-e", ZARRITA, join(folder, `${name}.zarr`), [1, ...shape].join()],
     { maxBuffer: 1e8, cwd: join(__dirname, "../..") },
   );
   expect(bytes.equals(Buffer.from(data.buffer))).toBe(true);

@@ -41,9 +41,11 @@ def read(folder):
     raw = (folder / "c" / "/".join("0" * len(inner))).read_bytes()
     entries = int(np.prod(counts))
     index = np.frombuffer(unchecked(raw[-(16 * entries + 4) :]), "<u8").reshape(*counts, 2)
-    whole = np.zeros(shard_shape, np.float32)
+    whole = np.full(shard_shape, meta["fill_value"], np.float32)
     for cell in np.ndindex(*counts):
         offset, length = (int(v) for v in index[cell])
+        if offset == 2**64 - 1:
+            continue
         packed = unchecked(raw[offset : offset + length])
         chunk = subprocess.run(["zstd", "-dc"], input=packed, capture_output=True, check=True).stdout
         place = tuple(slice(i * c, (i + 1) * c) for i, c in zip(cell, inner))
