@@ -148,6 +148,16 @@ export class Bench {
     return row?.gigabytesPerSecond as number;
   }
 
+  /** The ceiling of arithmetic, to be compared in turns with what is held against it: multiply-adds in registers. */
+  peak(): Contestant {
+    const rounds = 400000;
+    return {
+      name: "multiply-adds in registers",
+      run: () => native.multiplyAdd(rounds),
+      flops: native.multiplyAdd(rounds),
+    };
+  }
+
   /** Everything measured, with what it depends on. */
   summary(): object {
     const { isa, compiler } = native.info();

@@ -91,6 +91,8 @@ interface NativeAddon {
     resetPeak?: number;
   }): void;
   info(): BuildInfo;
+  /** Queues multiply-adds in registers on every thread, the yardstick of benchmarks; their number of operations. */
+  multiplyAdd(rounds: number): number;
 }
 
 /** Root of the package, from lib/ in a checkout as from dist/ once built. */
@@ -162,6 +164,7 @@ function typed(addon: NativeAddon): NativeAddon {
     "stats",
     "configure",
     "info",
+    "multiplyAdd",
   ] as const) {
     const call = addon[name].bind(addon) as (...args: unknown[]) => unknown;
     wrapped[name] = (...args: unknown[]) => {

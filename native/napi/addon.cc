@@ -2,6 +2,7 @@
 
 #include <omp.h>
 
+#include "device/fma.h"
 #include "device/isa.h"
 #include "ops/registry.h"
 
@@ -22,6 +23,7 @@ Addon::Addon(Napi::Env, Napi::Object exports) {
                            InstanceMethod("stats", &Addon::stats),
                            InstanceMethod("configure", &Addon::configure),
                            InstanceMethod("info", &Addon::info),
+                           InstanceMethod("multiplyAdd", &Addon::multiply_add),
                        });
 }
 
@@ -104,6 +106,15 @@ Napi::Value Addon::info(const Info& info) {
   cuda.Set("missingKernels", missing);
   o.Set("cuda", cuda);
   return o;
+}
+
+Napi::Value Addon::multiply_add(const Info& info) {
+  return guarded(info, [&]() -> Napi::Value {
+    const int64_t rounds = integer_of(info[0], "rounds");
+    require(rounds >= 1 && rounds <= 1 << 30, "RANGE", "rounds is " + std::to_string(rounds) + ", allowed: 1 to 2^30");
+    runtime_.queue.submit([rounds] { voxelspark::multiply_add(rounds); });
+    return Napi::Number::New(info.Env(), multiply_add_operations(rounds, runtime_.threads));
+  });
 }
 
 }  // namespace voxelspark

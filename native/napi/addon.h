@@ -27,6 +27,7 @@ class Addon : public Napi::Addon<Addon> {
   Napi::Value stats(const Info& info);         // (device) -> counters
   Napi::Value configure(const Info& info);     // ({threads?, isa?, memoryLimit?, cudaLibrary?, resetPeak?})
   Napi::Value info(const Info& info);          // () -> build and machine
+  Napi::Value multiply_add(const Info& info);  // (rounds) -> operations: queues multiply-adds on every thread
 
   DeviceTensor allocate_from(const Info& info);
   Napi::Value promise_after_queue(Napi::Env env, std::function<Napi::Value(Napi::Env)> value);
