@@ -1,72 +1,111 @@
 #include "core/pool.h"
 
 #include <algorithm>
+#include <iterator>
 #include <string>
 
 #include "core/status.h"
 
 namespace voxelspark {
 
-static int64_t size_class(int64_t bytes) {
-  if (bytes <= 512) return 512;
-  int64_t octave = 512;
-  while (octave * 2 <= bytes) octave *= 2;
-  const int64_t step = std::max<int64_t>(octave / 8, 512);
-  return (bytes + step - 1) / step * step;
-}
+constexpr int64_t kGranule = 512;  // alignment and unit of blocks
+
+static int64_t rounded(int64_t bytes) { return std::max<int64_t>(1, (bytes + kGranule - 1) / kGranule) * kGranule; }
 
 Pool::~Pool() {
   wait_idle_();
-  for (auto& entry : size_of_) api_.release(entry.first);
-  flush();
+  for (auto& [begin, segment] : segments_) api_.release(begin, segment.bytes);
 }
 
-void* Pool::try_allocate(int64_t size) {
-  auto it = free_.find(size);
-  if (it != free_.end() && !it->second.empty()) {
-    void* memory = it->second.back();
-    it->second.pop_back();
-    cached_ -= size;
-    return memory;
+bool Pool::add_segment(int64_t bytes) {
+  int64_t size = std::max(bytes, api_.segment_bytes);
+  char* begin = static_cast<char*>(api_.allocate(size));
+  if (!begin && size > bytes) begin = static_cast<char*>(api_.allocate(size = bytes));
+  if (!begin) return false;
+  segments_[begin] = {size, 0};
+  chunks_[begin] = {size, begin, true};
+  free_.insert({size, begin});
+  return true;
+}
+
+void* Pool::take(int64_t bytes) {
+  auto fit = free_.lower_bound({bytes, nullptr});
+  if (fit == free_.end()) return nullptr;
+  char* begin = fit->second;
+  free_.erase(fit);
+  Chunk& chunk = chunks_[begin];
+  if (chunk.bytes > bytes) {
+    char* rest = begin + bytes;
+    chunks_[rest] = {chunk.bytes - bytes, chunk.segment, true};
+    free_.insert({chunk.bytes - bytes, rest});
   }
-  if (limit_ && live_ + cached_ + size > limit_) return nullptr;
-  return api_.allocate(size);
+  chunk.bytes = bytes;
+  chunk.free = false;
+  Segment& segment = segments_[chunk.segment];
+  segment.extent = std::max<int64_t>(segment.extent, begin + bytes - chunk.segment);
+  return begin;
 }
 
 void* Pool::allocate(int64_t bytes) {
-  const int64_t size = size_class(bytes);
-  void* memory = try_allocate(size);
-  if (!memory) {
-    flush();
-    memory = try_allocate(size);
+  const int64_t size = rounded(bytes);
+  void* memory = nullptr;
+  if (!limit_ || live_ + size <= limit_) {
+    memory = take(size);
+    if (!memory && (add_segment(size) || (flush(), add_segment(size)))) memory = take(size);
   }
   if (!memory) {
     throw Failure("OUT_OF_MEMORY", "out of memory: " + std::to_string(size) + " bytes requested, " +
-                                       std::to_string(live_) + " live, " + std::to_string(cached_) + " cached" +
+                                       std::to_string(live_) + " live, " + std::to_string(cached_bytes()) + " cached" +
                                        (limit_ ? ", limit " + std::to_string(limit_) : std::string()) +
                                        "; use a smaller patch or batch, or dispose tensors earlier");
   }
-  size_of_[memory] = size;
   live_ += size;
   peak_ = std::max(peak_, live_);
   return memory;
 }
 
+void Pool::join_next(Chunks::iterator chunk) {
+  auto next = std::next(chunk);
+  if (next == chunks_.end() || !next->second.free || next->second.segment != chunk->second.segment) return;
+  free_.erase({next->second.bytes, next->first});
+  chunk->second.bytes += next->second.bytes;
+  chunks_.erase(next);
+}
+
 void Pool::release(void* memory) {
-  const int64_t size = size_of_.at(memory);
-  size_of_.erase(memory);
-  free_[size].push_back(memory);
-  live_ -= size;
-  cached_ += size;
+  auto chunk = chunks_.find(static_cast<char*>(memory));
+  live_ -= chunk->second.bytes;
+  chunk->second.free = true;
+  join_next(chunk);
+  if (chunk != chunks_.begin()) {
+    auto previous = std::prev(chunk);
+    if (previous->second.free && previous->second.segment == chunk->second.segment) {
+      free_.erase({previous->second.bytes, previous->first});
+      join_next(chunk = previous);
+    }
+  }
+  free_.insert({chunk->second.bytes, chunk->first});
 }
 
 void Pool::flush() {
-  if (!cached_) return;
   wait_idle_();
-  for (auto& entry : free_)
-    for (void* memory : entry.second) api_.release(memory);
-  free_.clear();
-  cached_ = 0;
+  for (auto segment = segments_.begin(); segment != segments_.end();) {
+    const auto chunk = chunks_.find(segment->first);
+    if (!chunk->second.free || chunk->second.bytes != segment->second.bytes) {
+      ++segment;
+      continue;
+    }
+    free_.erase({chunk->second.bytes, chunk->first});
+    chunks_.erase(chunk);
+    api_.release(segment->first, segment->second.bytes);
+    segment = segments_.erase(segment);
+  }
+}
+
+int64_t Pool::cached_bytes() const {
+  int64_t extent = 0;
+  for (const auto& [begin, segment] : segments_) extent += segment.extent;
+  return extent - live_;
 }
 
 }  // namespace voxelspark

@@ -1,21 +1,23 @@
 // Caching allocator over one device's memory.
 //
-// Sizes are rounded to classes (eight steps an octave, so at most 12.5 % is lost) and freed blocks wait in a list
-// per class. Allocation and release happen in launch order on one thread and the device runs launches in the same
-// order; a block may therefore be handed out again while the kernel that last used it is still queued.
-// On exhaustion the cache is flushed once the device is idle and the request tried once more; then OUT_OF_MEMORY.
+// Memory is taken from the device in segments and handed out best fit; neighbours that are free join again, so sizes
+// that change with every mask do not pile up. Allocation and release happen in launch order on one thread and the
+// device runs launches in the same order; a block may therefore be handed out again while the kernel that last used it
+// is still queued. On exhaustion the unused segments are returned once the device is idle and the request is tried
+// once more; then OUT_OF_MEMORY.
 #pragma once
 #include <cstdint>
 #include <functional>
 #include <map>
-#include <unordered_map>
-#include <vector>
+#include <set>
+#include <utility>
 
 namespace voxelspark {
 
 struct MemoryApi {
   void* (*allocate)(int64_t bytes);  // null when there is none
-  void (*release)(void* memory);
+  void (*release)(void* memory, int64_t bytes);
+  int64_t segment_bytes;  // of a segment; larger requests get one of their own
 };
 
 class Pool {
@@ -26,22 +28,37 @@ class Pool {
 
   void* allocate(int64_t bytes);
   void release(void* memory);
+  // Returns segments in which nothing is live.
   void flush();
 
   int64_t live_bytes() const { return live_; }
-  int64_t cached_bytes() const { return cached_; }
+  int64_t cached_bytes() const;  // once handed out, free now
   int64_t peak_bytes() const { return peak_; }
   void reset_peak() { peak_ = live_; }
-  void set_limit(int64_t bytes) { limit_ = bytes; }  // of live + cached; 0 = none
+  void set_limit(int64_t bytes) { limit_ = bytes; }  // of live bytes; 0 = none
 
  private:
-  void* try_allocate(int64_t size);
+  struct Segment {
+    int64_t bytes;
+    int64_t extent;  // end of what was ever handed out
+  };
+  struct Chunk {
+    int64_t bytes;
+    char* segment;
+    bool free;
+  };
+  using Chunks = std::map<char*, Chunk>;
+
+  void* take(int64_t bytes);
+  bool add_segment(int64_t bytes);
+  void join_next(Chunks::iterator chunk);
 
   MemoryApi api_;
   std::function<void()> wait_idle_;
-  std::map<int64_t, std::vector<void*>> free_;
-  std::unordered_map<void*, int64_t> size_of_;
-  int64_t live_ = 0, cached_ = 0, peak_ = 0, limit_ = 0;
+  std::map<char*, Segment> segments_;
+  Chunks chunks_;                             // all memory of all segments, by address
+  std::set<std::pair<int64_t, char*>> free_;  // by size, then address
+  int64_t live_ = 0, peak_ = 0, limit_ = 0;
 };
 
 }  // namespace voxelspark

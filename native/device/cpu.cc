@@ -1,25 +1,29 @@
 #include <sys/mman.h>
 
-#include <cstdlib>
 #include <cstring>
 
 #include "device/backend.h"
 
 namespace voxelspark {
 
-// Big blocks are aligned to huge pages: far fewer page faults when activations are first touched.
-static void* allocate(int64_t bytes) {
-  const size_t huge = size_t{2} << 20, align = bytes >= (1 << 20) ? huge : 64;
-  const size_t rounded = (static_cast<size_t>(bytes) + align - 1) / align * align;
-  void* memory = std::aligned_alloc(align, rounded);
+// Address space for a pool: pages come into being when they are first touched, huge ones where the system allows.
+static void* reserve(int64_t bytes) {
+  const size_t size = static_cast<size_t>(bytes);
+  void* memory = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (memory == MAP_FAILED) return nullptr;
 #ifdef MADV_HUGEPAGE
-  if (memory && align == huge) madvise(memory, rounded, MADV_HUGEPAGE);
+  madvise(memory, size, MADV_HUGEPAGE);
 #endif
   return memory;
 }
 
+static void give_back(void* memory, int64_t bytes) { munmap(memory, static_cast<size_t>(bytes)); }
+
+// Reserving costs nothing, so one segment usually serves a whole run and its blocks can always join.
+constexpr int64_t kSegment = int64_t{16} << 30;
+
 static void copy(void* to, const void* from, int64_t bytes) { std::memcpy(to, from, static_cast<size_t>(bytes)); }
 
-const Backend cpu_backend = {"cpu", true, {allocate, [](void* p) { std::free(p); }}, copy, copy, [] {}};
+const Backend cpu_backend = {"cpu", true, {reserve, give_back, kSegment}, copy, copy, [] {}};
 
 }  // namespace voxelspark

@@ -71,7 +71,9 @@ static void* allocate(int64_t bytes) {
 }
 
 // A runtime that is being torn down at process exit has returned its memory already.
-static void release(void* memory) { cudaFree(memory); }
+static void release(void* memory, int64_t) { cudaFree(memory); }
+
+constexpr int64_t kSegment = int64_t{256} << 20;
 
 static void copy_in(void* device, const void* host, int64_t bytes) {
   check_cuda(cudaMemcpy(device, host, static_cast<size_t>(bytes), cudaMemcpyHostToDevice), "a copy to the device");
@@ -84,7 +86,7 @@ static void copy_out(void* host, const void* device, int64_t bytes) {
 static void synchronize() { check_cuda(cudaDeviceSynchronize(), "a kernel"); }
 
 CudaBackend make_cuda_backend(uint64_t abi, void* (*find_kernel)(const char* name)) {
-  return {abi,          {"cuda", false, {allocate, release}, copy_in, copy_out, synchronize},
+  return {abi,          {"cuda", false, {allocate, release, kSegment}, copy_in, copy_out, synchronize},
           device_count, reason,
           device_name,  find_kernel};
 }

@@ -5,13 +5,16 @@
 
 namespace voxelspark {
 
-static void* allocate(int64_t) {
-  static std::atomic<uintptr_t> next{64};
-  return reinterpret_cast<void*>(next.fetch_add(64));
+static void* allocate(int64_t bytes) {
+  static std::atomic<uintptr_t> next{4096};
+  return reinterpret_cast<void*>(next.fetch_add(static_cast<uintptr_t>(bytes)));
 }
 
-const Backend null_backend = {
-    "null", false, {allocate, [](void*) {}}, [](void*, const void*, int64_t) {}, [](void*, const void*, int64_t) {},
-    [] {}};
+const Backend null_backend = {"null",
+                              false,
+                              {allocate, [](void*, int64_t) {}, int64_t{1} << 40},
+                              [](void*, const void*, int64_t) {},
+                              [](void*, const void*, int64_t) {},
+                              [] {}};
 
 }  // namespace voxelspark
