@@ -1,17 +1,19 @@
 import { zeros } from "../../../lib";
+import { launch } from "../../../lib/launch";
 import { resampleAffine, resize } from "../../../lib/ops/resample";
 import type { Random } from "../../../lib/random";
 import { type OpRecord, type Sample, triple } from "../../op-suite";
 
 const orders = [0, 1, 3] as const;
 
-function resized(random: Random, order: (typeof orders)[number]): Sample {
+/** Clipping to the input's range has no gradient. */
+function resized(random: Random, order: (typeof orders)[number], clip: boolean): Sample {
   const shape = [1 + random.int(2), 1 + random.int(3), ...triple(random, 1, 8)];
   const size = triple(random, 1, 9);
   return {
-    name: `${shape} to ${size}, order ${order}`,
-    inputs: { x: { shape } },
-    run: ({ x }) => resize(x!, size, { order }),
+    name: `${shape} to ${size}, order ${order}${clip ? ", clipped" : ""}`,
+    inputs: { x: { shape, constant: clip } },
+    run: ({ x }) => resize(x!, size, { order, clip }),
   };
 }
 
@@ -29,17 +31,29 @@ function moved(random: Random, order: (typeof orders)[number]): Sample {
 
 export const record: OpRecord = {
   op: "resample",
-  kernels: ["resample_separable", "resample_affine"],
-  gradient: "none",
+  kernels: [
+    "resample_separable",
+    "resample_separable_backward",
+    "resample_affine",
+    "resample_affine_backward",
+  ],
+  gradient: "linear",
   tolerance: 1e-5,
-  samples: (random) => orders.flatMap((order) => [resized(random, order), moved(random, order)]),
+  samples: (random) =>
+    orders.flatMap((order) => [
+      resized(random, order, true),
+      resized(random, order, false),
+      moved(random, order),
+    ]),
   large: () => ({
     name: "large",
     inputs: { x: { shape: [2, 2, 40, 40, 40] } },
-    run: ({ x }) => [
-      resize(x!, [50, 33, 47]),
-      resampleAffine(x!, [40, 40, 40], [1, 0.1, 0, 0.5, -0.1, 1, 0, 0.3, 0, 0, 1, 0.2]),
-    ],
+    run: ({ x }) =>
+      resampleAffine(
+        resize(x!, [50, 33, 47], { clip: false }),
+        [40, 40, 40],
+        [1, 0.1, 0, 0.5, -0.1, 1, 0, 0.3, 0, 0, 1, 0.2],
+      ),
   }),
   errors: [
     { name: "rank 3", code: "SHAPE", call: (device) => resize(zeros([2, 2, 2], { device }), [1, 1, 1]) },
@@ -47,6 +61,12 @@ export const record: OpRecord = {
       name: "size 0",
       code: "RANGE",
       call: (device) => resize(zeros([1, 1, 2, 2, 2], { device }), [0, 1, 1]),
+    },
+    {
+      name: "backward to a size of 0",
+      code: "RANGE",
+      call: (device) =>
+        launch("resample_separable_backward", [zeros([1, 1, 2, 2, 2], { device })], { from: [0, 1, 1] }),
     },
     {
       name: "matrix of 11 entries",
