@@ -181,6 +181,20 @@ test.each([
   ["batches", batches],
 ])("weight gradients over %s", (_, c) => check(c, [F2]));
 
+// Where weights outweigh tiles they are transformed panel by panel: here two batches of tiles, too many for the oracle.
+test("forward and input gradient panel by panel, beside the direct engine", async () => {
+  const c = { channels: 136, out: 136, size: [6, 28, 24], bias: true } as const;
+  const [direct, found] = [await results(c, 0), await results(c, F4)];
+  expect(errorOf(found.y, direct.y, "deviation")).toBeLessThanOrEqual(bounds[F4] as number);
+  expect(errorOf(found.gx, direct.gx, "deviation")).toBeLessThanOrEqual(bounds[F4] as number);
+  setThreads(1);
+  const one = await results(c, F4);
+  setThreads(8); // more than panels: they share out tiles too
+  expect(await results(c, F4)).toEqual(one);
+  setThreads(2);
+  expect(one).toEqual(found);
+});
+
 describe("rounding", () => {
   const wide = { channels: 640, out: 8, size: cube(8) };
   test.each([

@@ -14,15 +14,15 @@ DEFINE_KERNEL(conv3d_grad_weight, ConvGradWeight)
 
 int64_t ConvForward::workspace(const Inputs& in) const {
   const Shape& w = in[1].layout.shape;
-  if (const int m = winograd_tile(winograd, {w.size(), stride, padding}, in[0].layout, infer(in)[0]))
-    return winograd_workspace(m, w[1], w[0]);
+  const Layout &x = in[0].layout, y = infer(in)[0];
+  if (const int m = winograd_tile(winograd, {w.size(), stride, padding}, x, y)) return winograd_workspace(m, x, y);
   return gather_gemm_workspace(w.size().product(), w[1], w[0]);
 }
 
 int64_t ConvGradInput::workspace(const Inputs& in) const {
   const Shape& w = in[1].layout.shape;
-  if (const int m = winograd_tile(winograd, {w.size(), stride, padding}, in[0].layout, infer(in)[0]))
-    return winograd_workspace(m, w[0], w[1]);
+  const Layout &gy = in[0].layout, gx = infer(in)[0];
+  if (const int m = winograd_tile(winograd, {w.size(), stride, padding}, gy, gx)) return winograd_workspace(m, gy, gx);
   return gather_gemm_workspace(w.size().product(), w[0], w[1]);
 }
 

@@ -4,21 +4,28 @@
 
 #include "device/parallel.h"
 #include "device/scratch.h"
+#include "ops/conv3d/simd.h"
 #include "ops/conv3d/winograd_cells.h"
 
 namespace voxelspark {
 
 constexpr int64_t kWidestVector = 16;
 constexpr int64_t kFewestChannels = 8;
-constexpr int64_t kSkew = 16;  // keeps the frequencies of a channel off the same cache sets
+constexpr int64_t kSkew = 16;              // keeps the frequencies of a channel off the same cache sets
+constexpr int64_t kPiece = 8;              // source channels whose weights are transformed together
+constexpr int64_t kPieceTiles = 14;        // tiles that one thread transforms for a batch
+constexpr int64_t kBatchProducts = 16384;  // tiles times frequencies of a batch
+constexpr int64_t kFewTiles = 64;
+constexpr int64_t kSomeWeights = 1 << 18;  // transformed, in floats: about half of a usual L2
+constexpr int64_t kManyWeights = 5 << 19;
 
 static int64_t round_up(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
 static int64_t frequencies_of(int m) { return 4 * (m + 2) * (m + 2); }
 
 // Nanoseconds per pair of channels: `items` tiles or voxels of so many multiplications, at the rate that the engine
-// reaches (measured on AVX-512, transforms included), and 4 bytes a multiplication to prepare the weights.
-static double cost_of(int64_t items, int64_t multiplications, double per_nanosecond) {
-  return multiplications * (items / per_nanosecond + 1.0);
+// reaches (measured on AVX-512, transforms included), and the preparation of the weights or of their sums.
+static double cost_of(int64_t items, int64_t multiplications, double per_nanosecond, double preparation) {
+  return multiplications * (items / per_nanosecond + preparation);
 }
 
 static bool possible(int64_t allowed, const ConvGeometry& g) {
@@ -36,9 +43,9 @@ int winograd_tile(int64_t allowed, const ConvGeometry& g, const Layout& source, 
   if (too_narrow(source, dest)) return 0;
   const int64_t cells = Cells::count(dest, source);
   const Int3 edge = Cells::edge_of(dest, source);
-  const double direct = cost_of(cells * edge.product(), 27, 80),
-               f2 = cost_of(cells * Tiles(edge, 2).per_cell(), frequencies_of(2), 55),
-               f4 = cost_of(cells * Tiles(edge, 4).per_cell(), frequencies_of(4), 42);
+  const double direct = cost_of(cells * edge.product(), 27, 80, 0.9),
+               f2 = cost_of(cells * Tiles(edge, 2).per_cell(), frequencies_of(2), 55, 0.5),
+               f4 = cost_of(cells * Tiles(edge, 4).per_cell(), frequencies_of(4), 42, 0.35);
   if (allowed == kWinogradF4 && f4 < std::min(f2, direct)) return 4;
   return f2 < direct ? 2 : 0;
 }
@@ -48,11 +55,30 @@ bool winograd_grad_weight_pays(int64_t allowed, const ConvGeometry& g, const Lay
   if (too_narrow(x, gy)) return false;
   const int64_t cells = Cells::count(gy, x);
   const Int3 edge = Cells::edge_of(gy, x);
-  return cost_of(cells * Tiles(edge, 2).per_cell(), frequencies_of(2), 47) < cost_of(cells * edge.product(), 27, 75);
+  return cost_of(cells * Tiles(edge, 2).per_cell(), frequencies_of(2), 47, 0.9) <
+         cost_of(cells * edge.product(), 27, 85, 0);
 }
 
-int64_t winograd_workspace(int m, int64_t source_channels, int64_t dest_channels) {
-  return 4 * (frequencies_of(m) * source_channels + 1) * round_up(dest_channels, kWidestVector);
+// Whether weights are transformed panel by panel, where they are used, rather than all in advance.
+static bool by_panels(int m, int64_t tiles, int64_t source_channels, int64_t dest_channels) {
+  const int64_t transformed = frequencies_of(m) * source_channels * dest_channels;
+  return transformed > (tiles > kFewTiles ? kManyWeights : kSomeWeights);
+}
+
+// Tiles of a batch: as many as kBatches allows, in batches of one size.
+static int64_t batch_of(int m, int64_t tiles) {
+  const int64_t most = kBatchProducts / frequencies_of(m), batches = (tiles + most - 1) / most;
+  return std::min(tiles, (tiles + batches - 1) / batches + kPieceTiles - 1);
+}
+
+int64_t winograd_workspace(int m, const Layout& source, const Layout& dest) {
+  const int64_t tiles = Cells::count(dest, source) * Tiles(Cells::edge_of(dest, source), m).per_cell(),
+                width = round_up(dest.channels(), kWidestVector);
+  if (by_panels(m, tiles, source.channels(), dest.channels())) {
+    const int64_t v_step = round_up(source.channels(), kWidestVector) * batch_of(m, tiles) + kSkew;
+    return 4 * (width + frequencies_of(m) * v_step);
+  }
+  return 4 * (width + frequencies_of(m) * source.channels() * width);
 }
 
 namespace {
@@ -73,21 +99,10 @@ struct Panels {
   int vectors(int64_t p) const { return static_cast<int>((valid(p) + lanes - 1) / lanes); }
 };
 
-// to[c][0 .. valid) = one tap of n source channels.
-void copy_piece(const float* from, const WeightView& w, int64_t n, int64_t valid, float* to, int64_t width) {
-  if (w.dest_stride == 1)
-    for (int64_t c = 0; c < n; c++)
-      for (int64_t k = 0; k < valid; k++) to[c * width + k] = from[c * w.source_stride + k];
-  else
-    for (int64_t k = 0; k < valid; k++)
-      for (int64_t c = 0; c < n; c++) to[c * width + k] = from[k * w.dest_stride + c];
-}
-
 struct Convolution {
   int m;
   const Tensor &source, &dest;
   WeightView weights;
-  const float* given_bias;
 
   const WinogradShape shape = simd_winograd_shape()();
   const Panels panels{dest.layout.channels(), shape.lanes};
@@ -95,39 +110,50 @@ struct Convolution {
   const Cells cells{dest.layout, source.layout};
   const Tiles tiles{cells.edge, m};
   const CellView from{source, cells}, to{dest, cells};
-  float* u = nullptr;     // [panel][frequency][channel][width of the panel]
-  float* bias = nullptr;  // padded
+  float *bias, *large;  // the workspace: bias, padded; transformed weights or inputs
 
-  int64_t u_step(int64_t p) const { return channels * panels.vectors(p) * shape.lanes; }
-  float* panel(int64_t p) const { return u + p * frequencies * u_step(0); }
-  void place(void* workspace);
+  Convolution(int m, const Tensor& source, const Tensor& dest, WeightView weights, const float* bias, void* workspace);
+  int64_t width(int64_t p) const { return panels.vectors(p) * shape.lanes; }
+  int64_t u_step(int64_t p) const { return channels * width(p); }
+  // large[panel][frequency][channel][width of the panel]
+  float* panel(int64_t p) const { return large + p * frequencies * u_step(0); }
+
+  void run_by_chunks() const;
+  void run_by_panels() const;
   void transform_weights() const;
-  void run() const;
+  void depth(int64_t p, int64_t channel, int64_t n, const WinogradDepth& to) const;
   void store(const Chunk& chunk, int64_t panel, const WinogradProduct& product) const;
 };
 
-void Convolution::place(void* workspace) {
-  const int64_t width = round_up(panels.channels, kWidestVector);
-  u = static_cast<float*>(workspace);
-  bias = u + frequencies * channels * width;
-  std::fill(bias, bias + width, 0.0f);
-  if (given_bias) std::copy(given_bias, given_bias + panels.channels, bias);
+Convolution::Convolution(int m, const Tensor& source, const Tensor& dest, WeightView weights, const float* given,
+                         void* workspace)
+    : m(m), source(source), dest(dest), weights(weights), bias(static_cast<float*>(workspace)) {
+  const int64_t padded = round_up(panels.channels, kWidestVector);
+  large = bias + padded;
+  std::fill(bias, bias + padded, 0.0f);
+  if (given) std::copy(given, given + panels.channels, bias);
 }
 
-// By pieces of one panel and kPiece source channels, first brought into the panel's order.
+// The depth transform of n source channels of a panel, brought into the panel's order.
+void Convolution::depth(int64_t p, int64_t channel, int64_t n, const WinogradDepth& to) const {
+  const auto pack = simd_pack_weights();
+  alignas(64) float taps[27 * kPiece * 2 * kWidestVector];
+  const float* from = weights.data + channel * weights.source_stride + p * panels.width() * weights.dest_stride;
+  for (int64_t t = 0; t < 27; t++, from += weights.tap_stride)
+    pack(from, weights.dest_stride, weights.source_stride, n, panels.valid(p), width(p), taps + t * n * width(p));
+  simd_winograd_depth()({taps, n * width(p), to.planes, to.z_stride, to.tap_stride});
+}
+
+// By pieces of one panel and kPiece source channels.
 void Convolution::transform_weights() const {
-  constexpr int64_t kPiece = kWinogradPiece / (2 * kWidestVector);
-  const int64_t pieces = (channels + kPiece - 1) / kPiece;
-  const auto transform = simd_winograd_weights();
+  const int64_t pieces = (channels + kPiece - 1) / kPiece, plane = frequencies / 4;
+  const auto transform = simd_winograd_plane();
   parallel_for(panels.count() * pieces, [&](int64_t i) {
-    const int64_t p = i / pieces, c0 = i % pieces * kPiece, n = std::min(kPiece, channels - c0),
-                  width = panels.vectors(p) * shape.lanes, valid = panels.valid(p);
-    alignas(64) float taps[27 * kWinogradPiece];
-    if (valid < width) std::fill(taps, taps + 27 * n * width, 0.0f);
-    const float* from = weights.data + c0 * weights.source_stride + p * panels.width() * weights.dest_stride;
-    for (int64_t t = 0; t < 27; t++, from += weights.tap_stride)
-      copy_piece(from, weights, n, valid, taps + t * n * width, width);
-    transform(m, {taps, n, panel(p) + c0 * width, u_step(p), width});
+    const int64_t p = i / pieces, c0 = i % pieces * kPiece, n = std::min(kPiece, channels - c0), size = n * width(p);
+    alignas(64) float planes[4 * 9 * kPiece * 2 * kWidestVector];
+    depth(p, c0, n, {nullptr, 0, planes, 9 * size, size});
+    for (int64_t z = 0; z < 4; z++)
+      transform(m, {planes + z * 9 * size, size, size, panel(p) + z * plane * u_step(p) + c0 * width(p), u_step(p)});
   });
 }
 
@@ -160,8 +186,10 @@ int64_t split_of(int64_t chunks, int64_t panels) {
   return split;
 }
 
-void Convolution::run() const {
-  const std::vector<Chunk> chunks = chunks_of(cells, tiles, shape.rows == 14 ? (m == 4 ? 14 : 28) : (m == 4 ? 12 : 24));
+// Few channels or many tiles: the weights are transformed once; chunks of tiles, private to a thread, meet all panels.
+void Convolution::run_by_chunks() const {
+  transform_weights();
+  const std::vector<Chunk> chunks = chunks_of(cells, tiles, (m == 4 ? 1 : 2) * (shape.rows < 12 ? 12 : shape.rows));
   int most = 0;
   for (const Chunk& c : chunks) most = std::max(most, c.tiles);
   const int64_t blocks = (channels + shape.lanes - 1) / shape.lanes, v_block = most * shape.lanes,
@@ -188,10 +216,55 @@ void Convolution::run() const {
   });
 }
 
-void convolve(Convolution&& c, void* workspace) {
-  c.place(workspace);
-  c.transform_weights();
-  c.run();
+// Many channels and few tiles: the transformed weights would be far larger than everything else. All tiles of a batch
+// are transformed first; then each panel's weights, one depth frequency after the other, in the L2 of one thread.
+void Convolution::run_by_panels() const {
+  const std::vector<Chunk> chunks = chunks_of(cells, tiles, kPieceTiles);
+  const int64_t plane = frequencies / 4, blocks = (channels + shape.lanes - 1) / shape.lanes,
+                total = chunks.back().first + chunks.back().tiles, batch = batch_of(m, total),
+                v_block = batch * shape.lanes, v_step = blocks * v_block + kSkew,
+                u_step = channels * panels.width() + kSkew, m_step = batch * panels.width() + kSkew;
+  const TeamScratch scratch((4 * 9 + plane) * u_step + frequencies * m_step);
+  const std::vector<float> zeros(zeros_for(tiles, kPieceTiles, channels));
+  const int64_t parts = (omp_get_max_threads() + panels.count() - 1) / panels.count();
+  const auto multiply = simd_winograd_multiply();
+  const auto transform = simd_winograd_plane();
+  for (size_t begin = 0, end = 0; begin < chunks.size(); begin = end) {
+    const int64_t first = chunks[begin].first;
+    while (end < chunks.size() && chunks[end].first + chunks[end].tiles - first <= batch) end++;
+    const int64_t n = chunks[end - 1].first + chunks[end - 1].tiles - first;
+    parallel_for(static_cast<int64_t>(end - begin), [&](int64_t i) {
+      const Chunk& chunk = chunks[begin + i];
+      WinogradRun run{};
+      run.v = large + (chunk.first - first) * shape.lanes;
+      run.frequency_stride = v_step;
+      run.block_stride = v_block;
+      load_tiles(from, tiles, chunk, zeros.data(), run);
+    });
+    parallel_for(panels.count() * parts, [&](int64_t i) {
+      const int64_t p = i / parts, a = n * (i % parts) / parts, b = n * (i % parts + 1) / parts;
+      if (a == b) return;
+      float *planes = scratch.mine(), *u = planes + 4 * 9 * u_step, *product = u + plane * u_step;
+      for (int64_t c = 0; c < channels; c += kPiece)
+        depth(p, c, std::min(kPiece, channels - c), {nullptr, 0, planes + c * width(p), 9 * u_step, u_step});
+      WinogradProduct job{nullptr,           v_step,  v_block, u, u_step, channels, plane, static_cast<int>(b - a),
+                          panels.vectors(p), product, m_step};
+      for (int64_t z = 0; z < 4; z++) {
+        transform(m, {planes + z * 9 * u_step, u_step, channels * width(p), u, u_step});
+        job.v = large + z * plane * v_step + a * shape.lanes;
+        job.m = product + z * plane * m_step;
+        multiply(job);
+      }
+      job.m = product;
+      store({first + a, static_cast<int>(b - a)}, p, job);
+    });
+  }
+}
+
+void convolve(const Convolution& c) {
+  const int64_t tiles = static_cast<int64_t>(c.cells.cell.size()) * c.tiles.per_cell();
+  if (by_panels(c.m, tiles, c.channels, c.panels.channels)) c.run_by_panels();
+  else c.run_by_chunks();
 }
 
 }  // namespace
@@ -199,12 +272,12 @@ void convolve(Convolution&& c, void* workspace) {
 void winograd_forward(int m, const Tensor& x, const Tensor& weight, const float* bias, const Tensor& y,
                       void* workspace) {
   const int64_t c = weight.layout.shape[1];
-  convolve({m, x, y, {weight.f32(), c, 1, 27 * c}, bias}, workspace);
+  convolve({m, x, y, {weight.f32(), c, 1, 27 * c}, bias, workspace});
 }
 
 void winograd_grad_input(int m, const Tensor& gy, const Tensor& weight, const Tensor& gx, void* workspace) {
   const int64_t c = weight.layout.shape[1];
-  convolve({m, gy, gx, {weight.f32() + 26 * c, -c, 27 * c, 1}, nullptr}, workspace);
+  convolve({m, gy, gx, {weight.f32() + 26 * c, -c, 27 * c, 1}, nullptr, workspace});
 }
 
 }  // namespace voxelspark

@@ -16,7 +16,7 @@ enum Winograd : int64_t { kWinogradOff = 0, kWinogradF2 = 1, kWinogradF4 = 2, kF
 // The tile edge m of F(2, m, m) that runs a convolution from `source` to `dest` fastest; 0: the direct engine does.
 int winograd_tile(int64_t allowed, const ConvGeometry& g, const Layout& source, const Layout& dest);
 
-int64_t winograd_workspace(int m, int64_t source_channels, int64_t dest_channels);  // bytes
+int64_t winograd_workspace(int m, const Layout& source, const Layout& dest);  // bytes
 
 // y = conv(x) + bias (null: none).
 void winograd_forward(int m, const Tensor& x, const Tensor& weight, const float* bias, const Tensor& y,

@@ -74,30 +74,22 @@ static void input(const WinogradRun& run) {
 
 // ---- weights
 
-// Depth first, then plane by plane: stores to all frequencies of all depths at once would be too many streams for L1.
 template <int kTile>
-static void weights(const WinogradWeights& w) {
+static void plane(const WinogradPlane& w) {
   constexpr int H = kPoints<kTile>;
-  const int64_t tap = w.channels * w.width;
-  alignas(64) float planes[4 * 9 * kWinogradPiece];
-  for (int64_t i = 0; i < 9 * tap; i += kLanes) {
-    Vec o[4];
-    weight_line<2>(load(w.taps + i), load(w.taps + i + 9 * tap), load(w.taps + i + 18 * tap), o, 1);
-    VS_UNROLL for (int z = 0; z < 4; z++) store(planes + z * 9 * tap + i, o[z]);
-  }
-  for (int z = 0; z < 4; z++)
-    for (int64_t i = 0; i < tap; i += kLanes) {
-      const float* from = planes + z * 9 * tap + i;
-      Vec x[3][H];
-      VS_UNROLL for (int y = 0; y < 3; y++, from += 3 * tap)
-          weight_line<kTile>(load(from), load(from + tap), load(from + 2 * tap), x[y], 1);
-      float* to = w.u + z * H * H * w.frequency_stride + i;
-      VS_UNROLL for (int f = 0; f < H; f++) {
-        Vec o[H];
-        weight_line<kTile>(x[0][f], x[1][f], x[2][f], o, 1);
-        VS_UNROLL for (int y = 0; y < H; y++) store(to + (y * H + f) * w.frequency_stride, o[y]);
-      }
+  const int64_t tap = w.tap_stride, step = w.frequency_stride;
+  for (int64_t i = 0; i < w.n; i += kLanes) {
+    const float* from = w.taps + i;
+    Vec x[3][H];
+    VS_UNROLL for (int y = 0; y < 3; y++, from += 3 * tap)
+        weight_line<kTile>(load(from), load(from + tap), load(from + 2 * tap), x[y], 1);
+    float* to = w.u + i;
+    VS_UNROLL for (int f = 0; f < H; f++, to += step) {
+      Vec o[H];
+      weight_line<kTile>(x[0][f], x[1][f], x[2][f], o, 1);
+      VS_UNROLL for (int y = 0; y < H; y++) store(to + y * H * step, o[y]);
     }
+  }
 }
 
 // ---- product
@@ -188,9 +180,20 @@ void SIMD(winograd_input)(int m, const WinogradRun& run) {
   else WINOGRAD_NAMESPACE::input<2>(run);
 }
 
-void SIMD(winograd_weights)(int m, const WinogradWeights& w) {
-  if (m == 4) WINOGRAD_NAMESPACE::weights<4>(w);
-  else WINOGRAD_NAMESPACE::weights<2>(w);
+void SIMD(winograd_depth)(const WinogradDepth& w) {
+  for (int tap = 0; tap < 9; tap++)
+    for (int64_t i = 0; i < w.n; i += kLanes) {
+      const float* from = w.taps + tap * w.n + i;
+      float* to = w.planes + tap * w.tap_stride + i;
+      Vec o[4];
+      WINOGRAD_NAMESPACE::weight_line<2>(load(from), load(from + 9 * w.n), load(from + 18 * w.n), o, 1);
+      VS_UNROLL for (int z = 0; z < 4; z++) store(to + z * w.z_stride, o[z]);
+    }
+}
+
+void SIMD(winograd_plane)(int m, const WinogradPlane& w) {
+  if (m == 4) WINOGRAD_NAMESPACE::plane<4>(w);
+  else WINOGRAD_NAMESPACE::plane<2>(w);
 }
 
 void SIMD(winograd_multiply)(const WinogradProduct& p) {

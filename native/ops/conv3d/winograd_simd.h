@@ -27,16 +27,22 @@ struct WinogradRun {
 };
 DECLARE_SIMD(winograd_input, void, (int m, const WinogradRun& run))
 
-// u[frequency][channel][width] = transform of taps[27][channel][width], width a multiple of the lanes and
-// channels * width at most kWinogradPiece.
-constexpr int kWinogradPiece = 256;
-struct WinogradWeights {
+// Weights in two steps, both on n floats (source channel, panel column) a tap: planes[z][tap y, x] from taps[z, y, x],
+// then the frequencies u[y, x] of one z. Few streams at a time, because many that are written at once leave the L1.
+struct WinogradDepth {
   const float* taps;
-  int64_t channels;
-  float* u;
-  int64_t frequency_stride, width;
+  int64_t n;
+  float* planes;
+  int64_t z_stride, tap_stride;
 };
-DECLARE_SIMD(winograd_weights, void, (int m, const WinogradWeights& w))
+DECLARE_SIMD(winograd_depth, void, (const WinogradDepth& w))
+struct WinogradPlane {
+  const float* taps;
+  int64_t tap_stride, n;
+  float* u;
+  int64_t frequency_stride;
+};
+DECLARE_SIMD(winograd_plane, void, (int m, const WinogradPlane& w))
 
 // m[frequency][row][2 * lanes] = v[frequency] * u[frequency] for the rows (tiles) of a chunk and one panel.
 struct WinogradProduct {
