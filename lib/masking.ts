@@ -64,6 +64,11 @@ export function maskGrid(patch: readonly [number, number, number], block: number
   return [patch[0] / block, patch[1] / block, patch[2] / block];
 }
 
+/** Masked share of the blocks of a batch. */
+export function maskedShare({ visible }: SampledMask): number {
+  return visible.reduce((masked, v) => masked + (v ? 0 : 1), 0) / visible.length;
+}
+
 /** Number of masked cells at a ratio; refuses one that leaves nothing visible or nothing masked. */
 export function maskedCount(cells: number, ratio: number): number {
   const masked = Math.trunc(ratio * cells);

@@ -8,6 +8,7 @@ import { type DeviceName, type DType, full, type Tensor, tensor } from "../tenso
  */
 export class Initializer {
   private count = 0;
+  private readonly made: Tensor[] = [];
 
   constructor(
     readonly seed: number,
@@ -29,12 +30,22 @@ export class Initializer {
 
   constant(shape: readonly number[], value: number): Tensor {
     this.count++;
-    return keep(full(shape, value, { device: this.device, dtype: this.dtype, requiresGrad: true }));
+    return this.own(full(shape, value, { device: this.device, dtype: this.dtype, requiresGrad: true }));
   }
 
   /** A tensor that is saved with the model but not trained, such as running statistics. */
   buffer(shape: readonly number[], value: number): Tensor {
-    return keep(full(shape, value, { device: this.device, dtype: this.dtype }));
+    return this.own(full(shape, value, { device: this.device, dtype: this.dtype }));
+  }
+
+  /** Frees every parameter made so far: for a network whose construction failed half-way. */
+  dispose(): void {
+    for (const t of this.made) t.dispose();
+  }
+
+  private own(t: Tensor): Tensor {
+    this.made.push(keep(t));
+    return t;
   }
 
   private parameter(
@@ -43,9 +54,9 @@ export class Initializer {
   ): Tensor {
     const options = { device: this.device, dtype: this.dtype, requiresGrad: true };
     const index = this.count++;
-    if (this.device === "null") return keep(full(shape, 0, options));
+    if (this.device === "null") return this.own(full(shape, 0, options));
     const values = new Float32Array(shape.reduce((a, b) => a * b, 1));
     fill(values, rng(this.seed, 0, "init", index));
-    return keep(tensor(values, shape, options));
+    return this.own(tensor(values, shape, options));
   }
 }

@@ -31,7 +31,12 @@ export class SGD implements Disposable {
     this.parameters = new Map(parameters);
     this.options = { momentum, weightDecay, nesterov, clip };
     if (momentum === 0) return;
-    for (const [name, p] of this.parameters) this.momenta.set(name, keep(zeros(p.shape, placed(p))));
+    try {
+      for (const [name, p] of this.parameters) this.momenta.set(name, keep(zeros(p.shape, placed(p))));
+    } catch (error) {
+      this.dispose(); // out of memory: nobody holds a half-made optimiser
+      throw error;
+    }
   }
 
   /**

@@ -18,27 +18,18 @@ export interface DryRun {
 export function dryRun(plan: Plan): DryRun {
   const ratio = typeof plan.mask.ratio === "number" ? plan.mask.ratio : plan.mask.ratio[0];
   const before = stats("null").liveBytes;
-  const model = buildS3D(plan, "null");
-  const optimizer = buildSGD(plan, model);
-  try {
-    const shape = [plan.batch, plan.network.inChannels, ...plan.patch];
-    const patches = new Float32Array(shape.reduce((a, b) => a * b, 1));
-    const mask = sampleMask(
-      { patch: plan.patch, block: plan.mask.block, ratio, per: "batch" },
-      { seed: plan.seed, step: 0, samples: plan.batch },
-    );
-    let peakBytes = 0;
-    for (let step = 0; step < 2; step++) {
-      // The second step has momenta; the first makes them.
-      resetPeak("null");
-      const result = pretrainStep(model, optimizer, { patches, shape, mask, device: "null" }, 0);
-      result.loss.dispose();
-      result.gradientNorm.dispose();
-      peakBytes = stats("null").peakBytes - before;
-    }
-    return { parameters: model.parameterCount(), peakBytes, residentBytes: stats("null").liveBytes - before };
-  } finally {
-    optimizer.dispose();
-    model.dispose();
-  }
+  using model = buildS3D(plan, "null");
+  using optimizer = buildSGD(plan, model);
+  const shape = [plan.batch, plan.network.inChannels, ...plan.patch];
+  const patches = new Float32Array(shape.reduce((a, b) => a * b, 1));
+  const mask = sampleMask(
+    { patch: plan.patch, block: plan.mask.block, ratio, per: "batch" },
+    { seed: plan.seed, step: 0, samples: plan.batch },
+  );
+  const residentBytes = stats("null").liveBytes - before;
+  resetPeak("null");
+  const result = pretrainStep(model, optimizer, { patches, shape, mask, device: "null" }, 0);
+  result.loss.dispose();
+  result.gradientNorm.dispose();
+  return { parameters: model.parameterCount(), peakBytes: stats("null").peakBytes - before, residentBytes };
 }

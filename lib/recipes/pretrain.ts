@@ -1,12 +1,12 @@
 import { NonFiniteError } from "../errors";
-import { type SampledMask, sampleMask } from "../masking";
+import { maskedShare, sampleMask } from "../masking";
 import type { S3D } from "../models/s3d";
 import type { SGD } from "../optim/sgd";
 import { learningRate, type Plan } from "../plans/plan";
 import type { DeviceName } from "../tensor";
-import { pretrainStep } from "./step";
+import { pretrainStep, takeItems } from "./step";
 
-/** Where patches come from: a data loader, or a function in a test. All are (N, C, D, H, W), row-major. */
+/** Where patches come from: a loader, or a function in a test. All are (N, C, D, H, W), row-major. */
 export interface PatchSource {
   /** Augmented patches of a training step, and how long the caller waited for them. */
   batch(step: number): Promise<{ patches: Float32Array; waitSeconds: number }>;
@@ -38,15 +38,9 @@ export interface PretrainState {
 /** Updates that may be skipped in a row because the gradient was not finite. */
 const MAX_NON_FINITE = 20;
 
-/** Masked share of a sampled mask. */
-function maskedShare(mask: SampledMask): number {
-  return mask.visible.reduce((masked, v) => masked + (v ? 0 : 1), 0) / mask.visible.length;
-}
-
 /**
  * S3D pre-training (CVPR 2025, §3): for every step draw patches and masks, reconstruct the masked voxels, update.
  * Patches, masks and learning rate are pure functions of (seed, step), so a run resumed from a state is the same run.
- *
  * Yields after each step; logging, validation, checkpoints and signals are the consumer's.
  * @throws NonFiniteError after 20 steps in a row without a finite gradient
  */
@@ -58,17 +52,14 @@ export async function* pretrain(
 ): AsyncGenerator<PretrainStep> {
   const rate = learningRate(plan);
   const shape = [plan.batch, plan.network.inChannels, ...plan.patch];
-  const masking = { patch: plan.patch, block: plan.mask.block, ratio: plan.mask.ratio, per: plan.mask.per };
+  const masking = { ...plan.mask, patch: plan.patch };
   let nonFinite = 0;
   while (state.step < plan.steps) {
-    const { step } = state;
-    const start = performance.now();
+    const [step, start] = [state.step, performance.now()];
     const { patches, waitSeconds } = await source.batch(step);
     const mask = sampleMask(masking, { seed: plan.seed, step, samples: plan.batch });
     const result = pretrainStep(state.model, state.optimizer, { patches, shape, mask, device }, rate(step));
-    const [loss, gradientNorm] = await Promise.all([result.loss.item(), result.gradientNorm.item()]);
-    result.loss.dispose();
-    result.gradientNorm.dispose();
+    const [loss, gradientNorm] = await takeItems(result.loss, result.gradientNorm);
     state.step = step + 1;
     nonFinite = Number.isFinite(gradientNorm) ? 0 : nonFinite + 1;
     if (nonFinite === MAX_NON_FINITE)

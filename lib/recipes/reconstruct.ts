@@ -1,4 +1,5 @@
 import { BlockMask } from "../block-mask";
+import { tileRows, tiles } from "../inference/tiles";
 import { sampleMask } from "../masking";
 import type { S3D } from "../models/s3d";
 import { visibleVoxels } from "../pictures/volume";
@@ -19,24 +20,6 @@ export interface Reconstruction {
   baselineMse: number;
 }
 
-/** Starts of patches that cover an axis, the last one flush with the end. */
-function starts(size: number, patch: number): number[] {
-  const count = Math.max(1, Math.ceil(size / patch));
-  return Array.from({ length: count }, (_, i) => Math.max(0, Math.min(i * patch, size - patch)));
-}
-
-/** Rows of the box of `size` at `start`, as [volume offset, patch offset, length], clipped to the volume. */
-function* rows(shape: Triple, patch: Triple, start: Triple): Generator<[number, number, number]> {
-  const [d, h, w] = patch.map((p, a) => Math.min(p, shape[a]! - start[a]!)) as [number, number, number];
-  for (let z = 0; z < d; z++)
-    for (let y = 0; y < h; y++)
-      yield [
-        ((start[0] + z) * shape[1] + start[1] + y) * shape[2] + start[2],
-        (z * patch[1] + y) * patch[2],
-        w,
-      ];
-}
-
 /**
  * Masks a whole preprocessed volume patch by patch and lets the model fill it in.
  * @param data z-scored voxels, shape[0] · shape[1] · shape[2]; smaller volumes are padded with their minimum
@@ -49,40 +32,38 @@ export async function* reconstruct(
   shape: Triple,
   { ratio, seed, device }: { ratio: number; seed: number; device: DeviceName },
 ): AsyncGenerator<{ done: number; total: number }, Reconstruction> {
-  const { patch, mask } = plan;
+  const { patch } = plan;
+  const masking = { patch, block: plan.mask.block, ratio, per: "batch" as const };
   const reconstruction = data.slice();
   const visible = new Uint8Array(data.length).fill(1);
   const minimum = data.reduce((a, b) => Math.min(a, b), Number.POSITIVE_INFINITY);
-  const boxes = starts(shape[0], patch[0]).flatMap((z) =>
-    starts(shape[1], patch[1]).flatMap((y) => starts(shape[2], patch[2]).map((x): Triple => [z, y, x])),
-  );
+  const corners = tiles(shape, patch);
   model.train(false);
-  for (const [i, start] of boxes.entries()) {
-    const input = new Float32Array(patch[0] * patch[1] * patch[2]).fill(minimum);
-    for (const [from, to, n] of rows(shape, patch, start)) input.set(data.subarray(from, from + n), to);
-    const sampled = sampleMask(
-      { patch, block: mask.block, ratio, per: "batch" },
-      { seed, step: i, samples: 1 },
-    );
-    const y = scope(() => model.forward(tensor(input, [1, 1, ...patch], { device }), new BlockMask(sampled)));
-    const guess = await y.data();
-    y.dispose();
-    const seen = visibleVoxels(sampled.visible, sampled.grid, patch);
-    for (const [to, from, n] of rows(shape, patch, start))
-      for (let k = 0; k < n; k++) {
-        visible[to + k] = seen[from + k]!;
-        reconstruction[to + k] = seen[from + k] ? data[to + k]! : guess[from + k]!;
-      }
-    yield { done: i + 1, total: boxes.length };
+  try {
+    for (const [i, start] of corners.entries()) {
+      const input = new Float32Array(patch[0] * patch[1] * patch[2]).fill(minimum);
+      const rows = [...tileRows(shape, patch, start)];
+      for (const r of rows) input.set(data.subarray(r.volume, r.volume + r.length), r.patch);
+      const mask = sampleMask(masking, { seed, step: i, samples: 1 });
+      using y = scope(() => model.forward(tensor(input, [1, 1, ...patch], { device }), new BlockMask(mask)));
+      const guess = await y.data();
+      const seen = visibleVoxels(mask.visible, mask.grid, patch);
+      for (const r of rows)
+        for (let k = 0; k < r.length; k++) {
+          const [to, from] = [r.volume + k, r.patch + k];
+          visible[to] = seen[from]!;
+          reconstruction[to] = seen[from] ? data[to]! : guess[from]!;
+        }
+      yield { done: i + 1, total: corners.length };
+    }
+  } finally {
+    model.train(true);
   }
-  model.train(true);
   return { shape, reconstruction, visible, ...errors(data, reconstruction, visible) };
 }
 
 function errors(data: Float32Array, reconstruction: Float32Array, visible: Uint8Array) {
-  let masked = 0;
-  let error = 0;
-  let baseline = 0;
+  let [masked, error, baseline] = [0, 0, 0];
   for (let i = 0; i < data.length; i++) {
     if (visible[i]) continue;
     masked++;

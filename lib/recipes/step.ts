@@ -11,21 +11,37 @@ import { type DeviceName, type Tensor, tensor } from "../tensor";
 
 /** The model that a plan describes, with the initial weights of its seed. */
 export function buildS3D(plan: Plan, device: DeviceName): S3D {
-  const { sparse, maskToken, densifyConv } = plan.sparsification;
-  return new S3D(new Initializer(plan.seed, device), {
-    network: plan.network,
-    sparse,
-    maskToken,
-    densifyConv,
-    coarse: plan.mask.coarse ?? undefined,
-    maskInput: !plan.upstreamParity,
-  });
+  const { network, sparsification, mask, upstreamParity } = plan;
+  const options = {
+    ...sparsification,
+    network,
+    coarse: mask.coarse ?? undefined,
+    maskInput: !upstreamParity,
+  };
+  const init = new Initializer(plan.seed, device);
+  try {
+    return new S3D(init, options);
+  } catch (error) {
+    init.dispose();
+    throw error;
+  }
 }
 
 /** The plan's optimiser over everything that the model trains. */
 export function buildSGD(plan: Plan, model: S3D): SGD {
   const { momentum, nesterov, weightDecay, clip } = plan.optimizer;
   return new SGD(model.parameters(), { momentum, nesterov, weightDecay, clip: clip ?? 0 });
+}
+
+/** Values of scalars on a device, in order; the scalars are freed, also when reading one fails. */
+export async function takeItems<T extends readonly Tensor[]>(
+  ...scalars: T
+): Promise<{ [K in keyof T]: number }> {
+  try {
+    return (await Promise.all(scalars.map((t) => t.item()))) as { [K in keyof T]: number };
+  } finally {
+    for (const t of scalars) t.dispose();
+  }
 }
 
 export interface StepInput {
