@@ -83,6 +83,11 @@ export async function ensureFolder(folder: string): Promise<void> {
   await guarded(folder, "create folder", () => fs.mkdir(folder, { recursive: true }));
 }
 
+/** Removes a folder that nothing was put into; does nothing otherwise. */
+export async function removeIfEmpty(folder: string): Promise<void> {
+  await fs.rmdir(folder).catch(() => {}); // refuses a folder with content
+}
+
 /**
  * Removes what a killed process left half-written in `folder`; returns the names. Call it only while holding
  * the folder's lock (lock.ts), since it cannot tell a live writer's file from a dead one's.

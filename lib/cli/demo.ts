@@ -6,11 +6,12 @@ import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { writePhantoms } from "../data/phantoms";
 import { createPlan, type Plan } from "../plans/plan";
-import { CaseSource, prepareCases } from "../runs/cases";
+import { openCases } from "../runs/cases";
 import { runPretraining } from "../runs/pretraining";
 import { reconstructImage } from "../runs/reconstruction";
 import { chooseDevice } from "./options";
-import { duration, log, progress } from "./output";
+import { duration, log, underBar } from "./output";
+import { type RunSummary, watchRun } from "./watch";
 
 const OUT = "demo-output";
 const HEADS = 12;
@@ -28,62 +29,28 @@ const plan: Plan = createPlan(
   "tiny",
 );
 
+/** Writes the heads; returns the path of the last one's image. */
 async function writeHeads(): Promise<string> {
-  const bar = progress("synthetic heads", HEADS);
   let image = "";
-  for await (const head of writePhantoms(join(OUT, "data"), HEADS, { seed: SEED })) {
+  await underBar("synthetic heads", writePhantoms(join(OUT, "data"), HEADS, { seed: SEED }), (head) => {
     image = head.image;
-    bar.update(head.done);
-  }
-  bar.stop();
+    return "";
+  });
   return image;
 }
 
-async function prepare() {
-  const steps = prepareCases(join(OUT, "data", "images"), OUT, plan);
-  const bar = progress("preprocess", HEADS);
-  for (;;) {
-    const next = await steps.next();
-    if (next.done) {
-      bar.stop();
-      return next.value;
-    }
-    if (next.value.error) throw next.value.error;
-    bar.update(next.value.done, next.value.case);
-  }
-}
-
-async function train(source: CaseSource): Promise<{ step: number; loss: number; baseline: number }[]> {
-  const validations: { step: number; loss: number; baseline: number }[] = [];
-  const bar = progress("pre-train", plan.steps);
-  try {
-    for await (const event of runPretraining({ plan, out: join(OUT, "run"), source, device: "cpu" })) {
-      if (event.type === "step") bar.update(event.step, `masked MSE ${event.loss.toFixed(3)}`);
-      if (event.type === "validation") validations.push(event);
-    }
-  } finally {
-    bar.stop();
-  }
-  return validations;
+function train(): Promise<RunSummary> {
+  const open = () => openCases(join(OUT, "data", "images"), OUT, plan);
+  return watchRun(plan.steps, runPretraining({ plan, out: join(OUT, "run"), open, device: "cpu" }));
 }
 
 async function pictures(image: string): Promise<string> {
-  const steps = reconstructImage({
-    checkpoint: join(OUT, "run"),
-    image,
-    out: join(OUT, "reconstruction"),
-    device: "cpu",
-  });
-  let bar: ReturnType<typeof progress> | undefined;
-  for (;;) {
-    const next = await steps.next();
-    if (next.done) {
-      bar?.stop();
-      return next.value.picture;
-    }
-    bar ??= progress("reconstruct", next.value.total);
-    bar.update(next.value.done);
-  }
+  const out = join(OUT, "reconstruction");
+  const { picture } = await underBar(
+    "reconstruct",
+    reconstructImage({ checkpoint: join(OUT, "run"), image, out, device: "cpu" }),
+  );
+  return picture;
 }
 
 async function demo(): Promise<void> {
@@ -91,17 +58,8 @@ async function demo(): Promise<void> {
   chooseDevice({ device: "cpu" });
   await rm(OUT, { recursive: true, force: true });
   const image = await writeHeads();
-  const source = await CaseSource.open(plan, await prepare());
-  const { training, validation } = source.counts;
-  log(
-    `${training} heads train, ${validation} validate; ${plan.steps} steps of ${plan.batch} patches of ${plan.patch.join("×")}`,
-  );
-  let validations: Awaited<ReturnType<typeof train>>;
-  try {
-    validations = await train(source);
-  } finally {
-    await source.close();
-  }
+  log(`${plan.steps} steps of ${plan.batch} patches of ${plan.patch.join("×")}`);
+  const { validations } = await train();
   log("\n  step   masked MSE   mean prediction   (held-out head, fixed patches and masks)");
   for (const v of validations)
     log(

@@ -21,6 +21,8 @@ async function main(): Promise<void> {
     .command(pretrain)
     .command(reconstruct)
     .strict()
+    .parserConfiguration({ "duplicate-arguments-array": false }) // the last one wins, never a list of two
+    .check(requireValues)
     .demandCommand(1, "Name a command.")
     .recommendCommands()
     .wrap(Math.min(110, process.stdout.columns ?? 110))
@@ -35,6 +37,16 @@ async function main(): Promise<void> {
   } catch (error) {
     process.exitCode = report(error);
   }
+}
+
+/** Refuses options whose value is no number though one is needed, or empty. */
+function requireValues(options: Record<string, unknown>): boolean {
+  for (const [name, value] of Object.entries(options))
+    if ([value].flat().some((v) => v === "" || Number.isNaN(v)))
+      throw new UsageError(
+        `--${name} needs a value${Number.isNaN([value].flat()[0]) ? " that is a number" : ""}`,
+      );
+  return true;
 }
 
 function report(error: unknown): number {

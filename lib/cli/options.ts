@@ -40,7 +40,12 @@ export interface PlanArgs {
   steps?: number | undefined;
   seed?: number | undefined;
   workers?: number | undefined;
+  spacing?: number[] | undefined;
+  nonFinite?: Preprocessing["nonFinite"] | undefined;
+  geometry?: Preprocessing["geometry"] | undefined;
 }
+
+type Preprocessing = Plan["preprocessing"];
 
 export function planOptions<T>(yargs: Argv<T>): Argv<T & PlanArgs> {
   return yargs
@@ -58,9 +63,20 @@ export function planOptions<T>(yargs: Argv<T>): Argv<T & PlanArgs> {
     .option("batch", { type: "number", describe: "Patches a step" })
     .option("steps", { type: "number", describe: "Training steps" })
     .option("seed", { type: "number", describe: "Everything random follows from it" })
-    .option("workers", { type: "number", describe: "Loader threads; never changes a result" }) as Argv<
-    T & PlanArgs
-  >;
+    .option("workers", { type: "number", describe: "Loader threads; never changes a result" })
+    .option("spacing", {
+      type: "number",
+      array: true,
+      describe: "Voxel size in mm: z y x (default: the plan's, 1 1 1)",
+    })
+    .option("non-finite", {
+      choices: ["error", "zero"] as const,
+      describe: "What NaN and infinite voxels do",
+    })
+    .option("geometry", {
+      choices: ["auto", "sform", "qform"] as const,
+      describe: "Which affine to trust",
+    }) as Argv<T & PlanArgs>;
 }
 
 /** "64" or "64,96,96". */
@@ -71,14 +87,25 @@ function triple(text: string): [number, number, number] {
   return (values.length === 1 ? [values[0], values[0], values[0]] : values) as [number, number, number];
 }
 
+/** Without the options that were not given; undefined when none was. */
+function given<T extends object>(options: T): { [K in keyof T]: Exclude<T[K], undefined> } | undefined {
+  const entries = Object.entries(options).filter(([, value]) => value !== undefined);
+  return entries.length > 0 ? (Object.fromEntries(entries) as never) : undefined;
+}
+
 /** The plan that file, preset and options describe; options win. */
 export async function planOf(args: PlanArgs): Promise<Plan> {
-  const { patch, batch, steps, seed, workers } = args;
-  const given = { batch, steps, seed, patch: patch === undefined ? undefined : triple(patch) };
-  const overrides = Object.fromEntries(Object.entries(given).filter(([, v]) => v !== undefined)) as PlanInput;
-  const all: PlanInput = workers === undefined ? overrides : { ...overrides, loader: { workers } };
+  const { patch, batch, steps, seed, workers, spacing, nonFinite, geometry } = args;
+  const overrides = given({
+    batch,
+    steps,
+    seed,
+    patch: patch === undefined ? undefined : triple(patch),
+    loader: given({ workers }),
+    preprocessing: given({ spacing, nonFinite, geometry }),
+  }) as PlanInput | undefined;
   const preset = args.preset as PresetName;
   return args.plan
-    ? planFromFile(args.plan, { preset, overrides: all })
-    : createPlan(all, preset, "Command line");
+    ? planFromFile(args.plan, { preset, ...(overrides ? { overrides } : {}) })
+    : createPlan(overrides ?? {}, preset, "Command line");
 }

@@ -21,11 +21,34 @@ export interface Progress {
 }
 
 /** A bar on a terminal; elsewhere a line for every tenth of the work, so that logs stay readable. */
-export function progress(title: string, total: number): Progress {
-  return process.stderr.isTTY ? bar(title, total) : lines(title, total);
+export function progress(title: string, total: number, done = 0): Progress {
+  return process.stderr.isTTY ? bar(title, total, done) : lines(title, total, done);
 }
 
-function bar(title: string, total: number): Progress {
+/**
+ * Drives a generator to its end under a bar that appears with the first step.
+ * @param note what to show beside the bar after a step
+ * @returns what the generator returns
+ */
+export async function underBar<S extends { done: number; total: number }, R>(
+  title: string,
+  steps: AsyncGenerator<S, R>,
+  note: (step: S) => string = () => "",
+): Promise<R> {
+  let shown: Progress | undefined;
+  try {
+    for (;;) {
+      const next = await steps.next();
+      if (next.done) return next.value;
+      shown ??= progress(title, next.value.total);
+      shown.update(next.value.done, note(next.value));
+    }
+  } finally {
+    shown?.stop();
+  }
+}
+
+function bar(title: string, total: number, done: number): Progress {
   const shown = new SingleBar(
     {
       format: `${title} {bar} {percentage}% | {value}/{total} | {eta_formatted} left | {note}`,
@@ -34,18 +57,19 @@ function bar(title: string, total: number): Progress {
     },
     process.env.NO_COLOR ? Presets.legacy : Presets.shades_classic,
   );
-  shown.start(total, 0, { note: "" });
+  shown.start(total, done, { note: "" });
   return {
     update: (done, note = "") => shown.update(done, { note }),
     stop: () => shown.stop(),
   };
 }
 
-function lines(title: string, total: number): Progress {
-  let tenth = 0;
+function lines(title: string, total: number, start: number): Progress {
+  const tenthOf = (done: number) => Math.floor((10 * done) / Math.max(total, 1));
+  let tenth = tenthOf(start);
   return {
     update(done, note = "") {
-      const now = Math.floor((10 * done) / Math.max(total, 1));
+      const now = tenthOf(done);
       if (now <= tenth) return;
       tenth = now;
       log(`${title}: ${done}/${total}${note ? ` | ${note}` : ""}`);

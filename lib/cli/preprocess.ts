@@ -1,17 +1,15 @@
 import type { CommandModule } from "yargs";
-import { type PreprocessOptions, preprocess as run } from "../data/preprocess";
+import { type PreprocessStep, preprocess as run } from "../data/preprocess";
 import { findCases } from "../data/sources";
 import { preprocessing } from "../runs/cases";
 import { setThreads } from "../tensor";
+import { type Interruption, interruptible } from "./interruption";
 import { type ComputeArgs, computeOptions, type PlanArgs, planOf, planOptions } from "./options";
-import { log, printJson, progress } from "./output";
+import { log, printJson, underBar } from "./output";
 
 interface Args extends ComputeArgs, PlanArgs {
   data: string;
   out: string;
-  spacing?: number[] | undefined;
-  nonFinite?: PreprocessOptions["nonFinite"] | undefined;
-  geometry?: PreprocessOptions["geometry"] | undefined;
 }
 
 export const preprocess: CommandModule<object, Args> = {
@@ -28,50 +26,44 @@ export const preprocess: CommandModule<object, Args> = {
         type: "string",
         demandOption: true,
         describe: "Case folder; a re-run redoes only what changed",
-      })
-      .option("spacing", {
-        type: "number",
-        array: true,
-        describe: "Voxel size in mm: z y x (default: the plan's, 1 1 1)",
-      })
-      .option("non-finite", {
-        choices: ["error", "zero"] as const,
-        describe: "What NaN and infinite voxels do",
-      })
-      .option("geometry", {
-        choices: ["auto", "sform", "qform"] as const,
-        describe: "Which affine to trust",
       }) as never,
   handler: async (args) => {
     if (args.threads !== undefined) setThreads(args.threads);
+    const plan = await planOf(args);
     const images = await findCases(args.data);
-    const options = { ...(await preprocessing(await planOf(args), images)), ...chosen(args) };
-    const bar = progress("preprocess", images.length);
+    const steps = run(images, args.out, await preprocessing(plan, images), args.workers ?? 0);
     const counts = { done: 0, current: 0, failed: 0 };
     const failures: { path: string; code: string; message: string }[] = [];
     const warnings: string[] = [];
-    for await (const step of run(images, args.out, options, args.workers ?? 0)) {
+    const count = (step: PreprocessStep) => {
       counts[step.status]++;
       warnings.push(...step.warnings);
       if (step.error) failures.push({ path: step.path, code: step.error.code, message: step.error.message });
-      bar.update(step.done, step.case);
-    }
-    bar.stop();
+    };
+    const stopped = await interruptible("this image", async (interruption) => {
+      await underBar("preprocess", untilInterrupted(steps, interruption), (step) => {
+        count(step);
+        return step.case;
+      });
+      return interruption.exitCode;
+    });
     for (const w of warnings) log(`warning: ${w}`);
     for (const f of failures) log(`failed: ${f.message} [${f.code}]`);
-    log(
-      `${counts.done} made, ${counts.current} up to date, ${counts.failed} failed; cases are in ${args.out}`,
-    );
+    const { done, current, failed } = counts;
+    log(`${done} made, ${current} up to date, ${failed} failed; cases are in ${args.out}`);
+    if (stopped) log(`interrupted: ${images.length - done - current - failed} images are left to do`);
     if (args.json) printJson({ ...counts, failures, warnings, folder: args.out });
-    if (counts.failed > 0) process.exitCode = 1;
+    process.exitCode = stopped || (failed > 0 ? 1 : 0);
   },
 };
 
-/** Options given on the command line. */
-function chosen({ spacing, nonFinite, geometry }: Args): Partial<PreprocessOptions> {
-  return {
-    ...(spacing ? { spacing: spacing as [number, number, number] } : {}),
-    ...(nonFinite ? { nonFinite } : {}),
-    ...(geometry ? { geometry } : {}),
-  };
+/** The steps up to the one during which the user asked for the end. */
+async function* untilInterrupted(
+  steps: AsyncIterable<PreprocessStep>,
+  { signal }: Interruption,
+): AsyncGenerator<PreprocessStep, void> {
+  for await (const step of steps) {
+    yield step;
+    if (signal.aborted) return;
+  }
 }

@@ -1,9 +1,9 @@
 import type { CommandModule } from "yargs";
 import type { Plan } from "../plans/plan";
 import { dryRun } from "../recipes/dry-run";
-import { CaseSource, prepareCases } from "../runs/cases";
+import { openCases, resolvePreprocessing } from "../runs/cases";
 import { runPretraining } from "../runs/pretraining";
-import type { DeviceName } from "../tensor";
+import { interruptible } from "./interruption";
 import {
   type ComputeArgs,
   chooseDevice,
@@ -12,7 +12,8 @@ import {
   planOf,
   planOptions,
 } from "./options";
-import { bytes, duration, log, printJson, progress, UsageError } from "./output";
+import { bytes, duration, log, printJson, UsageError } from "./output";
+import { watchRun } from "./watch";
 
 interface Args extends ComputeArgs, PlanArgs {
   data?: string | undefined;
@@ -44,9 +45,10 @@ export const pretrain: CommandModule<object, Args> = {
       tellDryRun(plan, args.json);
       return;
     }
-    if (!args.data || !args.out) throw new UsageError("pretrain needs --data and --out (or --dry-run)");
-    const device = chooseDevice({ ...args, device: args.device === "auto" ? plan.device : args.device });
-    await train(plan, args as Args & { data: string; out: string }, device);
+    const { data, out } = args;
+    if (!data || !out) throw new UsageError("pretrain needs --data and --out (or --dry-run)");
+    if (args.allowPrevious && !args.resume) throw new UsageError("--allow-previous needs --resume");
+    await train(plan, { ...args, data, out });
   },
 };
 
@@ -57,100 +59,25 @@ function tellDryRun(plan: Plan, json?: boolean): void {
   log(`peak memory of a step ${bytes(peakBytes)}, ${bytes(residentBytes)} of it weights and momenta`);
 }
 
-/** An abort signal for the first SIGINT or SIGTERM; the second ends the process at once, which damages nothing. */
-function interruption(): { signal: AbortSignal; exitCode: () => number; done: () => void } {
-  const controller = new AbortController();
-  let code = 0;
-  const on = (name: "SIGINT" | "SIGTERM") => {
-    if (controller.signal.aborted) process.exit(code);
-    code = name === "SIGINT" ? 130 : 143;
-    controller.abort();
-    log("\nstopping after this step; once more stops at once");
-  };
-  const [int, term] = [() => on("SIGINT"), () => on("SIGTERM")];
-  process.on("SIGINT", int).on("SIGTERM", term);
-  const done = () => {
-    process.off("SIGINT", int).off("SIGTERM", term);
-  };
-  return { signal: controller.signal, exitCode: () => code, done };
-}
-
-async function train(
-  plan: Plan,
-  args: Args & { data: string; out: string },
-  device: DeviceName,
-): Promise<void> {
-  const stop = interruption();
-  const source = await CaseSource.open(plan, await prepare(args.data, args.out, plan));
-  log(`${source.counts.training} cases train, ${source.counts.validation} validate`);
-  if (source.counts.validation === 0)
-    log("warning: fewer than two subjects, so validation patches come from the training cases");
-  const bar = progress("pretrain", plan.steps);
-  const start = performance.now();
-  const result = {
-    step: 0,
-    loss: Number.NaN,
-    validationLoss: Number.NaN,
-    baseline: Number.NaN,
-    waited: 0,
-    reason: "",
-  };
-  try {
-    const { resume = false, allowPrevious = false, out } = args;
-    for await (const event of runPretraining({
-      plan,
-      out,
-      source,
-      device,
-      resume,
-      allowPrevious,
-      signal: stop.signal,
-    })) {
-      if (event.type === "step") {
-        Object.assign(result, {
-          step: event.step,
-          loss: event.loss,
-          waited: result.waited + event.dataWaitSeconds,
-        });
-        bar.update(event.step, `loss ${event.loss.toFixed(4)}, ${event.seconds.toFixed(2)} s/step`);
-      } else if (event.type === "validation")
-        Object.assign(result, { validationLoss: event.loss, baseline: event.baseline });
-      else if (event.type === "end") Object.assign(result, { step: event.step, reason: event.reason });
-    }
-  } finally {
-    bar.stop();
-    await source.close();
-    stop.done();
-  }
-  const seconds = (performance.now() - start) / 1000;
-  log(
-    `${result.reason} at step ${result.step} after ${duration(seconds)} (${duration(result.waited)} waiting for data)`,
-  );
-  if (Number.isFinite(result.validationLoss))
+async function train(planned: Plan, args: Args & { data: string; out: string }): Promise<void> {
+  const { data, out, resume = false, allowPrevious = false } = args;
+  const device = chooseDevice({ ...args, device: args.device === "auto" ? planned.device : args.device });
+  const plan = await resolvePreprocessing(planned, data);
+  await interruptible("this step", async (interruption) => {
+    const open = () => openCases(data, out, plan);
+    const { signal } = interruption;
+    const events = runPretraining({ plan, out, open, device, resume, allowPrevious, signal });
+    const { validations, ...run } = await watchRun(plan.steps, events);
+    const last = validations.at(-1);
     log(
-      `validation: masked MSE ${result.validationLoss.toFixed(4)}, mean prediction ${result.baseline.toFixed(4)}`,
+      `${run.reason} at step ${run.step} after ${duration(run.seconds)} (${duration(run.dataWaitSeconds)} waiting for data)`,
     );
-  log(`run folder: ${args.out}`);
-  if (args.json) printJson({ ...result, seconds, out: args.out });
-  if (result.reason === "interrupted") process.exitCode = stop.exitCode();
-}
-
-async function prepare(data: string, out: string, plan: Plan) {
-  const steps = prepareCases(data, out, plan);
-  let bar: ReturnType<typeof progress> | undefined;
-  for (;;) {
-    const next = await steps.next();
-    if (next.done) {
-      bar?.stop();
-      return next.value;
-    }
-    const { done, total, case: id, error, warnings } = next.value;
-    bar ??= progress("preprocess", total);
-    bar.update(done, id);
-    for (const w of warnings) log(`warning: ${w}`);
-    if (error) {
-      log(`left out: ${error.message} [${error.code}]`);
-      process.exitCode = 1;
-    }
-  }
+    if (last)
+      log(`validation: masked MSE ${last.loss.toFixed(4)}, mean prediction ${last.baseline.toFixed(4)}`);
+    log(`run folder: ${out}`);
+    if (args.json)
+      printJson({ ...run, validationLoss: last?.loss ?? null, baseline: last?.baseline ?? null, out });
+    if (run.leftOut.length > 0) process.exitCode = 1;
+    if (run.reason === "interrupted") process.exitCode = interruption.exitCode;
+  });
 }

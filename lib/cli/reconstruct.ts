@@ -1,7 +1,7 @@
 import type { CommandModule } from "yargs";
 import { reconstructImage } from "../runs/reconstruction";
 import { type ComputeArgs, chooseDevice, computeOptions } from "./options";
-import { log, printJson, progress } from "./output";
+import { log, printJson, underBar } from "./output";
 
 interface Args extends ComputeArgs {
   checkpoint: string;
@@ -27,21 +27,10 @@ export const reconstruct: CommandModule<object, Args> = {
       .option("seed", { type: "number", describe: "Of the mask (default: the plan's)" }) as never,
   handler: async (args) => {
     const device = chooseDevice(args);
-    const steps = reconstructImage({ ...args, device });
-    let bar: ReturnType<typeof progress> | undefined;
-    for (;;) {
-      const next = await steps.next();
-      if (!next.done) {
-        bar ??= progress("reconstruct", next.value.total);
-        bar.update(next.value.done);
-        continue;
-      }
-      bar?.stop();
-      const { picture, nifti, maskedMse, baselineMse } = next.value;
-      log(`masked MSE ${maskedMse.toFixed(4)}, mean prediction ${baselineMse.toFixed(4)}`);
-      log(`wrote ${picture} and ${nifti}`);
-      if (args.json) printJson(next.value);
-      return;
-    }
+    const result = await underBar("reconstruct", reconstructImage({ ...args, device }));
+    const { picture, nifti, maskedMse, baselineMse } = result;
+    log(`masked MSE ${maskedMse.toFixed(4)}, mean prediction ${baselineMse.toFixed(4)}`);
+    log(`wrote ${picture} and ${nifti}`);
+    if (args.json) printJson(result);
   },
 };

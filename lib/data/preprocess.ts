@@ -3,7 +3,7 @@
  * changed; worker threads may share the work, which never changes a result.
  */
 import { DataError, VoxelsparkError } from "../errors";
-import { ensureFolder, removeTemporary } from "../files";
+import { ensureFolder, removeIfEmpty, removeTemporary } from "../files";
 import { lockFolder } from "../lock";
 import type { GeometryChoice, Vector3 } from "./geometry";
 import { readNiftiHeader } from "./nifti";
@@ -118,6 +118,7 @@ export async function* preprocess(
   } finally {
     await pool?.close();
     await lock.release();
+    await removeIfEmpty(folder);
   }
 }
 

@@ -7,7 +7,7 @@ import { type SampleOptions, validationSample } from "../data/samples";
 import { findCases, type ImageCase } from "../data/sources";
 import { DataError } from "../errors";
 import { listFolder, sha256 } from "../files";
-import type { Plan } from "../plans/plan";
+import { overridePlan, type Plan } from "../plans/plan";
 import { splitCases } from "../plans/split";
 import type { RunSource } from "./pretraining";
 
@@ -33,6 +33,37 @@ export async function preprocessing(plan: Plan, images: readonly ImageCase[]): P
 }
 
 /**
+ * The plan with the preprocessing that its cases really get, since later uses of a checkpoint repeat it: "median"
+ * becomes the median spacing of the images, or what stored cases were made with.
+ */
+export async function resolvePreprocessing(plan: Plan, input: string): Promise<Plan> {
+  if (plan.preprocessing.spacing !== "median") return plan;
+  const [first] = (await isCaseFolder(input)) ? await listCases(input) : [];
+  const { spacing } =
+    first === undefined
+      ? await preprocessing(plan, await findCases(input))
+      : ((await StoredCase.open(input, first)).properties.options as PreprocessOptions);
+  return overridePlan(plan, { preprocessing: { spacing } });
+}
+
+/** Options of preprocessing that say which images are taken, and nothing about the voxels of a stored case. */
+const ADMISSION = new Set(["nonFinite", "geometry"]);
+
+/** @throws DataError when a stored case was not made as the plan says */
+function requirePreprocessing(plan: Plan, { id, options }: StoredCase["properties"]): void {
+  for (const [field, wanted] of Object.entries(plan.preprocessing)) {
+    const found = (options as Record<string, unknown>)[field];
+    if (found === undefined || ADMISSION.has(field) || JSON.stringify(found) === JSON.stringify(wanted))
+      continue;
+    throw new DataError(
+      "ERR_VOXELSPARK_DATA",
+      `Case ${id} was preprocessed with ${field} ${JSON.stringify(found)}, the plan says ${JSON.stringify(wanted)}; ` +
+        `preprocess again, or set preprocessing.${field} of the plan.`,
+    );
+  }
+}
+
+/**
  * Cases of an input: a case folder as it is; images are first preprocessed into `<out>/cases`.
  * Yields what preprocessing does; images that cannot be used are left out.
  * @throws DataError when no usable case is left
@@ -46,7 +77,12 @@ export async function* prepareCases(
   const images = await findCases(input);
   const folder = join(out, "cases");
   const ids: string[] = [];
-  for await (const step of preprocess(images, folder, await preprocessing(plan, images))) {
+  for await (const step of preprocess(
+    images,
+    folder,
+    await preprocessing(plan, images),
+    plan.loader.workers,
+  )) {
     if (step.status !== "failed") ids.push(step.case);
     yield step;
   }
@@ -56,6 +92,15 @@ export async function* prepareCases(
       `none of the ${images.length} images of ${input} can be used`,
     );
   return { folder, ids: ids.sort() };
+}
+
+/** The source of a run: `prepareCases`, then `CaseSource.open`. */
+export async function* openCases(
+  input: string,
+  out: string,
+  plan: Plan,
+): AsyncGenerator<PreprocessStep, CaseSource> {
+  return CaseSource.open(plan, yield* prepareCases(input, out, plan));
 }
 
 /** Patches of a plan out of a case folder, cut and augmented by loader workers. */
@@ -71,9 +116,10 @@ export class CaseSource implements RunSource {
     readonly counts: { training: number; validation: number },
   ) {}
 
-  /** @throws DataError when a case is damaged */
+  /** @throws DataError when a case is damaged or was not preprocessed as the plan says */
   static async open(plan: Plan, { folder, ids }: CaseFolder): Promise<CaseSource> {
     const cases = await Promise.all(ids.map((id) => StoredCase.open(folder, id)));
+    for (const { properties } of cases) requirePreprocessing(plan, properties);
     const split = splitCases(
       cases.map(({ properties }) => ({ id: properties.id, subject: properties.subject })),
       plan,

@@ -4,7 +4,10 @@ import type { Plan } from "../plans/plan";
 import type { PretrainState } from "../recipes/pretrain";
 import type { Tensor } from "../tensor";
 
-/** Loads a checkpoint into a state of the same plan. @throws CheckpointError when names or shapes differ */
+/**
+ * Loads a checkpoint into a state of the same plan.
+ * @throws DataError when it was trained on other data; CheckpointError when names or shapes differ
+ */
 export async function restoreState(
   state: PretrainState,
   checkpoint: Checkpoint,
@@ -26,6 +29,7 @@ export async function restoreState(
   for (const { name } of checkpoint.optimizer.tensors)
     momenta.set(name, await checkpoint.optimizer.readFloat32(name));
   state.optimizer.load(momenta);
+  state.step = checkpoint.state.step;
 }
 
 /** Writes weights, momenta and what the run is; returns the folder. */
