@@ -72,8 +72,10 @@ export async function digest({ model, optimizer }: PretrainState): Promise<strin
   return hash.digest("hex");
 }
 
+type Line = { step: number; [name: string]: unknown };
+
 /** What a run has computed: a hash of every checkpoint file, and the metrics without the times. */
-export function outcomeOf(run: string): { files: Record<string, string>; metrics: object[] } {
+export function outcomeOf(run: string): { files: Record<string, string>; metrics: Line[] } {
   const folders = readdirSync(run).filter((name) => name.startsWith("step-"));
   const files = folders.flatMap((folder) =>
     readdirSync(join(run, folder)).map((file) => `${folder}/${file}`),
@@ -89,7 +91,7 @@ export function outcomeOf(run: string): { files: Record<string, string>; metrics
 }
 
 /** Lines of metrics.jsonl without wall times, which no two runs share. */
-export function metricsOf(run: string): { step: number; loss?: number }[] {
+export function metricsOf(run: string): Line[] {
   const file = join(run, "metrics.jsonl");
   if (!existsSync(file)) return [];
   return readFileSync(file, "utf8")
