@@ -37,12 +37,18 @@ export function record(
 export class Tape implements Disposable {
   private nodes: Node[] = [];
 
-  /** Runs a synchronous function and records the ops on tensors that require gradients. */
+  /**
+   * Runs a synchronous function and records the ops on tensors that require gradients. When it throws, the tape is
+   * emptied: what it held for a way back that will not be gone is freed.
+   */
   record<T>(body: () => T): T {
     if (recording) throw new ArgumentTypeError("a tape is already recording; tapes do not nest");
     recording = this;
     try {
       return body();
+    } catch (error) {
+      this.dispose();
+      throw error;
     } finally {
       recording = undefined;
     }

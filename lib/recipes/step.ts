@@ -54,7 +54,7 @@ export interface StepInput {
 
 /**
  * One step of S3D pre-training: reconstruct, compare on the masked voxels, go back, update.
- * Everything but the two results is freed on return.
+ * Everything but the two results is freed on return; a step that fails, e.g. for lack of memory, frees everything.
  * @returns loss and L2 norm of the whole gradient, scalars still on the device
  */
 export function pretrainStep(
@@ -67,10 +67,12 @@ export function pretrainStep(
     const x = tensor(input.patches, input.shape, { device: input.device });
     const mask = new BlockMask(input.mask);
     const tape = new Tape();
-    const loss = tape.record(() => maskedMse(model.forward(x, mask), x, mask));
-    tape.backward(loss);
-    const gradientNorm = optimizer.step(learningRate);
-    optimizer.zeroGrad();
-    return { loss, gradientNorm };
+    try {
+      const loss = tape.record(() => maskedMse(model.forward(x, mask), x, mask));
+      tape.backward(loss);
+      return { loss, gradientNorm: optimizer.step(learningRate) };
+    } finally {
+      optimizer.zeroGrad(); // also those of a step that ran out of memory
+    }
   });
 }
