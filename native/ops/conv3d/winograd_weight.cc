@@ -16,9 +16,9 @@ constexpr int kFrequencies = 64;
 constexpr int64_t kSkew = 16;
 constexpr int64_t kMostSums = 64 * 64;  // of a frequency for which slots are cheaper
 constexpr int64_t kMostSlots = 16, kChunksOfSlot = 8;
-constexpr int64_t kChunkFloats = 1 << 18;  // of transformed input and gradient: half of a usual L2
-constexpr int kPiece = 14;                 // tiles that one thread transforms for a batch
-constexpr int64_t kBatch = 256;            // tiles
+constexpr int64_t kChunkFloats = 1 << 18;                    // of transformed input and gradient: half of a usual L2
+constexpr int kPiece = 14;                                   // tiles that one thread transforms for a batch
+constexpr int64_t kSmallestBatch = 96, kLargestBatch = 256;  // tiles
 
 static int64_t round_up(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
 
@@ -39,7 +39,11 @@ struct Plan {
     want = by_slots ? static_cast<int>(std::clamp<int64_t>(fit, 28, 56)) : kPiece;
     while (by_slots && slots < kMostSlots && slots * 2 * kChunksOfSlot * want <= tiles) slots *= 2;
   }
-  int64_t batch() const { return std::min(kBatch, tiles); }
+  // Twice as many floats of transformed tiles as of sums, which every batch reads and writes.
+  int64_t batch() const {
+    const int64_t fit = 2 * channels * outputs / (channels + outputs);
+    return std::min(std::clamp(fit, kSmallestBatch, kLargestBatch), tiles);
+  }
   int64_t sums_floats(int64_t lanes) const { return kFrequencies * outputs * round_up(channels, lanes); }
   int64_t workspace_floats() const {
     const int64_t rows = round_up(channels, kWidestVector) + round_up(outputs, kWidestVector);
