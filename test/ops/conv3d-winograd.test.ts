@@ -1,4 +1,4 @@
-import { BlockMask, setThreads, type Tensor, tensor } from "../../lib";
+import { BlockMask, setThreads, stats, type Tensor, tensor } from "../../lib";
 import { native } from "../../lib/binding";
 import { launch } from "../../lib/launch";
 import { rng } from "../../lib/random";
@@ -241,6 +241,12 @@ describe("determinism", () => {
     for (const c of [...cases.slice(0, 2), shapes["ragged 5 x 7 x 10"] as Case])
       await check(c, [FORCE_F2, FORCE_F4]);
   });
+});
+
+test("no memory is left behind", async () => {
+  const before = stats("cpu").liveBytes;
+  for (const c of [shapes["blocks of 2, two samples"] as Case, batches]) await results(c, FORCE_F4);
+  expect(stats("cpu").liveBytes).toBe(before);
 });
 
 test("an unknown value is refused", () => {

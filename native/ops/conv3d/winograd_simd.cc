@@ -94,26 +94,33 @@ static void plane(const WinogradPlane& w) {
 
 // ---- product
 
+// Long sums are cut into spans of channels, which halves their rounding error at 640 channels.
+constexpr int64_t kSpan = 160;
+
 template <int T, int W>
 __attribute__((noinline)) void multiply(const float* v, int64_t block_stride, const float* u, int64_t channels,
                                         float* m) {
-  Vec sum[T][W];
-  VS_UNROLL for (int t = 0; t < T; t++) VS_UNROLL for (int j = 0; j < W; j++) sum[t][j] = Vec{};
-  for (; channels > 0; channels -= kLanes, v += block_stride - kLanes) {
-    const float* end = v + (channels < kLanes ? channels : kLanes);
-    const float* next = v + kLanes;
-    for (; v < end; v++, u += W * kLanes) {
-      Vec w[W];
-      VS_UNROLL for (int j = 0; j < W; j++) w[j] = load(u + j * kLanes);
-      VS_UNROLL for (int t = 0; t < T; t++) {
-        const Vec x = all(v[t * kLanes]);
-        VS_UNROLL for (int j = 0; j < W; j++) sum[t][j] += x * w[j];
+  for (int64_t done = 0; done < channels; done += kSpan) {
+    Vec sum[T][W];
+    VS_UNROLL for (int t = 0; t < T; t++) VS_UNROLL for (int j = 0; j < W; j++) sum[t][j] = Vec{};
+    int64_t left = channels - done < kSpan ? channels - done : kSpan;
+    for (; left > 0; left -= kLanes) {
+      const float* next = v + block_stride;
+      for (const float* end = v + (left < kLanes ? left : kLanes); v < end; v++, u += W * kLanes) {
+        Vec w[W];
+        VS_UNROLL for (int j = 0; j < W; j++) w[j] = load(u + j * kLanes);
+        VS_UNROLL for (int t = 0; t < T; t++) {
+          const Vec x = all(v[t * kLanes]);
+          VS_UNROLL for (int j = 0; j < W; j++) sum[t][j] += x * w[j];
+        }
       }
+      v = next;
     }
-    v = next;
+    VS_UNROLL for (int t = 0; t < T; t++) VS_UNROLL for (int j = 0; j < W; j++) {
+      float* to = m + t * kPanel + j * kLanes;
+      store(to, done ? load(to) + sum[t][j] : sum[t][j]);
+    }
   }
-  VS_UNROLL for (int t = 0; t < T; t++) VS_UNROLL for (int j = 0; j < W; j++)
-      store(m + t * kPanel + j * kLanes, sum[t][j]);
 }
 
 using Multiply = void (*)(const float*, int64_t, const float*, int64_t, float*);
