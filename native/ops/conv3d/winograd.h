@@ -1,6 +1,6 @@
 // Winograd convolution: kernel 3, stride 1, padding 1, in tiles F(2,2,2) or F(2,4,4) (Lavin and Gray 2016).
 // 3.4 and 6 times fewer multiplications than the direct engine for rounding errors of at most 5e-6 and 1e-4 of the
-// output's standard deviation, direct 2e-6 (up to 640 channels). Every output of a tile sees all its inputs, so an
+// output's standard deviation (up to 640 channels). Every output of a tile sees all its inputs, so an
 // infinite or NaN voxel reaches up to 5 voxels further than in the direct engine.
 //
 // One sum per output and frequency, in channel order: no bit depends on threads or on how tiles are grouped.
