@@ -27,8 +27,7 @@ export type ErrorCode =
   | "ERR_VOXELSPARK_LOCKED"
   | "ERR_VOXELSPARK_IO"
   | "ERR_VOXELSPARK_USAGE"
-  | "ERR_VOXELSPARK_WORKER"
-  | "ERR_VOXELSPARK_INTERRUPTED";
+  | "ERR_VOXELSPARK_WORKER";
 
 /** Base of all errors of this package, except wrong types and ranges, which are built-in TypeError / RangeError. */
 export class VoxelsparkError extends Error {

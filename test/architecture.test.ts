@@ -52,9 +52,6 @@ function importsOf(path: string): string[] {
   return [...relatives].map(([, target]) => relative(root, resolve(root, dirname(path), target as string)));
 }
 
-/** Not there yet. This list only gets shorter. */
-const awaited = new Set(["ERR_VOXELSPARK_USAGE", "ERR_VOXELSPARK_INTERRUPTED"]);
-
 describe("floors", () => {
   test("every file of lib/ has one", () => {
     expect([...new Set(lib.map(roomOf))].filter((room) => floorOf(room) < 0)).toEqual([]);
@@ -155,7 +152,7 @@ describe("ops", () => {
       test: mentions("test", camel(op)),
       benchmark: mentions("bench", camel(op)),
     };
-    const missing = Object.entries(found).filter(([what, there]) => !there && !awaited.has(`${op} ${what}`));
+    const missing = Object.entries(found).filter(([what, there]) => !there);
     expect(missing.map(([what]) => what)).toEqual([]);
   });
 });
@@ -175,7 +172,7 @@ describe("error codes", () => {
   test("are declared", () => expect(declared.length).toBeGreaterThan(10));
 
   // Raised when a kernel breaks its own promise, which no test can make one do.
-  const unprovoked = new Set(["ERR_VOXELSPARK_INTERNAL", ...awaited]);
+  const unprovoked = new Set(["ERR_VOXELSPARK_INTERNAL"]);
 
   test.each(declared.filter((code) => !unprovoked.has(code)))(
     "%s is raised somewhere and provoked by a test",

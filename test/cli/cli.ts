@@ -1,0 +1,60 @@
+/** Runs the command line from the sources in a process of its own. */
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { writeFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import type { PlanInput } from "../../lib/plans/plan";
+import { tinyPlan } from "../fixtures";
+
+const root = resolve(__dirname, "../..");
+const tsx = require.resolve("tsx/cjs", { paths: [root] });
+
+export interface Finished {
+  code: number | null;
+  signal: NodeJS.Signals | null;
+  stdout: string;
+  stderr: string;
+}
+
+export interface Running {
+  child: ChildProcess;
+  /** Resolves when `pattern` has appeared on stderr, or the process has ended. */
+  said(pattern: RegExp): Promise<boolean>;
+  finished: Promise<Finished>;
+}
+
+export function start(...args: string[]): Running {
+  const child = spawn(process.execPath, ["-r", tsx, join(root, "lib/cli/main.ts"), ...args], {
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  const heard = { stdout: "", stderr: "" };
+  child.stdout.setEncoding("utf8").on("data", (text) => {
+    heard.stdout += text;
+  });
+  child.stderr.setEncoding("utf8").on("data", (text) => {
+    heard.stderr += text;
+  });
+  const closed = once(child, "close");
+  const finished = closed.then(([code, signal]) => ({ code, signal, ...heard }) as Finished);
+  const said = async (pattern: RegExp) => {
+    let ended = false;
+    void closed.then(() => {
+      ended = true;
+    });
+    while (!pattern.test(heard.stderr) && !ended) await Promise.race([once(child.stderr, "data"), closed]);
+    return pattern.test(heard.stderr);
+  };
+  return { child, said, finished };
+}
+
+export const cli = (...args: string[]): Promise<Finished> => start(...args).finished;
+
+/** Writes a plan file of the tiny plan, whose cases keep their spacing; returns its options for the command line. */
+export function planFile(folder: string, input: PlanInput = {}, name = "plan.json"): string[] {
+  const plan = tinyPlan({ preprocessing: { spacing: null }, ...input });
+  writeFileSync(join(folder, name), JSON.stringify(plan));
+  return ["--plan", join(folder, name)];
+}
+
+/** An object with every key of a JSON document on stdout. */
+export const jsonOf = ({ stdout }: Finished) => JSON.parse(stdout);
