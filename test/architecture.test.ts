@@ -152,7 +152,7 @@ describe("ops", () => {
       test: mentions("test", camel(op)),
       benchmark: mentions("bench", camel(op)),
     };
-    const missing = Object.entries(found).filter(([what, there]) => !there);
+    const missing = Object.entries(found).filter(([, there]) => !there);
     expect(missing.map(([what]) => what)).toEqual([]);
   });
 });
