@@ -8,6 +8,7 @@ import { add } from "../ops/add";
 import { applyMask } from "../ops/apply-mask";
 import { avgPool3d } from "../ops/avg-pool3d";
 import { concat } from "../ops/concat";
+import type { Winograd } from "../ops/conv3d";
 import { densify } from "../ops/densify";
 import { leakyRelu } from "../ops/leaky-relu";
 import { scope } from "../scope";
@@ -26,6 +27,8 @@ export interface ResEncUNetOptions {
   /** Stride of each stage's first block; the first is usually 1. */
   strides: readonly Triple[];
   norm: NormKind;
+  /** Fast algorithms that 3×3×3 convolutions may use; default "off". */
+  winograd?: Winograd | undefined;
   /** Convolution units of each decoder stage, lowest resolution first. */
   decoder: { convs: readonly number[] };
 }
@@ -47,11 +50,18 @@ class ResidualBlock extends Module {
     outChannels: number,
     kernel: Triple,
     private readonly stride: Triple,
-    norm: NormKind,
+    options: Pick<ResEncUNetOptions, "norm" | "winograd">,
   ) {
     super();
-    const conv1 = new ConvNormAct(init, inChannels, outChannels, { kernel, stride, norm, slope: SLOPE });
-    const conv2 = new ConvNormAct(init, outChannels, outChannels, { kernel, norm, slope: 1 });
+    const { norm, winograd } = options;
+    const conv1 = new ConvNormAct(init, inChannels, outChannels, {
+      kernel,
+      stride,
+      norm,
+      winograd,
+      slope: SLOPE,
+    });
+    const conv2 = new ConvNormAct(init, outChannels, outChannels, { kernel, norm, winograd, slope: 1 });
     // The skip path is pooling, which has no parameters, then a projection; the state dict numbers what exists.
     const place = isUnit(stride) ? "0" : "1";
     const skip: Record<string, ConvNormAct> = {};
@@ -102,12 +112,17 @@ export class ResEncEncoder extends Module {
     private readonly options: ResEncUNetOptions,
   ) {
     super();
-    const { inChannels, features, blocks, kernels, strides, norm } = options;
-    const stem = new ConvNormAct(init, inChannels, features[0]!, { kernel: kernels[0]!, norm, slope: SLOPE });
+    const { inChannels, features, blocks, kernels, strides, norm, winograd } = options;
+    const stem = new ConvNormAct(init, inChannels, features[0]!, {
+      kernel: kernels[0]!,
+      norm,
+      winograd,
+      slope: SLOPE,
+    });
     const stages = features.map((out, i) => ({
       blocks: Array.from({ length: blocks[i]! }, (_, j) => {
         const from = j > 0 ? out : features[Math.max(i - 1, 0)]!;
-        return new ResidualBlock(init, from, out, kernels[i]!, j > 0 ? unit : strides[i]!, norm);
+        return new ResidualBlock(init, from, out, kernels[i]!, j > 0 ? unit : strides[i]!, options);
       }),
     }));
     this.parts = { stem: { convs: [stem] }, stages };
@@ -165,7 +180,7 @@ export class UNetDecoder extends Module {
 
   constructor(init: Initializer, options: ResEncUNetOptions) {
     super();
-    const { features, kernels, strides, norm, outChannels, decoder } = options;
+    const { features, kernels, strides, norm, outChannels, winograd, decoder } = options;
     const levels = features.slice(0, -1).map((_, s) => features.length - 2 - s); // lowest resolution first
     this.parts = {
       transpconvs: levels.map(
@@ -174,7 +189,12 @@ export class UNetDecoder extends Module {
       stages: levels.map((i, s) => ({
         convs: Array.from({ length: decoder.convs[s]! }, (_, j) => {
           const from = j === 0 ? 2 * features[i]! : features[i]!;
-          return new ConvNormAct(init, from, features[i]!, { kernel: kernels[i]!, norm, slope: SLOPE });
+          return new ConvNormAct(init, from, features[i]!, {
+            kernel: kernels[i]!,
+            norm,
+            winograd,
+            slope: SLOPE,
+          });
         }),
       })),
       seg_layers: levels.map((i) => new Conv3d(init, features[i]!, outChannels, unit)),

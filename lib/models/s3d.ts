@@ -43,7 +43,7 @@ export class S3D extends Module {
     const token = (c: number) => init.truncatedNormal([1, c, 1, 1, 1], 0.02, 0.02);
     const projection = (c: number, i: number): [string, Conv3d] => [
       String(i + 1),
-      new Conv3d(init, c, c, [3, 3, 3]),
+      new Conv3d(init, c, c, [3, 3, 3], [1, 1, 1], true, options.network.winograd),
     ];
     this.parts = {
       ...this.network.parts,

@@ -1,6 +1,6 @@
 import type { BlockMask } from "../block-mask";
 import { convTranspose3d } from "../ops/conv-transpose3d";
-import { conv3d } from "../ops/conv3d";
+import { conv3d, type Winograd } from "../ops/conv3d";
 import type { Tensor } from "../tensor";
 import type { Initializer } from "./init";
 import { Module } from "./module";
@@ -22,6 +22,7 @@ export class Conv3d extends Module {
     kernel: Triple,
     private readonly stride: Triple = ones,
     bias = true,
+    private readonly winograd: Winograd = "off",
   ) {
     super();
     const bound = 1 / Math.sqrt(inChannels * product(kernel));
@@ -34,11 +35,8 @@ export class Conv3d extends Module {
 
   /** @param mask stores the visible outputs only, though x be dense; a sparse x brings its own */
   forward(x: Tensor, mask?: BlockMask): Tensor {
-    return conv3d(x, this.parts.weight, this.parts.bias, {
-      stride: this.stride,
-      padding: this.padding,
-      mask,
-    });
+    const { stride, padding, winograd } = this;
+    return conv3d(x, this.parts.weight, this.parts.bias, { stride, padding, winograd, mask });
   }
 }
 
@@ -60,19 +58,27 @@ export class ConvTranspose3d extends Module {
   }
 }
 
+export interface UnitOptions {
+  kernel: Triple;
+  stride?: Triple;
+  /** Default true. */
+  bias?: boolean;
+  norm: NormKind;
+  /** Negative slope of the LeakyReLU; 1 = none. */
+  slope: number;
+  /** Default "off". */
+  winograd?: Winograd | undefined;
+}
+
 /** Convolution, norm and, unless `slope` is 1, LeakyReLU: the unit of the ResEnc architecture. */
 export class ConvNormAct extends Module {
   readonly parts: { conv: Conv3d; norm: MaskedNorm };
 
-  constructor(
-    init: Initializer,
-    inChannels: number,
-    outChannels: number,
-    options: { kernel: Triple; stride?: Triple; bias?: boolean; norm: NormKind; slope: number },
-  ) {
+  constructor(init: Initializer, inChannels: number, outChannels: number, options: UnitOptions) {
     super();
-    const conv = new Conv3d(init, inChannels, outChannels, options.kernel, options.stride, options.bias);
-    this.parts = { conv, norm: new MaskedNorm(init, outChannels, options.norm, options.slope) };
+    const { kernel, stride, bias, winograd, norm, slope } = options;
+    const conv = new Conv3d(init, inChannels, outChannels, kernel, stride, bias, winograd);
+    this.parts = { conv, norm: new MaskedNorm(init, outChannels, norm, slope) };
   }
 
   forward(x: Tensor, mask?: BlockMask): Tensor {

@@ -12,6 +12,7 @@ const s3d: Plan = {
   seed: 0,
   device: "auto",
   precision: "float32",
+  winograd: "f4",
   upstreamParity: false,
   patch: [160, 160, 160],
   padding: "minimum",

@@ -145,6 +145,11 @@ export const planSchema = object({
   device: oneOf("auto", "cpu", "cuda"),
   precision: oneOf("float32"),
   /**
+   * Winograd transforms that 3×3×3 convolutions may use on the CPU: "f4" is fastest with an error of at most 1e-4 of
+   * the output's deviation, "f2" 5e-6, "off" computes directly, 2e-6.
+   */
+  winograd: oneOf("off", "f2", "f4"),
+  /**
    * Restores what the released upstream code does differently from the paper (method.md §3 and §5):
    * the input of the encoder is NOT masked, so that voxels beside a masked block see into it, and the
    * learning rate changes once every 250 steps. Where they are not stated it also changes the defaults

@@ -11,10 +11,10 @@ import { type DeviceName, type Tensor, tensor } from "../tensor";
 
 /** The model that a plan describes, with the initial weights of its seed. */
 export function buildS3D(plan: Plan, device: DeviceName): S3D {
-  const { network, sparsification, mask, upstreamParity } = plan;
+  const { network, winograd, sparsification, mask, upstreamParity } = plan;
   const options = {
     ...sparsification,
-    network,
+    network: { ...network, winograd },
     coarse: mask.coarse ?? undefined,
     maskInput: !upstreamParity,
   };
