@@ -5,29 +5,38 @@ import { createPlan, type Plan, type PlanInput, PRESETS, type PresetName, planFr
 import { type DeviceName, setThreads } from "../tensor";
 import { log, UsageError } from "./output";
 
-export interface ComputeArgs {
-  device: "auto" | "cpu" | "cuda";
+export interface CommonArgs {
   threads?: number | undefined;
   json?: boolean | undefined;
 }
 
-export function computeOptions<T>(yargs: Argv<T>): Argv<T & ComputeArgs> {
+export interface ComputeArgs extends CommonArgs {
+  device?: "auto" | "cpu" | "cuda" | undefined;
+}
+
+export function commonOptions<T>(yargs: Argv<T>): Argv<T & CommonArgs> {
   return yargs
-    .option("device", {
-      choices: ["auto", "cpu", "cuda"] as const,
-      default: "auto" as const,
-      describe: "Where to compute; auto takes a GPU that works",
-    })
     .option("threads", { type: "number", describe: "CPU threads; results do not depend on it" })
     .option("json", { type: "boolean", describe: "Print the result as JSON on stdout" }) as Argv<
-    T & ComputeArgs
+    T & CommonArgs
   >;
 }
 
-/** Applies --threads, chooses the device and says which. */
-export function chooseDevice({ device, threads }: ComputeArgs): DeviceName {
+export function computeOptions<T>(yargs: Argv<T>): Argv<T & ComputeArgs> {
+  return commonOptions(yargs).option("device", {
+    choices: ["auto", "cpu", "cuda"] as const,
+    describe: "Where to compute; auto takes a GPU that works (default: the plan's, $VOXELSPARK_DEVICE, auto)",
+  }) as Argv<T & ComputeArgs>;
+}
+
+/**
+ * Applies --threads, chooses the device and says which: that of the command line, else the plan's, else that of
+ * VOXELSPARK_DEVICE, else a GPU that works.
+ */
+export function chooseDevice({ device, threads }: ComputeArgs, plan?: Plan): DeviceName {
   if (threads !== undefined) setThreads(threads);
-  const choice = resolveDevice(device);
+  const planned = plan === undefined || plan.device === "auto" ? undefined : plan.device;
+  const choice = resolveDevice(device ?? planned);
   log(`device: ${choice.reason}`);
   return choice.device;
 }

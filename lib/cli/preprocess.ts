@@ -4,19 +4,27 @@ import { findCases } from "../data/sources";
 import { preprocessing } from "../runs/cases";
 import { setThreads } from "../tensor";
 import { type Interruption, interruptible } from "./interruption";
-import { type ComputeArgs, computeOptions, type PlanArgs, planOf, planOptions } from "./options";
+import { type CommonArgs, commonOptions, type PlanArgs, planOf, planOptions } from "./options";
 import { log, printJson, underBar } from "./output";
 
-interface Args extends ComputeArgs, PlanArgs {
+interface Args extends CommonArgs, PlanArgs {
   data: string;
   out: string;
+}
+
+interface Report {
+  done: number;
+  current: number;
+  failed: number;
+  failures: { path: string; code: string; message: string }[];
+  warnings: string[];
 }
 
 export const preprocess: CommandModule<object, Args> = {
   command: "preprocess",
   describe: "Crop, normalise and resample images into a case folder",
   builder: (yargs) =>
-    planOptions(computeOptions(yargs))
+    planOptions(commonOptions(yargs))
       .option("data", {
         type: "string",
         demandOption: true,
@@ -32,30 +40,34 @@ export const preprocess: CommandModule<object, Args> = {
     const plan = await planOf(args);
     const images = await findCases(args.data);
     const steps = run(images, args.out, await preprocessing(plan, images), args.workers ?? 0);
-    const counts = { done: 0, current: 0, failed: 0 };
-    const failures: { path: string; code: string; message: string }[] = [];
-    const warnings: string[] = [];
-    const count = (step: PreprocessStep) => {
-      counts[step.status]++;
-      warnings.push(...step.warnings);
-      if (step.error) failures.push({ path: step.path, code: step.error.code, message: step.error.message });
-    };
+    const report: Report = { done: 0, current: 0, failed: 0, failures: [], warnings: [] };
     const stopped = await interruptible("this image", async (interruption) => {
       await underBar("preprocess", untilInterrupted(steps, interruption), (step) => {
-        count(step);
+        add(step, report);
         return step.case;
       });
       return interruption.exitCode;
     });
-    for (const w of warnings) log(`warning: ${w}`);
-    for (const f of failures) log(`failed: ${f.message} [${f.code}]`);
-    const { done, current, failed } = counts;
-    log(`${done} made, ${current} up to date, ${failed} failed; cases are in ${args.out}`);
-    if (stopped) log(`interrupted: ${images.length - done - current - failed} images are left to do`);
-    if (args.json) printJson({ ...counts, failures, warnings, folder: args.out });
-    process.exitCode = stopped || (failed > 0 ? 1 : 0);
+    tell(report, args.out, images.length);
+    if (args.json) printJson({ ...report, folder: args.out });
+    process.exitCode = stopped || (report.failed > 0 ? 1 : 0);
   },
 };
+
+function add(step: PreprocessStep, report: Report): void {
+  report[step.status]++;
+  report.warnings.push(...step.warnings);
+  if (step.error)
+    report.failures.push({ path: step.path, code: step.error.code, message: step.error.message });
+}
+
+function tell({ done, current, failed, failures, warnings }: Report, folder: string, images: number): void {
+  for (const w of warnings) log(`warning: ${w}`);
+  for (const f of failures) log(`failed: ${f.message} [${f.code}]`);
+  log(`${done} made, ${current} up to date, ${failed} failed; cases are in ${folder}`);
+  const left = images - done - current - failed;
+  if (left > 0) log(`interrupted: ${left} images are left to do`);
+}
 
 /** The steps up to the one during which the user asked for the end. */
 async function* untilInterrupted(

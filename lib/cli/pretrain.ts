@@ -61,7 +61,7 @@ function tellDryRun(plan: Plan, json?: boolean): void {
 
 async function train(planned: Plan, args: Args & { data: string; out: string }): Promise<void> {
   const { data, out, resume = false, allowPrevious = false } = args;
-  const device = chooseDevice({ ...args, device: args.device === "auto" ? planned.device : args.device });
+  const device = chooseDevice(args, planned);
   const plan = await resolvePreprocessing(planned, data);
   await interruptible("this step", async (interruption) => {
     const open = () => openCases(data, out, plan);

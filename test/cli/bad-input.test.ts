@@ -14,7 +14,7 @@ import { writeNifti } from "../../lib/data/nifti-writer";
 import { writePhantoms } from "../../lib/data/phantoms";
 import { temporaryFolder } from "../data/temp";
 import { leftovers, TINY, tinyCases } from "../fixtures";
-import { cli, type Finished, jsonOf, planFile } from "./cli";
+import { cli, type Finished, jsonOf, planFile, startWith } from "./cli";
 
 jest.setTimeout(180_000);
 const root = temporaryFolder();
@@ -329,6 +329,9 @@ describe("checkpoints and devices", () => {
     const out = at("cuda-run");
     const result = await cli("pretrain", "--data", at("images"), "--out", out, ...plan, "--device", "cuda");
     expectError(result, "DEVICE", /device 'cuda' cannot be used: .*; device 'cpu' works/);
+    const args = ["pretrain", "--data", at("images"), "--out", out, ...plan];
+    const wished = await startWith({ VOXELSPARK_DEVICE: "cuda" }, ...args).finished;
+    expectError(wished, "DEVICE", /device 'cuda' cannot be used/);
     expect(existsSync(out)).toBe(false);
   });
 

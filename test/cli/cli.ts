@@ -24,8 +24,14 @@ export interface Running {
 }
 
 export function start(...args: string[]): Running {
+  return startWith({}, ...args);
+}
+
+/** As `start`, with more environment variables. */
+export function startWith(env: Record<string, string>, ...args: string[]): Running {
   const child = spawn(process.execPath, ["-r", tsx, join(root, "lib/cli/main.ts"), ...args], {
     stdio: ["ignore", "pipe", "pipe"],
+    env: { ...process.env, ...env },
   });
   const heard = { stdout: "", stderr: "" };
   child.stdout.setEncoding("utf8").on("data", (text) => {
