@@ -27,8 +27,8 @@ beforeAll(async () => {
 
 const stepsOf = (run: string) => readdirSync(run).filter((name) => name.startsWith("step-"));
 
-async function resume(run: string): Promise<void> {
-  const { code, stderr } = await cli(...base, "--out", run, "--resume");
+async function resume(run: string, any = true): Promise<void> {
+  const { code, stderr } = await cli(...base, "--out", run, ...(any ? ["--resume"] : []));
   expect(stderr).toMatch(/finished at step 16/);
   expect(code).toBe(0);
   expect(outcomeOf(run)).toEqual(whole);
@@ -64,22 +64,35 @@ test("a second SIGINT stops at once and damages nothing", async () => {
   await resume(run);
 });
 
-test("SIGKILL at random moments, again and again", async () => {
-  const run = join(root, "killed");
-  const random = rng(Number(process.env.VOXELSPARK_SEED ?? Date.now() % 1e6), 0, "test");
-  const kills = Number(process.env.VOXELSPARK_KILLS ?? 5);
-  for (let kill = 0; kill < kills; kill++) {
-    const any = existsSync(run) && stepsOf(run).length > 0;
-    const running = start(...base, "--out", run, ...(any ? ["--resume"] : []));
-    await running.said(/cases train/);
-    await new Promise((resolve) => setTimeout(resolve, 30 + random.int(350)));
-    running.child.kill("SIGKILL");
-    const { code, stderr } = await running.finished;
-    if (code === 0) break; // it was faster
-    expect({ code, stderr }).toEqual({ code: null, stderr: expect.not.stringMatching(/error/) });
-  }
-  await resume(run);
-});
+/** `npm run test:faults` kills more often. */
+const kills = Number(process.env.VOXELSPARK_FAULTS ?? 5);
+
+test(
+  "SIGKILL at random moments, again and again",
+  async () => {
+    const seed = Date.now() % 1e6;
+    const random = rng(seed, 0, "test");
+    let run = join(root, "killed-0");
+    for (let kill = 0; kill < kills; kill++) {
+      const any = existsSync(run) && stepsOf(run).length > 0;
+      const running = start(...base, "--out", run, ...(any ? ["--resume"] : []));
+      await running.said(/cases train/);
+      await new Promise((resolve) => setTimeout(resolve, 30 + random.int(350)));
+      running.child.kill("SIGKILL");
+      const { code, stderr } = await running.finished;
+      expect({ seed, code, stderr }).toEqual({
+        seed,
+        code: code === 0 ? 0 : null,
+        stderr: expect.not.stringMatching(/error/),
+      });
+      if (code !== 0) continue;
+      expect(outcomeOf(run)).toEqual(whole); // it was faster; the next kills hit a new run
+      run = join(root, `killed-${kill + 1}`);
+    }
+    if (existsSync(run)) await resume(run, stepsOf(run).length > 0);
+  },
+  60_000 + 10_000 * kills,
+);
 
 test("SIGTERM during preprocess stops after the image under way; a re-run goes on", async () => {
   const data = join(root, "many");

@@ -6,6 +6,8 @@ import { pretrainStep, takeItems } from "../../lib/recipes/step";
 import { resetPeak, stats, sync } from "../../lib/tensor";
 import { initialState, tinyPlan } from "../fixtures";
 
+jest.setTimeout(180_000);
+
 /** Peak of a real step on the CPU, with the fewest masked blocks that the plan can draw. */
 async function measured(plan: Plan): Promise<{ peakBytes: number; residentBytes: number }> {
   using state = initialState(plan);

@@ -7,10 +7,15 @@ import { resetPeak, setMemoryLimit, stats, sync } from "../../lib/tensor";
 import { failure } from "../data/temp";
 import { digest, initialState, tinyPlan } from "../fixtures";
 
+jest.setTimeout(600_000);
+
 afterEach(() => {
   setMemoryLimit(0);
   expect(stats("cpu")).toMatchObject({ liveBytes: 0, liveTensors: 0, liveMasks: 0 });
 });
+
+/** `npm run test:faults` takes so many limits that every allocation fails. */
+const LIMITS = Number(process.env.VOXELSPARK_FAULTS ?? 1) * 60;
 
 /** `count` limits from just above `low` to just below `high`. */
 const limits = (low: number, high: number, count: number) =>
@@ -45,7 +50,7 @@ test.each(variants)("a step, %s", async (_, input) => {
   const expected = await digest(twin);
 
   const messages = new Set<string>();
-  for (const limit of limits(liveBytes, peakBytes, 60)) {
+  for (const limit of limits(liveBytes, peakBytes, LIMITS)) {
     setMemoryLimit(limit);
     let error: { code?: string; message: string } | undefined;
     try {

@@ -7,6 +7,8 @@ import { stats } from "../../lib/tensor";
 import { failure, temporaryFolder } from "../data/temp";
 import { leftovers, outcomeOf, tinyCases, tinyPlan, tinySource } from "../fixtures";
 
+jest.setTimeout(180_000);
+
 // Drawing takes most of the time of so small a run; test/cli draws real pictures.
 jest.mock("../../lib/runs/progress-picture", () => ({
   drawProgress: async (file: string) => writeFileSync(file, "picture"),
