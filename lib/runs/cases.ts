@@ -103,6 +103,16 @@ export async function* openCases(
   return CaseSource.open(plan, yield* prepareCases(input, out, plan));
 }
 
+/** What is known of each case; a few files at a time, since sets may have more cases than a process may open files. */
+async function propertiesOf(folder: string, ids: readonly string[]): Promise<StoredCase["properties"][]> {
+  const found: StoredCase["properties"][] = [];
+  for (let first = 0; first < ids.length; first += 32) {
+    const some = await Promise.all(ids.slice(first, first + 32).map((id) => StoredCase.open(folder, id)));
+    found.push(...some.map(({ properties }) => properties));
+  }
+  return found;
+}
+
 /** Patches of a plan out of a case folder, cut and augmented by loader workers. */
 export class CaseSource implements RunSource {
   private loader: PatchLoader | undefined;
@@ -118,10 +128,10 @@ export class CaseSource implements RunSource {
 
   /** @throws DataError when a case is damaged or was not preprocessed as the plan says */
   static async open(plan: Plan, { folder, ids }: CaseFolder): Promise<CaseSource> {
-    const cases = await Promise.all(ids.map((id) => StoredCase.open(folder, id)));
-    for (const { properties } of cases) requirePreprocessing(plan, properties);
+    const cases = await propertiesOf(folder, ids);
+    for (const properties of cases) requirePreprocessing(plan, properties);
     const split = splitCases(
-      cases.map(({ properties }) => ({ id: properties.id, subject: properties.subject })),
+      cases.map(({ id, subject }) => ({ id, subject })),
       plan,
     );
     const common = {
@@ -132,7 +142,7 @@ export class CaseSource implements RunSource {
       padding: plan.padding,
     };
     const held = split.validation.length > 0 ? split.validation : split.training;
-    const contents = cases.map(({ properties: { id, source, options } }) => [id, source.sha256, options]);
+    const contents = cases.map(({ id, source, options }) => [id, source.sha256, options]);
     return new CaseSource(
       plan,
       { ...common, cases: split.training, augmentation: plan.augmentation },
