@@ -111,6 +111,19 @@ describe("switches of the sparsification and upstream parity", () => {
   );
 });
 
+test.each([
+  ["f2", 2e-5],
+  ["f4", 5e-4],
+] as const)("Winograd convolutions '%s' stay within %f of PyTorch's prediction", async (winograd, limit) => {
+  const { entry, tensors } = goldenS3D("instance");
+  const model = goldenModel({ ...entry.plan, winograd }, tensors);
+  const x = tensor(pattern(entry.input.seed, entry.input.step, 2, entry.patch), [2, 1, ...entry.patch]);
+  const mask = goldenMask(entry.mask);
+  const y = scope(() => model.forward(x, mask));
+  expect(distance(await y.data(), pick(tensors, "activation.prediction").data)).toBeLessThan(limit);
+  for (const t of [x, y, mask, model]) t.dispose();
+});
+
 describe.each(["curve_instance", "curve_batch"])("20 steps of pre-training, %s", (name) => {
   test("losses equal PyTorch's and no byte stays behind a step", async () => {
     const { entry, tensors } = goldenS3D(name);
