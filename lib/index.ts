@@ -34,6 +34,31 @@ export { type SampleOptions, trainingSample, validationSample } from "./data/sam
 export { findCases, type ImageCase } from "./data/sources";
 export { type ComputeDevice, type DeviceChoice, info, resolveDevice } from "./device";
 export * from "./errors";
+export {
+  type CaseOptions,
+  evaluateCase,
+  overlapMetrics,
+  type RegionMetrics,
+  regionKey,
+} from "./evaluation/dice";
+export { type EvaluatedCase, evaluateFolders, type FolderOptions } from "./evaluation/folders";
+export {
+  type CaseResult,
+  type MeanMetrics,
+  type Summary,
+  sortedJson,
+  summarize,
+  writeSummary,
+} from "./evaluation/summary";
+export {
+  type Network,
+  predictLogits,
+  type Slab,
+  type SlidingWindowOptions,
+  type SlidingWindowProgress,
+  slidingWindow,
+} from "./inference/sliding-window";
+export { gaussianWindow, windowStarts } from "./inference/window";
 export { type MaskOptions, type MaskRatio, type SampledMask, sampleMask, validationMask } from "./masking";
 export { type Metrics, MetricsLog, readMetrics } from "./metrics-log";
 export { type CoarseRule, ResEncUNet, type ResEncUNetOptions } from "./models/resenc-unet";
@@ -49,11 +74,15 @@ export { concat } from "./ops/concat";
 export { convTranspose3d } from "./ops/conv-transpose3d";
 export { type Conv3dOptions, conv3d, type Triple } from "./ops/conv3d";
 export { densify } from "./ops/densify";
+export { type DiceCrossEntropyOptions, diceCrossEntropy } from "./ops/dice-cross-entropy";
+export { type AccumulateOptions, gaussianAccumulate, gaussianNormalize } from "./ops/gaussian-accumulate";
 export { gradNorm } from "./ops/grad-norm";
+export { type LabelCounts, labelCounts, type Region } from "./ops/label-counts";
 export { leakyRelu } from "./ops/leaky-relu";
 export { maskedMse } from "./ops/masked-mse";
 export { type MaskedNormOptions, maskedNorm } from "./ops/masked-norm";
 export { type InterpolationOrder, type ResizeOptions, resampleAffine, resize } from "./ops/resample";
+export { type SurfaceDiceOptions, surfaceDice } from "./ops/surface-dice";
 export { constant, perEpoch, poly, type Schedule, type Stage, sequence, warmup } from "./optim/schedules";
 export { SGD, type SGDOptions } from "./optim/sgd";
 export { type ProgressPoint, renderProgress } from "./pictures/progress";

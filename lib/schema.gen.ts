@@ -28,7 +28,13 @@ export const kernelIds = {
   resample_affine: 23,
   resample_affine_backward: 24,
   grad_norm: 25,
-  sgd: 26,
+  dice_cross_entropy_forward: 26,
+  dice_cross_entropy_backward: 27,
+  gaussian_accumulate: 28,
+  gaussian_normalize: 29,
+  label_counts: 30,
+  surface_dice: 31,
+  sgd: 32,
 } as const;
 
 export interface KernelAttributes {
@@ -197,6 +203,71 @@ export interface KernelAttributes {
   };
   /** (tensors*) -> (norm) */
   grad_norm: {};
+  /** (logits labels) -> (loss coefficients ce_scale) */
+  dice_cross_entropy_forward: {
+    /** Default []. */
+    labels?: readonly number[];
+    /** Default []. */
+    sizes?: readonly number[];
+    /** Default []. */
+    ignore?: readonly number[];
+    /** Default false. */
+    batchDice?: boolean;
+    /** Default 1e-05. */
+    smooth?: number;
+    /** Default 1. */
+    diceWeight?: number;
+    /** Default 1. */
+    ceWeight?: number;
+  };
+  /** (logits labels coefficients ce_scale gloss) -> (glogits) */
+  dice_cross_entropy_backward: {
+    /** Default []. */
+    labels?: readonly number[];
+    /** Default []. */
+    sizes?: readonly number[];
+    /** Default []. */
+    ignore?: readonly number[];
+    /** Default false. */
+    batchDice?: boolean;
+    /** Default 1e-05. */
+    smooth?: number;
+    /** Default 1. */
+    diceWeight?: number;
+    /** Default 1. */
+    ceWeight?: number;
+  };
+  /** (sum! weight!? patch window?) -> () */
+  gaussian_accumulate: {
+    /** Default [0, 0, 0]. */
+    offset?: readonly [number, number, number];
+    /** Default [0, 0, 0]. */
+    flip?: readonly [number, number, number];
+  };
+  /** (sum! weight) -> () */
+  gaussian_normalize: {};
+  /** (prediction reference) -> (counts invalid) */
+  label_counts: {
+    /** Default []. */
+    labels?: readonly number[];
+    /** Default []. */
+    sizes?: readonly number[];
+    /** Default []. */
+    ignore?: readonly number[];
+  };
+  /** (prediction reference) -> (areas) */
+  surface_dice: {
+    /** Default []. */
+    labels?: readonly number[];
+    /** Default []. */
+    sizes?: readonly number[];
+    /** Default []. */
+    ignore?: readonly number[];
+    /** Default []. */
+    spacing?: readonly number[];
+    /** Default 1. */
+    tolerance?: number;
+  };
   /** (norm? tensors!*) -> () */
   sgd: {
     /** Default 0. */

@@ -273,6 +273,47 @@ def losses(store: Store, draw: Source) -> None:
     case("mse", "scaled", (1, 1, 5, 4, 3), -2.5)
 
 
+def dice_cross_entropy(store: Store, draw: Source) -> None:
+    """Cross-entropy minus mean soft Dice (method.md section 7.4); labels below 0 are no labels and count nowhere."""
+
+    def counted(labels, ignore):
+        return (labels >= 0) if ignore is None else (labels >= 0) & (labels != ignore)
+
+    def dice(p, g, counts, batch, smooth):
+        axes = (0, 2, 3, 4) if batch else (2, 3, 4)
+        intersection, sizes = (p * g * counts).sum(axes), ((p + g) * counts).sum(axes)
+        return ((2 * intersection + smooth) / torch.clip(sizes + smooth, 1e-8)).mean()
+
+    def exclusive(z, labels, counts, batch, smooth):
+        classes = torch.where(counts, labels, torch.zeros_like(labels))[:, 0].long()
+        entropy = F.cross_entropy(z, torch.where(counts[:, 0], classes, -100), ignore_index=-100)
+        g = F.one_hot(classes, z.shape[1]).movedim(-1, 1).to(z)
+        return entropy, dice(F.softmax(z, 1)[:, 1:], g[:, 1:], counts, batch, smooth)
+
+    def by_region(z, labels, counts, batch, smooth, regions):
+        g = torch.cat([torch.isin(labels, torch.tensor(r, dtype=labels.dtype)) for r in regions], 1).to(z)
+        entropy = F.binary_cross_entropy_with_logits(z, g, reduction="none")[counts.expand_as(z)].mean()
+        return entropy, dice(torch.sigmoid(z), g, counts, batch, smooth)
+
+    def case(name, shape, low, high, regions=None, ignore=None, batch=False, smooth=1e-5, weights=(1.0, 1.0), up=1.0):
+        inputs = {"logits": leaf(draw.normal(*shape, scale=3.0)),
+                  "labels": draw.integers(shape[0], 1, *shape[2:], low=low, high=high)}
+        args = (inputs["logits"], inputs["labels"], counted(inputs["labels"], ignore), batch, smooth)
+        entropy, mean_dice = by_region(*args, regions) if regions else exclusive(*args)
+        outputs = {"loss": (weights[1] * entropy - weights[0] * mean_dice).reshape(1)}
+        upstream = {"loss": torch.tensor([up], dtype=torch.float64)}
+        attributes = {"regions": regions, "ignore": ignore, "batch": batch, "smooth": smooth, "weights": list(weights)}
+        store.add(Case("dice_cross_entropy", name, attributes, inputs, outputs, upstream,
+                       backward(inputs, outputs, upstream)))
+
+    case("two_classes", (2, 2, 5, 4, 3), 0, 1)
+    case("four_classes_batch", (2, 4, 4, 5, 6), 0, 3, batch=True)
+    case("ignore", (3, 3, 4, 4, 3), -1, 3, ignore=3, weights=(0.5, 2.0), up=-1.5)
+    case("absent_class", (1, 5, 3, 4, 5), 0, 2, smooth=1.0)
+    case("regions", (2, 3, 4, 3, 5), 0, 3, regions=[[1, 2, 3], [2, 3], [3]])
+    case("regions_ignore_batch", (2, 2, 3, 4, 4), -1, 3, regions=[[1, 2], [2]], ignore=3, batch=True)
+
+
 PARAMETER_SHAPES = {"weight": (5, 3, 3, 3, 3), "bias": (5,), "up": (5, 3, 2, 2, 2), "gamma": (7,)}
 
 
@@ -322,7 +363,8 @@ def sgd(store: Store, draw: Source) -> None:
         store.add(Case("sgd", name, attributes, inputs, outputs))
 
 
-GROUPS = (conv3d, conv_transpose3d, masked_norm, pointwise, avg_pool3d, densify, losses, grad_norm, sgd)
+GROUPS = (conv3d, conv_transpose3d, masked_norm, pointwise, avg_pool3d, densify, losses, grad_norm, sgd,
+          dice_cross_entropy)
 
 
 def write(folder, versions: dict) -> int:
