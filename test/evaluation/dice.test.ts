@@ -127,6 +127,64 @@ describe("surface Dice", () => {
     expect(total! / (flat + edges + 8 * corner)).toBeCloseTo(1, 6);
   });
 
+  describe("surfels that lie in no plane have the areas of google-deepmind/surface-distance", () => {
+    const areaOf = async (data: ArrayLike<number>, shape: Triple, spacing: Triple = [1, 1, 1]) => {
+      using labels = tensor(Float32Array.from(data), [1, 1, ...shape]);
+      const attributes = { ...regionAttributes([1], undefined), spacing, tolerance: 0 };
+      using areas = launch("surface_dice", [labels, labels], attributes)[0]!;
+      return (await areas.data())[1]!;
+    };
+    /** Area of triangles whose normals are given for cubic voxels. */
+    const area = (normals: Triple[], [z, y, x]: Triple) =>
+      normals.reduce((sum, n) => sum + Math.hypot(n[0] * y * x, n[1] * z * x, n[2] * z * y), 0);
+    const corner: Triple[] = [[0.125, 0.125, 0.125]];
+    const alongX: Triple[] = [
+      [0.25, 0.25, 0],
+      [0.25, 0.25, 0],
+    ];
+    const alongY: Triple[] = [
+      [0.25, 0, 0.25],
+      [0.25, 0, 0.25],
+    ];
+    const bend: Triple[] = [[0.5, 0, 0], [0.25, 0.25, 0.25], ...corner];
+
+    test.each([[[1, 1, 1]], [[3, 0.5, 2]], [[1, 0.7, 0.7]]] as [Triple][])(
+      "three voxels, spacing %p",
+      async (s) => {
+        // Seen from above: 2 corners where all three meet, 4 with two of them, 10 with one.
+        const wanted = 2 * area(bend, s) + 2 * area(alongX, s) + 2 * area(alongY, s) + 10 * area(corner, s);
+        expect((await areaOf([1, 1, 1, 0], [1, 2, 2], s)) / wanted).toBeCloseTo(1, 6);
+      },
+    );
+
+    test("four voxels in a chain through all axes", async () => {
+      const one = Math.sqrt(3) / 8;
+      const [pair, three] = [Math.SQRT1_2, 0.5 + 3 * one];
+      const chain = 0.5 * Math.SQRT2 + 4 * one; // [⅛ ⅛ ⅛], [⅜ ⅜ ⅜] and two of [0 ¼ ¼]
+      const voxels = [1, 1, 0, 1, 1, 0, 0, 0];
+      const at = (z: number, y: number, x: number) =>
+        [z, y, x].every((v) => v === 0 || v === 1) ? voxels[4 * z + 2 * y + x]! : 0;
+      let wanted = 0;
+      for (let i = 0; i < 27; i++) {
+        const [z, y, x] = [Math.floor(i / 9), Math.floor(i / 3) % 3, i % 3] as Triple;
+        const inside = Array.from({ length: 8 }, (_, k) => k).filter((k) =>
+          at(z - 1 + (k >> 2), y - 1 + ((k >> 1) & 1), x - 1 + (k & 1)),
+        );
+        const neighbours = [1, 2, 4].includes(inside[0]! ^ inside[1]!);
+        wanted += [0, one, neighbours ? pair : 2 * one, three, chain][inside.length]!;
+      }
+      expect((await areaOf(voxels, [2, 2, 2])) / wanted).toBeCloseTo(1, 6);
+    });
+
+    test("two holes that share an edge are kept apart", async () => {
+      const full = new Array<number>(216).fill(1);
+      const whole = await areaOf(full, [6, 6, 6]);
+      full[(2 * 6 + 2) * 6 + 2] = 0;
+      full[(3 * 6 + 3) * 6 + 2] = 0;
+      expect((await areaOf(full, [6, 6, 6])) - whole).toBeCloseTo(2 * Math.sqrt(3), 4);
+    });
+  });
+
   test("1 for equal regions, 0 for one missing, null for both, also at the volume's border", async () => {
     using a = box([2, 2, 2], [6, 7, 8]);
     using all = box([0, 0, 0], [12, 12, 12]);
