@@ -14,7 +14,7 @@ module.exports = {
     "^nifti-reader-js$": "<rootDir>/node_modules/nifti-reader-js/dist/nifti.js",
     "^numcodecs/(.*)$": "<rootDir>/node_modules/numcodecs/dist/$1.js",
   },
-  setupFilesAfterEnv: ["<rootDir>/test/matchers.ts"],
+  setupFilesAfterEnv: ["<rootDir>/test/matchers.ts", "<rootDir>/test/lifetime.ts"],
   maxWorkers: 2,
   testTimeout: 60000,
   // Inside jest's sandbox every use of a global is a slow look-up; handed in as arguments these are fast.

@@ -118,15 +118,17 @@ function backwardThrough(node: Node, gradients: Map<Tensor, Tensor>, made: Set<T
 /** Adds g to the gradient of an intermediate (in `gradients`) or of a leaf (in `.grad`). */
 function accumulate(input: Tensor, g: Tensor, gradients: Map<Tensor, Tensor> | undefined): void {
   const before = gradients ? gradients.get(input) : input.grad;
-  let sum = g;
   if (before?.isExclusive) {
     launch("accumulate", [before, g], {});
     return;
   }
-  if (before) {
-    sum = keep(launch("add_forward", [before, g], {})[0] as Tensor);
-    before.release();
-  } else g.retain();
-  if (gradients) gradients.set(input, sum);
-  else input.grad = sum;
+  const sum = before ? keep(launch("add_forward", [before, g], {})[0] as Tensor) : g;
+  if (!before) g.retain();
+  if (gradients) {
+    before?.release();
+    gradients.set(input, sum);
+  } else {
+    input.grad = sum;
+    sum.release();
+  }
 }

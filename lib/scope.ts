@@ -39,14 +39,29 @@ function collect(value: unknown, found: Set<Owned>): void {
 }
 
 /**
+ * @internal Opens a scope that the returned function closes: everything but the survivors is freed. Scopes close in
+ * the reverse order of their opening.
+ */
+export function openScope(): (survivors?: ReadonlySet<object>) => void {
+  const own = new Set<Owned>();
+  scopes.push(own);
+  return (survivors = new Set()) => {
+    scopes.pop();
+    for (const resource of own) {
+      if (survivors.has(resource)) track(resource);
+      else resource.dispose();
+    }
+  };
+}
+
+/**
  * Runs `body` and frees every tensor and mask made in it, except those in the value that it returns.
  *
  * @param body synchronous; a Promise as result is refused, since the scope would end before the work
  * @throws TypeError when body returns a Promise
  */
 export function scope<T>(body: () => T): T {
-  const own = new Set<Owned>();
-  scopes.push(own);
+  const close = openScope();
   let survivors = new Set<Owned>();
   try {
     const result = body();
@@ -57,10 +72,6 @@ export function scope<T>(body: () => T): T {
     survivors = returned;
     return result;
   } finally {
-    scopes.pop();
-    for (const resource of own) {
-      if (survivors.has(resource)) track(resource);
-      else resource.dispose();
-    }
+    close(survivors);
   }
 }

@@ -42,8 +42,7 @@ function deviceIndex(device: DeviceName): number {
  * Owned by the innermost `scope`; outside of scopes the caller disposes it. A tape may hold it longer for backward.
  */
 export class Tensor implements Disposable {
-  /** Gradient of the last `Tape.backward`, of the same shape; accumulates until `zeroGrad`. */
-  grad: Tensor | undefined;
+  private gradient: Tensor | undefined;
   private owners = 1;
   private released = false;
 
@@ -58,6 +57,17 @@ export class Tensor implements Disposable {
   ) {
     mask?.retain();
     track(this);
+  }
+
+  /** Gradient of the last `Tape.backward`, of the same shape; accumulates until `zeroGrad`. */
+  get grad(): Tensor | undefined {
+    return this.gradient;
+  }
+  /** An assigned gradient is held beside its owner, who may dispose it at any time. */
+  set grad(gradient: Tensor | undefined) {
+    gradient?.retain();
+    this.gradient?.release();
+    this.gradient = gradient;
   }
 
   /** Number of elements, masked ones included. */
@@ -100,7 +110,6 @@ export class Tensor implements Disposable {
   }
 
   zeroGrad(): void {
-    this.grad?.release();
     this.grad = undefined;
   }
 

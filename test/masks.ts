@@ -2,11 +2,11 @@
 import { BlockMask } from "../lib";
 import { native } from "../lib/binding";
 import type { BlockMaskOptions } from "../lib/block-mask";
+import { track } from "../lib/scope";
 
-/** A mask without the check that something is visible and something masked; freed with the process. */
+/** A mask without the check that something is visible and something masked. */
 export function looseMask({ samples, grid, visible }: BlockMaskOptions): BlockMask {
-  const mask = Object.create(BlockMask.prototype) as BlockMask;
-  return Object.assign(mask, {
+  const mask = Object.assign(Object.create(BlockMask.prototype) as BlockMask, {
     samples,
     grid,
     visible,
@@ -15,6 +15,8 @@ export function looseMask({ samples, grid, visible }: BlockMaskOptions): BlockMa
     owners: 1,
     released: false,
   });
+  track(mask);
+  return mask;
 }
 
 type Visibility = Pick<BlockMask, "samples" | "grid" | "visible">;

@@ -1,7 +1,10 @@
 import { applyMask, densify, Tape, type Tensor, tensor } from "../../lib";
 import { rng } from "../../lib/random";
+import { freeAfterEach } from "../lifetime";
 import { looseMask, maskedData } from "../masks";
 import { drawMask, triple } from "../op-suite";
+
+freeAfterEach();
 
 const bytes = (data: Float32Array | Float64Array) =>
   Buffer.from(data.buffer, data.byteOffset, data.byteLength);

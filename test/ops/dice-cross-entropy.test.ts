@@ -1,5 +1,8 @@
 import { diceCrossEntropy, Tape, type Tensor, tensor } from "../../lib";
 import { checkGolden } from "../golden/check";
+import { freeAfterEach } from "../lifetime";
+
+freeAfterEach();
 
 checkGolden(
   "dice_cross_entropy",

@@ -1,8 +1,11 @@
 import { full, maskedNorm, stats, Tape, type Tensor, tensor } from "../../lib";
 import { rng } from "../../lib/random";
 import { checkGolden, relativeError } from "../golden/check";
+import { freeAfterEach } from "../lifetime";
 import { looseMask, voxelMask } from "../masks";
 import { drawMask, triple } from "../op-suite";
+
+freeAfterEach();
 
 checkGolden(
   "masked_norm",
