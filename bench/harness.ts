@@ -4,9 +4,9 @@
  * launch to an idle queue.
  */
 import { cpus } from "node:os";
-import { parseArgs } from "node:util";
 import { full, leakyRelu, scope, setThreads, sync } from "../lib";
 import { native } from "../lib/binding";
+import type { BenchOptions } from "./options";
 
 export interface Contestant {
   name: string;
@@ -28,56 +28,6 @@ export interface Result {
   gigaflops: number | undefined;
   /** Time divided by that of the group's first contestant. */
   ratio: number;
-}
-
-export interface BenchOptions {
-  threads: number;
-  /** Measurements of each contestant. */
-  rounds: number;
-  /** Shorter measurements repeat their work. */
-  seconds: number;
-  json: boolean;
-  /** Python with PyTorch, for benchmarks that have a peer. */
-  peer: string | undefined;
-  /** Of the training step: patch edge, batch, share of masked blocks. */
-  patch: number;
-  batch: number;
-  ratio: number;
-}
-
-/** `--threads 2 --rounds 7 --json --peer python`; what is left are names. */
-export function benchOptions(args: readonly string[]): { options: BenchOptions; names: string[] } {
-  const { values, positionals } = parseArgs({
-    args: [...args],
-    allowPositionals: true,
-    options: {
-      threads: { type: "string", default: String(cpus().length) },
-      rounds: { type: "string", default: "7" },
-      seconds: { type: "string", default: "0.05" },
-      json: { type: "boolean", default: false },
-      peer: { type: "string" },
-      patch: { type: "string", default: "64" },
-      batch: { type: "string", default: "1" },
-      ratio: { type: "string", default: "0.75" },
-    },
-  });
-  const number = (name: "threads" | "rounds" | "seconds" | "patch" | "batch" | "ratio") => {
-    const value = Number(values[name]);
-    if (!(value > 0)) throw new Error(`--${name} is ${values[name]}, allowed are numbers above 0`);
-    return value;
-  };
-  const { json, peer } = values;
-  const options = {
-    threads: number("threads"),
-    rounds: number("rounds"),
-    seconds: number("seconds"),
-    json,
-    peer,
-    patch: number("patch"),
-    batch: number("batch"),
-    ratio: number("ratio"),
-  };
-  return { options, names: positionals };
 }
 
 const quantile = (sorted: readonly number[], q: number) =>

@@ -4,13 +4,14 @@
  *
  *   npm run bench -- step [--patch 64] [--batch 1] [--threads 2] [--ratio 0.75] [--peer python] [--json]
  */
-import { sampleMask } from "../lib/masking";
-import { createPlan } from "../lib/plans/plan";
-import { rng } from "../lib/random";
-import { buildS3D, buildSGD, pretrainStep } from "../lib/recipes/step";
-import { stats } from "../lib/tensor";
-import type { Bench, BenchOptions, Contestant } from "./harness";
-import { findPeerPython, Peer } from "./peers/peer";
+import { sampleMask } from "../../lib/masking";
+import { createPlan } from "../../lib/plans/plan";
+import { rng } from "../../lib/random";
+import { buildS3D, buildSGD, pretrainStep } from "../../lib/recipes/step";
+import { stats } from "../../lib/tensor";
+import type { Bench, Contestant } from "../harness";
+import type { BenchOptions } from "../options";
+import { findPeerPython, Peer } from "../peers/peer";
 
 function ours({ patch, batch, ratio }: BenchOptions): Contestant {
   const plan = createPlan({ patch: [patch, patch, patch], batch, mask: { ratio }, device: "cpu" });

@@ -1,0 +1,52 @@
+/** The command line of the benchmarks. */
+import { cpus } from "node:os";
+import yargs from "yargs";
+
+export interface BenchOptions {
+  threads: number;
+  /** Measurements of each contestant. */
+  rounds: number;
+  /** Shorter measurements repeat their work. */
+  seconds: number;
+  json: boolean;
+  /** Python with PyTorch, for benchmarks that have a peer. */
+  peer: string | undefined;
+  /** Of the training step: patch edge, batch, share of masked blocks. */
+  patch: number;
+  batch: number;
+  ratio: number;
+}
+
+const positive = { type: "number", requiresArg: true } as const;
+
+/** Options and the names of the benchmarks to run: all where none is named. Prints what is wrong and exits with 2. */
+export function parseOptions(args: readonly string[], all: readonly string[]) {
+  const { names, ...options } = yargs([...args])
+    .scriptName("npm run bench --")
+    .command("$0 [names..]", "Measure, interleaved; medians count.", (y) =>
+      y.positional("names", { type: "string", array: true, choices: all, default: all }),
+    )
+    .options({
+      threads: { ...positive, default: cpus().length, describe: "Threads of the kernels and of the peer" },
+      rounds: { ...positive, default: 7, describe: "Measurements of each contestant" },
+      seconds: { ...positive, default: 0.05, describe: "Shorter work is repeated up to this time" },
+      json: { type: "boolean", default: false, describe: "One JSON object on stdout instead of tables" },
+      peer: { type: "string", requiresArg: true, describe: "Python with PyTorch to measure beside us" },
+      patch: { ...positive, default: 64, describe: "step, read: edge of the patch in voxels" },
+      batch: { ...positive, default: 1, describe: "step: patches in a batch" },
+      ratio: { ...positive, default: 0.75, describe: "step: share of masked blocks" },
+    })
+    .check((values) => {
+      for (const [name, value] of Object.entries(values))
+        if (typeof value === "number" && !(value > 0))
+          throw new Error(`--${name} is ${value}, allowed are numbers above 0`);
+      return true;
+    })
+    .strict()
+    .fail((message, error) => {
+      console.error(`${message ?? error.message}\nRun \`npm run bench -- --help\` for what is allowed.`);
+      process.exit(2);
+    })
+    .parseSync() as unknown as BenchOptions & { names: string[] };
+  return { options: options as BenchOptions, names };
+}
