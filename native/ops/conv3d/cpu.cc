@@ -1,10 +1,10 @@
 // Entry points of the CPU: each call is a plan for the gather-GEMM, the weight gradient or Winograd convolution.
-#include <algorithm>
 
 #include "ops/conv3d/conv3d.h"
 #include "ops/conv3d/gather_gemm.h"
 #include "ops/conv3d/weight_gradient.h"
 #include "ops/conv3d/winograd.h"
+#include "ops/reduce/channel_sums.h"
 
 namespace voxelspark {
 
@@ -29,8 +29,7 @@ int64_t ConvGradInput::workspace(const Inputs& in) const {
 int64_t ConvGradWeight::workspace(const Inputs& in) const {
   const ConvGeometry geometry{kernel, stride, padding};
   const Layout &x = in[0].layout, &gy = in[1].layout;
-  if (winograd_grad_weight_pays(winograd, geometry, x, gy))
-    return std::max(winograd_grad_weight_workspace(x, gy), channel_sums_workspace(gy));
+  if (winograd_grad_weight_pays(winograd, geometry, x, gy)) return winograd_grad_weight_workspace(x, gy);
   return weight_gradient_workspace(geometry, x, gy);
 }
 
@@ -60,7 +59,7 @@ void conv3d_grad_weight_cpu(const Descriptor& d, const Launch& l) {
   if (winograd_grad_weight_pays(a.winograd, geometry, x.layout, gy.layout))
     winograd_grad_weight(x, gy, l.outputs[0], l.workspace);
   else weight_gradient(geometry, x, gy, l.outputs[0], l.workspace);
-  if (a.bias) channel_sums(gy, l.outputs[1], l.workspace);
+  if (a.bias) channel_sums(gy, l.outputs[1]);
 }
 
 }  // namespace voxelspark

@@ -58,12 +58,6 @@ void SIMD(unfold_values)(const float* values, const int32_t* base, int64_t n, in
   }
 }
 
-void SIMD(column_sums)(const float* rows, int64_t n, int64_t channels, float* sums) {
-  for (int64_t c = 0; c < channels; c++) sums[c] = 0;
-  for (int64_t i = 0; i < n; i++)
-    for (int64_t c = 0; c < channels; c++) sums[c] += rows[i * channels + c];
-}
-
 void SIMD(add_range)(float* a, const float* b, int64_t n) {
   for (int64_t i = 0; i < n; i++) a[i] += b[i];
 }

@@ -59,8 +59,6 @@ DECLARE_SIMD(pack_rows, void,
 DECLARE_SIMD(unfold_values, void,
              (const float* values, const int32_t* base, int64_t n, int64_t stride, const int32_t* offsets,
               int64_t length, float* unfolded))
-// sums[c] = sum of n rows of C channels
-DECLARE_SIMD(column_sums, void, (const float* rows, int64_t n, int64_t channels, float* sums))
 // a[i] += b[i]
 DECLARE_SIMD(add_range, void, (float* a, const float* b, int64_t n))
 

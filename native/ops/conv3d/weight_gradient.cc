@@ -16,7 +16,6 @@ constexpr int64_t kShares = 32;              // slots times units: enough to occ
 constexpr int64_t kSlotBytes = 1 << 25;      // of all slots together
 constexpr int64_t kSkippingProducts = 4096;  // C times K from which it pays to list the voxels with a live source
 constexpr int64_t kScaleRow = 16;            // floats, at least the rows of a register tile
-constexpr int64_t kChunk = 1024;             // voxels of a partial channel sum
 
 namespace {
 
@@ -44,8 +43,6 @@ struct Plan {
   // Without unfolding the first slot is the result itself.
   int64_t own_slots() const { return unfolded ? slots : slots - 1; }
 };
-
-int64_t chunks_of(const Layout& l) { return (l.voxels() + kChunk - 1) / kChunk; }
 
 // What one thread works in.
 struct Scratch {
@@ -196,8 +193,7 @@ struct Engine {
 
 int64_t weight_gradient_workspace(const ConvGeometry& g, const Layout& x, const Layout& gy) {
   const Plan plan(g, x, gy);
-  const int64_t partial_sums = std::max(chunks_of(x) * x.channels(), chunks_of(gy) * gy.channels());
-  return 4 * std::max(x.channels() + plan.own_slots() * plan.sums(), partial_sums);
+  return 4 * (x.channels() + plan.own_slots() * plan.sums());
 }
 
 void weight_gradient(const ConvGeometry& g, const Tensor& x, const Tensor& gy, const Tensor& gw, void* workspace) {
@@ -223,23 +219,6 @@ void weight_gradient(const ConvGeometry& g, const Tensor& x, const Tensor& gy, c
     const int64_t length = plan.taps * plan.channels;
     for (int64_t i = a; i < b; i++) result[i % plan.outputs * length + i / plan.outputs] = own[i];
   });
-}
-
-int64_t channel_sums_workspace(const Layout& t) { return 4 * chunks_of(t) * t.channels(); }
-
-void channel_sums(const Tensor& t, const Tensor& sums, void* workspace) {
-  const int64_t channels = t.layout.channels(), voxels = t.layout.voxels(), chunks = chunks_of(t.layout);
-  float* partial = static_cast<float*>(workspace);
-  const auto column_sums = simd_column_sums();
-  parallel_items(chunks, kChunk * channels, [&](int64_t i) {
-    column_sums(t.f32() + i * kChunk * channels, std::min(kChunk, voxels - i * kChunk), channels,
-                partial + i * channels);
-  });
-  for (int64_t c = 0; c < channels; c++) {
-    double sum = 0;
-    for (int64_t i = 0; i < chunks; i++) sum += partial[i * channels + c];
-    sums.f32()[c] = static_cast<float>(sum);
-  }
 }
 
 }  // namespace voxelspark

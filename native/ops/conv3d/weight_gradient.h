@@ -1,4 +1,4 @@
-// gw[k, t, c] = sum over output voxels v of gy[v, k] * x[v * stride + t - padding, c], and sums over voxels for biases.
+// gw[k, t, c] = sum over output voxels v of gy[v, k] * x[v * stride + t - padding, c].
 //
 // A register tile of gw is a sum of outer products over the voxels of an item; voxels whose source is masked or outside
 // are left out of the list. Work is shared out by slots (ranges of items, each with its own sum, added in slot order)
@@ -10,9 +10,5 @@ namespace voxelspark {
 
 int64_t weight_gradient_workspace(const ConvGeometry& g, const Layout& x, const Layout& gy);  // bytes
 void weight_gradient(const ConvGeometry& g, const Tensor& x, const Tensor& gy, const Tensor& gw, void* workspace);
-
-// sums[c] over all stored voxels of x or gy; the workspace above is large enough.
-int64_t channel_sums_workspace(const Layout& t);  // bytes
-void channel_sums(const Tensor& t, const Tensor& sums, void* workspace);
 
 }  // namespace voxelspark

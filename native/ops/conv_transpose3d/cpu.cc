@@ -2,6 +2,7 @@
 #include "ops/conv3d/gather_gemm.h"
 #include "ops/conv3d/weight_gradient.h"
 #include "ops/conv_transpose3d/conv_transpose3d.h"
+#include "ops/reduce/channel_sums.h"
 
 namespace voxelspark {
 
@@ -40,7 +41,7 @@ void conv_transpose3d_grad_input_cpu(const Descriptor&, const Launch& l) {
 void conv_transpose3d_grad_weight_cpu(const Descriptor& d, const Launch& l) {
   const Tensor &x = l.inputs[0], &gy = l.inputs[1];
   weight_gradient(geometry_of(kernel_between(x, gy)), gy, x, l.outputs[0], l.workspace);
-  if (as<ConvTransposeGradWeight>(d).bias) channel_sums(gy, l.outputs[1], l.workspace);
+  if (as<ConvTransposeGradWeight>(d).bias) channel_sums(gy, l.outputs[1]);
 }
 
 }  // namespace voxelspark
