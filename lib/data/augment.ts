@@ -99,9 +99,13 @@ export function sampleMatrix(patch: Triple, box: Triple, { angles, scale }: Augm
   });
 }
 
-/** Part of box Q that the patch's samples and their spline support touch. */
-function sourceBox(matrix: readonly number[], patch: Triple, box: Triple): { start: Vector3; size: Vector3 } {
-  const margin = SUPPORT + MEMORY;
+/** Part of box Q that the patch's samples touch, and `margin` voxels around them. */
+export function sourceBox(
+  matrix: readonly number[],
+  patch: Triple,
+  box: Triple,
+  margin = SUPPORT + MEMORY,
+): { start: Vector3; size: Vector3 } {
   const start: Vector3 = [0, 0, 0];
   const size: Vector3 = [0, 0, 0];
   for (let a = 0; a < 3; a++) {
