@@ -206,15 +206,24 @@ export class UNetDecoder extends Module {
    * @returns (N, outChannels, D, H, W) at full resolution
    */
   forward(skips: readonly Tensor[]): Tensor {
+    return scope(() => this.forwardScales(skips, 1)[0]!);
+  }
+
+  /**
+   * Outputs of the last `count` stages' heads, for deep supervision.
+   * @returns (N, outChannels, …) each, highest resolution first
+   */
+  forwardScales(skips: readonly Tensor[], count: number): Tensor[] {
     return scope(() => {
       let x = skips.at(-1)!;
-      this.parts.transpconvs.forEach((up, s) => {
+      const scales = this.parts.transpconvs.map((up, s) => {
         const skip = skips[skips.length - 2 - s]!;
         const previous = x;
         const { convs } = this.parts.stages[s]!;
         x = scope(() => convs.reduce((f, unit) => unit.forward(f), concat(up.forward(previous), skip)));
+        return s < skips.length - 1 - count ? undefined : this.parts.seg_layers[s]!.forward(x);
       });
-      return this.parts.seg_layers.at(-1)!.forward(x);
+      return scales.filter((scale) => scale !== undefined).reverse();
     });
   }
 }
@@ -234,5 +243,10 @@ export class ResEncUNet extends Module {
   /** @param x (N, inChannels, D, H, W), sizes divisible by the product of strides @returns (N, outChannels, D, H, W) */
   forward(x: Tensor): Tensor {
     return scope(() => this.parts.decoder.forward(this.parts.encoder.forward(x)));
+  }
+
+  /** As forward, with the lower resolutions of deep supervision: `count` outputs, highest resolution first. */
+  forwardScales(x: Tensor, count: number): Tensor[] {
+    return scope(() => this.parts.decoder.forwardScales(this.parts.encoder.forward(x), count));
   }
 }

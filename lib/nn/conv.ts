@@ -25,11 +25,11 @@ export class Conv3d extends Module {
     private readonly winograd: Winograd = "off",
   ) {
     super();
-    const bound = 1 / Math.sqrt(inChannels * product(kernel));
+    const fanIn = inChannels * product(kernel);
     this.padding = [(kernel[0] - 1) / 2, (kernel[1] - 1) / 2, (kernel[2] - 1) / 2];
     this.parts = {
-      weight: init.uniform([outChannels, inChannels, ...kernel], bound),
-      bias: bias ? init.uniform([outChannels], bound) : undefined,
+      weight: init.weight([outChannels, inChannels, ...kernel], fanIn),
+      bias: bias ? init.bias([outChannels], fanIn) : undefined,
     };
   }
 
@@ -46,10 +46,10 @@ export class ConvTranspose3d extends Module {
 
   constructor(init: Initializer, inChannels: number, outChannels: number, stride: Triple) {
     super();
-    const bound = 1 / Math.sqrt(outChannels * product(stride)); // PyTorch counts the output channels here
+    const fanIn = outChannels * product(stride); // PyTorch counts the output channels here
     this.parts = {
-      weight: init.uniform([inChannels, outChannels, ...stride], bound),
-      bias: init.uniform([outChannels], bound),
+      weight: init.weight([inChannels, outChannels, ...stride], fanIn),
+      bias: init.bias([outChannels], fanIn),
     };
   }
 

@@ -3,6 +3,14 @@ import { keep } from "../scope";
 import { type DeviceName, type DType, full, type Tensor, tensor } from "../tensor";
 
 /**
+ * How weights of convolutions start: "pytorch" draws weight and bias from U(±1/√fan_in) (kaiming uniform, a = √5),
+ * "he" weights from N(0, 2/((1 + 0.01²) fan_in)) and sets biases to 0, as nnU-Net does for LeakyReLU.
+ */
+export type InitScheme = "pytorch" | "he";
+
+const HE_GAIN = Math.sqrt(2 / (1 + 0.01 ** 2));
+
+/**
  * Makes parameters. Each draws from a stream of its own, numbered in order of creation, so a network's initial
  * weights are a pure function of the seed and its structure.
  */
@@ -14,9 +22,22 @@ export class Initializer {
     readonly seed: number,
     readonly device: DeviceName,
     readonly dtype: DType = "float32",
+    readonly scheme: InitScheme = "pytorch",
   ) {}
 
-  /** U(−bound, bound). PyTorch's default for convolutions has bound = 1/√fan_in (kaiming uniform, a = √5). */
+  /** Weight of a convolution. */
+  weight(shape: readonly number[], fanIn: number): Tensor {
+    const bound = 1 / Math.sqrt(fanIn);
+    if (this.scheme === "pytorch") return this.uniform(shape, bound);
+    return this.parameter(shape, (out, random) => random.fillNormal(out, 0, HE_GAIN * bound));
+  }
+
+  /** Bias of a convolution. */
+  bias(shape: readonly number[], fanIn: number): Tensor {
+    return this.scheme === "pytorch" ? this.uniform(shape, 1 / Math.sqrt(fanIn)) : this.constant(shape, 0);
+  }
+
+  /** U(−bound, bound). */
   uniform(shape: readonly number[], bound: number): Tensor {
     return this.parameter(shape, (out, random) => random.fillUniform(out, -bound, bound));
   }

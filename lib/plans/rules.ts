@@ -1,14 +1,21 @@
 /** Rules between the fields of a plan. Each returns sentences that name the nearest values allowed. */
 import type { Plan } from "./schema";
 
+/** What every plan says of its network. */
+type NetworkPlan = Pick<Plan, "network" | "patch">;
 type Triple = readonly [number, number, number];
 const AXES = [0, 1, 2] as const;
 
 /** Every rule that the plan breaks, as one sentence each; empty for a valid plan. */
 export function brokenRules(plan: Plan): string[] {
-  const shape = [...stageLists(plan), ...kernelsAndStrides(plan)];
+  const shape = brokenShape(plan);
   if (shape.length > 0) return shape; // the rules below index by stage
   return [...channels(plan), ...patchSize(plan), ...maskBlock(plan), ...maskRatio(plan), ...training(plan)];
+}
+
+/** Rules of the network's lists; those that index by stage hold only where these do. */
+export function brokenShape(plan: NetworkPlan): string[] {
+  return [...stageLists(plan), ...kernelsAndStrides(plan)];
 }
 
 /** Product of the strides up to and including each stage. */
@@ -20,7 +27,7 @@ export function cumulativeStrides(strides: readonly Triple[]): Triple[] {
   });
 }
 
-function stageLists({ network }: Plan): string[] {
+function stageLists({ network }: NetworkPlan): string[] {
   const stages = network.features.length;
   const wanted = { blocks: stages, kernels: stages, strides: stages };
   const broken = Object.entries(wanted)
@@ -39,7 +46,7 @@ function stageLists({ network }: Plan): string[] {
   return broken;
 }
 
-function kernelsAndStrides({ network }: Plan): string[] {
+function kernelsAndStrides({ network }: NetworkPlan): string[] {
   const broken: string[] = [];
   network.kernels.forEach((kernel, stage) => {
     for (const axis of AXES) {
@@ -68,7 +75,7 @@ function channels({ network }: Plan): string[] {
   ];
 }
 
-function patchSize({ network, patch }: Plan): string[] {
+export function patchSize({ network, patch }: NetworkPlan): string[] {
   const total = cumulativeStrides(network.strides).at(-1)!;
   return AXES.filter((axis) => patch[axis] % total[axis] !== 0).map((axis) => {
     const low = Math.floor(patch[axis] / total[axis]) * total[axis];

@@ -1,0 +1,77 @@
+import { basename, join } from "node:path";
+import { type Checkpoint, openCheckpoint, requireTensors } from "../checkpoints/train-state";
+import { CheckpointError } from "../errors";
+import { exists } from "../files";
+import type { ResEncUNet } from "../models/resenc-unet";
+import { type FinetunePlan, finetunePlanFromJson } from "../plans/finetune";
+import { buildSegmenter } from "../recipes/segmenter";
+import type { DeviceName, Tensor } from "../tensor";
+
+/** A fine-tuned network with its plan. Dispose it. */
+export interface Segmenter {
+  /** `model.forward(x)` turns (N, C, D, H, W) into logits (N, K, D, H, W), one channel a class or region. */
+  readonly model: ResEncUNet;
+  readonly plan: FinetunePlan;
+  /** Training steps that made it. */
+  readonly step: number;
+}
+
+/**
+ * The network of a fine-tuning run, or of one of its checkpoints (`final/`, `best/`, `step-XXXXXXXX/`).
+ * @param which of a run folder: after the last step, or where the mean validation Dice was best
+ * @throws CheckpointError when it is missing, damaged, of pre-training or of another architecture
+ */
+export async function loadSegmenter(
+  path: string,
+  device: DeviceName,
+  which: "final" | "best" = "final",
+): Promise<Segmenter & Disposable> {
+  const checkpoint = await openCheckpoint(await checkpointFolder(path, which));
+  try {
+    const plan = finetunePlanOf(checkpoint);
+    const model = buildSegmenter(plan, device);
+    try {
+      await loadWeights(model.state(), checkpoint);
+    } catch (error) {
+      model.dispose();
+      throw error;
+    }
+    model.train(false);
+    return { model, plan, step: checkpoint.state.step, [Symbol.dispose]: () => model.dispose() };
+  } finally {
+    await checkpoint.close();
+  }
+}
+
+/** The plan in a checkpoint of fine-tuning. @throws CheckpointError when it is one of pre-training */
+export function finetunePlanOf({ state, folder }: Checkpoint): FinetunePlan {
+  const kind = (state.plan as { kind?: unknown } | null)?.kind;
+  if (kind === "finetune") return finetunePlanFromJson(state.plan, folder);
+  throw new CheckpointError(
+    "ERR_VOXELSPARK_CHECKPOINT",
+    `${folder} is a checkpoint of pre-training, which predicts no labels; fine-tune from it first.`,
+  );
+}
+
+/** Sets tensors to the weights of a checkpoint, which must hold just these. */
+export async function loadWeights(
+  tensors: ReadonlyMap<string, Tensor>,
+  { weights }: Checkpoint,
+): Promise<void> {
+  requireTensors(
+    weights,
+    [...tensors].map(([name, t]) => ({ name, shape: t.shape })),
+  );
+  for (const [name, t] of tensors) t.set(await weights.readFloat32(name));
+}
+
+async function checkpointFolder(path: string, which: "final" | "best"): Promise<string> {
+  if ((await exists(join(path, "state.json"))) || /^(final|best|step-\d+)$/.test(basename(path))) return path;
+  const folder = join(path, which);
+  if (await exists(folder)) return folder;
+  const why =
+    which === "final"
+      ? "a run that has not ended holds step-XXXXXXXX/ folders, which can be named instead"
+      : "a run writes it at its first validation";
+  throw new CheckpointError("ERR_VOXELSPARK_CHECKPOINT", `${path} holds no folder ${which}/; ${why}.`);
+}
