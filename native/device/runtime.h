@@ -6,6 +6,7 @@
 #include "core/pool.h"
 #include "core/tensor.h"
 #include "device/backend.h"
+#include "device/profile.h"
 #include "device/queue.h"
 
 namespace voxelspark {
@@ -31,6 +32,7 @@ class Runtime {
 
   HandleTable<DeviceTensor> tensors;
   HandleTable<std::shared_ptr<const BlockGrid>> grids;
+  Profile profile;  // outlives the queue
   Queue queue;
   int threads;
 

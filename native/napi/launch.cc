@@ -117,7 +117,9 @@ Napi::Value Addon::launch(const Info& info) {
     for (const DeviceTensor& t : outputs) work.outputs.push_back(t.tensor);
     void* scratch = work.workspace;
     if (device != DeviceKind::null)
-      runtime_.queue.submit([kernel, descriptor, work = std::move(work)] { kernel(*descriptor, work); });
+      runtime_.queue.submit([this, name = entry.name, kernel, descriptor, work = std::move(work)] {
+        runtime_.profile.time(name, [&] { kernel(*descriptor, work); });
+      });
     if (scratch) runtime_.pool(device).release(scratch);  // in launch order, so the kernel still has it
 
     Napi::Array result = Napi::Array::New(info.Env());
