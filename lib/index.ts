@@ -19,6 +19,7 @@ export {
 export { type AugmentationOptions, drawAugmentation } from "./data/augment";
 export { type CaseProperties, listCases, StoredCase, writeCase } from "./data/case-store";
 export { type Geometry, type GeometryChoice, requireSameGrid } from "./data/geometry";
+export type { LabelledBatch, LabelledCase, LabelledSource } from "./data/labelled";
 export { type Batch, type LoaderOptions, PatchLoader } from "./data/loader";
 export { type NiftiOptions, readNifti, readNiftiHeader, type Volume } from "./data/nifti";
 export { type NiftiImage, writeNifti } from "./data/nifti-writer";
@@ -59,6 +60,18 @@ export {
   slidingWindow,
 } from "./inference/sliding-window";
 export { gaussianWindow, windowStarts } from "./inference/window";
+export {
+  allowedLabels,
+  channelsOf,
+  classNames,
+  countedLabels,
+  foregroundOf,
+  hasRegions,
+  ignoreLabel,
+  type LabelScheme,
+  outputChannels,
+  parseLabelScheme,
+} from "./labels";
 export { type MaskOptions, type MaskRatio, type SampledMask, sampleMask, validationMask } from "./masking";
 export { type Metrics, MetricsLog, readMetrics } from "./metrics-log";
 export { type CoarseRule, ResEncUNet, type ResEncUNetOptions } from "./models/resenc-unet";
