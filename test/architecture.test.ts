@@ -34,7 +34,7 @@ const floors = [
   ["nn", "optim"],
   ["models", "data", "plans", "checkpoints", "pictures"],
   ["inference", "evaluation"],
-  ["recipes"],
+  ["recipes", "report"],
   ["runs"],
   ["cli"],
   ["index"],

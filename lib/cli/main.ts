@@ -6,6 +6,7 @@ import { log, UsageError } from "./output";
 import { preprocess } from "./preprocess";
 import { pretrain } from "./pretrain";
 import { reconstruct } from "./reconstruct";
+import { report } from "./report";
 
 /** Exit codes: 0 success, 1 failure, 2 wrong usage; a run that a signal ended says 128 + its number. */
 async function main(): Promise<void> {
@@ -20,6 +21,7 @@ async function main(): Promise<void> {
     .command(preprocess)
     .command(pretrain)
     .command(reconstruct)
+    .command(report)
     .strict()
     .parserConfiguration({ "duplicate-arguments-array": false }) // the last one wins, never a list of two
     .check(requireValues)
@@ -35,7 +37,7 @@ async function main(): Promise<void> {
   try {
     await parser.parseAsync();
   } catch (error) {
-    process.exitCode = report(error);
+    process.exitCode = tell(error);
   }
 }
 
@@ -49,7 +51,7 @@ function requireValues(options: Record<string, unknown>): boolean {
   return true;
 }
 
-function report(error: unknown): number {
+function tell(error: unknown): number {
   const { code, message, stack } = error as { code?: string; message: string; stack?: string };
   const known = code?.startsWith("ERR_VOXELSPARK_") && code !== "ERR_VOXELSPARK_INTERNAL";
   log(`error: ${known ? `${message} [${code}]` : stack}`);

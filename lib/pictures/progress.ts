@@ -1,6 +1,7 @@
 /** `progress.png`: loss and learning rate over the steps of a run. */
 import { type Axis, makeAxis, shortNumber, wholeAxis } from "./axes";
 import { Canvas, type Color, type Point, textWidth } from "./canvas";
+import { type Column, columnsOf, smoothed } from "./columns";
 
 export interface ProgressPoint {
   step: number;
@@ -35,14 +36,6 @@ interface Panel {
   height: number;
 }
 
-interface Column {
-  step: number;
-  low: number;
-  high: number;
-  mean: number;
-  count: number;
-}
-
 /** Draws the curves of a run; an empty one gives empty axes. Returns a PNG. */
 export function renderProgress(points: readonly ProgressPoint[], options: ProgressOptions = {}): Buffer {
   const { width = 1200, height = 760, title = "Pre-training" } = options;
@@ -71,7 +64,7 @@ function drawLoss(
   points: readonly ProgressPoint[],
   baseline?: number,
 ): void {
-  const training = columnsOf(points, steps, panel.width, (point) => point.loss);
+  const training = curve(points, steps, panel.width, (point) => point.loss);
   const smooth = smoothed(training);
   const validation = points.filter((point) => isNumber(point.validationLoss));
   // The axis covers the smooth line; single outliers of single steps may leave it.
@@ -96,20 +89,20 @@ function drawLoss(
     canvas.polyline([place(steps.low, baseline), place(steps.high, baseline)], BASELINE, 2, [12, 8]);
   }
   for (const column of training) {
-    canvas.polyline([place(column.step, column.low), place(column.step, column.high)], TRAIN_LIGHT, 1.5);
+    canvas.polyline([place(column.x, column.low), place(column.x, column.high)], TRAIN_LIGHT, 1.5);
   }
   if (training.length < panel.width / 3)
     canvas.polyline(
-      training.map((c) => place(c.step, c.mean)),
+      training.map((c) => place(c.x, c.mean)),
       TRAIN_LIGHT,
       1.5,
     );
   canvas.polyline(
-    smooth.map((c) => place(c.step, c.mean)),
+    smooth.map((c) => place(c.x, c.mean)),
     TRAIN,
     3,
   );
-  if (smooth.length === 1) canvas.disc(place(smooth[0]!.step, smooth[0]!.mean), 4, TRAIN);
+  if (smooth.length === 1) canvas.disc(place(smooth[0]!.x, smooth[0]!.mean), 4, TRAIN);
   const held = validation.map((point) => place(point.step, point.validationLoss!));
   canvas.polyline(held, VALIDATION, 2);
   for (const point of held) canvas.disc(point, 4, VALIDATION);
@@ -125,12 +118,12 @@ function drawLoss(
 }
 
 function drawRate(canvas: Canvas, panel: Panel, steps: Axis, points: readonly ProgressPoint[]): void {
-  const rates = columnsOf(points, steps, panel.width, (point) => point.learningRate);
+  const rates = curve(points, steps, panel.width, (point) => point.learningRate);
   const axis = makeAxis([0, ...rates.map((column) => column.high)], { logarithmic: false, count: 3 });
   drawAxes(canvas, panel, steps, axis, "lr", true);
   const place = placer(panel, steps, axis);
   canvas.polyline(
-    rates.map((column) => place(column.step, column.mean)),
+    rates.map((column) => place(column.x, column.mean)),
     RATE,
     2.5,
   );
@@ -189,38 +182,18 @@ function placer(panel: Panel, steps: Axis, axis: Axis): (step: number, value: nu
   };
 }
 
-/** Values gathered by pixel column: a run of a million steps is drawn as fast as a short one. */
-function columnsOf(
+/** The finite values of a curve by pixel column. */
+function curve(
   points: readonly ProgressPoint[],
   steps: Axis,
   width: number,
   value: (point: ProgressPoint) => number | null | undefined,
 ): Column[] {
-  const columns = new Map<number, Column>();
-  for (const point of points) {
+  const known = points.flatMap((point) => {
     const v = value(point);
-    if (!isNumber(v)) continue;
-    const at = Math.floor(steps.place(point.step) * width);
-    const column = columns.get(at);
-    if (column === undefined) columns.set(at, { step: point.step, low: v, high: v, mean: v, count: 1 });
-    else {
-      column.low = Math.min(column.low, v);
-      column.high = Math.max(column.high, v);
-      column.count++;
-      column.mean += (v - column.mean) / column.count;
-      column.step += (point.step - column.step) / column.count;
-    }
-  }
-  return [...columns.values()].sort((a, b) => a.step - b.step);
-}
-
-/** Mean over about a thirtieth of the curve around each column, never across its ends. */
-function smoothed(columns: readonly Column[]): Column[] {
-  const reach = Math.floor(columns.length / 60);
-  return columns.map((column, i) => {
-    const near = columns.slice(Math.max(0, i - reach), i + reach + 1);
-    return { ...column, mean: near.reduce((sum, c) => sum + c.mean, 0) / near.length };
+    return isNumber(v) ? [[point.step, v] as const] : [];
   });
+  return columnsOf(known, steps.low, steps.high, width);
 }
 
 function quantiles(values: readonly number[], share: number): number[] {

@@ -104,7 +104,10 @@ export async function* openCases(
 }
 
 /** What is known of each case; a few files at a time, since sets may have more cases than a process may open files. */
-async function propertiesOf(folder: string, ids: readonly string[]): Promise<StoredCase["properties"][]> {
+export async function propertiesOf(
+  folder: string,
+  ids: readonly string[],
+): Promise<StoredCase["properties"][]> {
   const found: StoredCase["properties"][] = [];
   for (let first = 0; first < ids.length; first += 32) {
     const some = await Promise.all(ids.slice(first, first + 32).map((id) => StoredCase.open(folder, id)));

@@ -42,13 +42,7 @@ export async function* reconstructImage(
   const { model, plan, step } = await loadModel(options.checkpoint, options.device);
   try {
     const image = { id: "image", path: options.image };
-    const info = await stat(image.path).catch(() => ({ size: 0, mtimeMs: 0 })); // reading reports what is wrong
-    const source = {
-      path: image.path,
-      bytes: info.size,
-      mtimeMs: info.mtimeMs,
-      sha256: info.size ? await sha256File(image.path) : "",
-    };
+    const source = await sourceOf(image.path);
     const { data, properties } = await preprocessImage(image, source, await preprocessing(plan, [image]));
     const [low, high] =
       typeof plan.mask.ratio === "number" ? [plan.mask.ratio, plan.mask.ratio] : plan.mask.ratio;
@@ -62,6 +56,13 @@ export async function* reconstructImage(
   } finally {
     model.dispose();
   }
+}
+
+/** What a preprocessed case keeps of its file; of an unreadable one nothing, since reading it tells what is wrong. */
+export async function sourceOf(path: string) {
+  const info = await stat(path).catch(() => ({ size: 0, mtimeMs: 0 }));
+  const hash = info.size ? await sha256File(path) : "";
+  return { path, bytes: info.size, mtimeMs: info.mtimeMs, sha256: hash };
 }
 
 /** Affine (RAS, row-major 4×4) of the stored grid: the source's axes, cropped and resampled about pixel centres. */
