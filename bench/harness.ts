@@ -10,6 +10,8 @@ import type { BenchOptions } from "./options";
 
 export interface Contestant {
   name: string;
+  /** PyTorch as it comes (A), or with malloc told to keep big buffers (B). */
+  peer?: "A" | "B";
   /** Queues one repetition; outputs are freed. May instead resolve with seconds that a peer measured. */
   run: () => unknown | Promise<number>;
   /** Bytes that must cross the memory bus at least: every operand once. */
@@ -49,8 +51,33 @@ async function timed(run: Contestant["run"], repetitions: number): Promise<numbe
   return Number(process.hrtime.bigint() - start) / 1e9 / repetitions;
 }
 
+/** Our time beside the peers', in milliseconds; ratios are theirs divided by ours. */
+export interface Comparison {
+  group: string;
+  ours: number;
+  peerA?: number;
+  peerB?: number;
+  ratioA?: number;
+  ratioB?: number;
+}
+
+export function comparison(
+  group: string,
+  ours: number,
+  peers: { A?: number | undefined; B?: number | undefined },
+): Comparison {
+  const { A, B } = peers;
+  return {
+    group,
+    ours,
+    ...(A && { peerA: A, ratioA: A / ours }),
+    ...(B && { peerB: B, ratioB: B / ours }),
+  };
+}
+
 export class Bench {
   readonly results: Result[] = [];
+  readonly comparisons: Comparison[] = [];
 
   constructor(readonly options: BenchOptions) {
     setThreads(options.threads);
@@ -84,6 +111,11 @@ export class Bench {
       };
     });
     this.results.push(...results);
+    const timeOf = (peer: "A" | "B") => results[contestants.findIndex((c) => c.peer === peer)]?.milliseconds;
+    if (contestants.some((c) => c.peer))
+      this.comparisons.push(
+        comparison(group, (results[0] as Result).milliseconds, { A: timeOf("A"), B: timeOf("B") }),
+      );
     if (!this.options.json) print(group, results);
     return results;
   }
@@ -119,6 +151,7 @@ export class Bench {
       compiler,
       threads,
       rounds,
+      comparisons: this.comparisons,
       results: this.results,
     };
   }

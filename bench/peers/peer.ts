@@ -5,6 +5,7 @@
 import { type ChildProcessWithoutNullStreams, spawn, spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import type { Contestant } from "../harness";
 
 /** A Python that has PyTorch, or undefined. */
 export function findPeerPython(given?: string): string | undefined {
@@ -58,5 +59,42 @@ export class Peer {
 
   private answer(): Promise<Answer> {
     return new Promise((resolve, reject) => this.waiting.push({ resolve, reject }));
+  }
+}
+
+const mallocs = { A: "default", B: "tuned" } as const;
+const layouts = ["contiguous", "channels_last"];
+
+/** Single layers in both PyTorch processes, each in the memory layout in which it does the layer faster. */
+export class LayerPeers {
+  private constructor(private readonly peers: ReadonlyMap<"A" | "B", Peer>) {}
+
+  /** None of them where no Python with PyTorch is named. */
+  static async start({ peer, threads }: { peer: string | undefined; threads: number }): Promise<LayerPeers> {
+    const python = findPeerPython(peer);
+    const peers = new Map<"A" | "B", Peer>();
+    for (const name of python ? (["A", "B"] as const) : []) {
+      const args = ["--threads", `${threads}`, "--malloc", mallocs[name]];
+      peers.set(name, (await Peer.start(python as string, "ops.py", args)).peer);
+    }
+    return new LayerPeers(peers);
+  }
+
+  /** What to measure beside ours; `message` names op, pass and shape, see ops.py. */
+  async contestants(message: Answer): Promise<Contestant[]> {
+    const found: Contestant[] = [];
+    for (const [name, peer] of this.peers) {
+      const ask = async (layout: string) =>
+        (await peer.ask({ cmd: "run", ...message, layout, repeats: 1 })).seconds as number;
+      const tried = new Map<string, number>();
+      for (const layout of layouts) tried.set(layout, await ask(layout));
+      const [best] = [...tried].sort((a, b) => a[1] - b[1])[0]!;
+      found.push({ name: `PyTorch ${name}, ${best}`, peer: name, run: () => ask(best) });
+    }
+    return found;
+  }
+
+  stop(): void {
+    for (const peer of this.peers.values()) peer.stop();
   }
 }

@@ -41,17 +41,18 @@ export default async function step(bench: Bench): Promise<void> {
   const { patch, batch, threads, ratio } = options;
   const python = findPeerPython(options.peer);
   const args = ["--patch", patch, "--batch", batch, "--threads", threads, "--mask-ratio", ratio].map(String);
-  const peers: [string, Peer][] = [];
+  const peers: ["A" | "B", Peer][] = [];
   for (const [name, malloc] of python
     ? ([
-        ["PyTorch A", "default"],
-        ["PyTorch B, tuned malloc", "tuned"],
+        ["A", "default"],
+        ["B", "tuned"],
       ] as const)
     : [])
     peers.push([name, (await Peer.start(python as string, "step.py", [...args, "--malloc", malloc])).peer]);
   const contestants = peers.map(
     ([name, peer]): Contestant => ({
-      name,
+      name: `PyTorch ${name}`,
+      peer: name,
       run: async () => (await peer.ask({ cmd: "step" })).seconds as number,
     }),
   );
