@@ -21,12 +21,30 @@ export const TEMPORARY_NAME = /^\.tmp-\d+-[0-9a-f]{12}$/;
 const MAX_IO = 2 ** 30; // one read or write call moves less than 2 GiB on every platform
 
 /** Writes `target` atomically and makes the folders above it. Returns size and hash of what was written. */
-export async function writeFileAtomic(target: string, content: FileContent): Promise<Written> {
+export function writeFileAtomic(target: string, content: FileContent): Promise<Written> {
+  return appearing(target, (temporary) => writeFlushed(temporary, content));
+}
+
+/** The same for a file whose parts do not come in order: `fill` writes them where they belong. */
+export function fillFileAtomic<T>(target: string, fill: (handle: FileHandle) => Promise<T>): Promise<T> {
+  return appearing(target, async (temporary) => {
+    const handle = await fs.open(temporary, "w");
+    try {
+      const result = await fill(handle);
+      await handle.sync();
+      return result;
+    } finally {
+      await handle.close();
+    }
+  });
+}
+
+async function appearing<T>(target: string, write: (temporary: string) => Promise<T>): Promise<T> {
   const temporary = temporaryBeside(target);
   return guarded(target, "write", async () => {
     try {
       await fs.mkdir(path.dirname(target), { recursive: true });
-      const written = await writeFlushed(temporary, content);
+      const written = await write(temporary);
       await fs.rename(temporary, target);
       await syncFolder(path.dirname(target));
       return written;

@@ -22,7 +22,7 @@ export interface NiftiImage {
   shape: readonly [number, number, number]; // (D, H, W) = (z, y, x)
   /** Row-major 4×4, or the geometry fields of another image's header, which are then copied bit for bit. */
   affine?: Affine;
-  like?: GeometryFields & { spatialUnits?: number };
+  like?: GeometryFields & { spatialUnits?: number; version?: 1 | 2 };
   /** Datatype on disk; default: the type of `data`. Values that it cannot hold exactly in range are refused. */
   type?: WritableType;
   description?: string;
@@ -100,7 +100,8 @@ function each(at: number, step: number, values: readonly number[], put: Field): 
 }
 
 function encodeHeader(image: NiftiImage, type: WritableType): Uint8Array {
-  const large = image.shape.some((n) => n > 32767);
+  // The float64 affine of a NIfTI-2 image would be rounded in a NIfTI-1 header.
+  const large = image.like?.version === 2 || image.shape.some((n) => n > 32767);
   return large ? encodeNifti2(image, type) : encodeNifti1(image, type);
 }
 

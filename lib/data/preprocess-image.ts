@@ -36,9 +36,9 @@ export const DEFAULT_PREPROCESSING: PreprocessOptions = {
 };
 
 const { floor, max, min, sqrt, round } = Math;
-const STD_FLOOR = 1e-8;
+export const STD_FLOOR = 1e-8;
 
-interface Box {
+export interface Box {
   start: Vector3;
   end: Vector3; // exclusive
 }
@@ -68,7 +68,8 @@ export function nonzeroBox(data: Float32Array, [depth, height, width]: Vector3):
   return end[0] === 0 ? undefined : { start, end };
 }
 
-function cut(data: Float32Array, [, height, width]: Vector3, { start, end }: Box): Float32Array {
+/** The voxels of a box. */
+export function cut(data: Float32Array, [, height, width]: Vector3, { start, end }: Box): Float32Array {
   const size = end.map((e, a) => e - start[a]!) as Vector3;
   const out = new Float32Array(size[0] * size[1] * size[2]);
   let at = 0;
@@ -82,7 +83,7 @@ function cut(data: Float32Array, [, height, width]: Vector3, { start, end }: Box
 }
 
 /** Mean and population deviation in float64: two passes, so that no large mean cancels a small deviation. */
-function moments(data: Float32Array): { mean: number; std: number } {
+export function moments(data: Float32Array): { mean: number; std: number } {
   let sum = 0;
   for (let i = 0; i < data.length; i++) sum += data[i]!;
   const mean = sum / data.length;
@@ -91,7 +92,7 @@ function moments(data: Float32Array): { mean: number; std: number } {
   return { mean, std: sqrt(squares / data.length) };
 }
 
-function normalise(data: Float32Array, mean: number, std: number): void {
+export function normalise(data: Float32Array, mean: number, std: number): void {
   const scale = 1 / max(std, STD_FLOOR);
   for (let i = 0; i < data.length; i++) data[i] = (data[i]! - mean) * scale;
 }
@@ -120,7 +121,7 @@ export function separateAxis(current: Vector3, target: Vector3, threshold: numbe
 }
 
 /** Resamples one volume to the target spacing; returns it with its new shape. */
-async function resampled(
+export async function resampled(
   data: Float32Array,
   shape: Vector3,
   current: Vector3,
