@@ -270,6 +270,15 @@ export function phantom(index: number, options: PhantomOptions = {}): Phantom {
   return { image, labels, shape, affine };
 }
 
+/** Writes a head's image and label map as NIfTI. */
+export async function writeHead(
+  { image, labels, shape, affine }: Phantom,
+  paths: { readonly image: string; readonly labels: string },
+): Promise<void> {
+  await writeNifti(paths.image, { data: image, shape, affine, type: "int16", description: "synthetic head" });
+  await writeNifti(paths.labels, { data: labels, shape, affine, description: "synthetic head, labels" });
+}
+
 /** Writes `count` heads as `images/phantom-000.nii.gz` and `labels/phantom-000.nii.gz` below `folder`, one a step. */
 export async function* writePhantoms(
   folder: string,
@@ -277,17 +286,9 @@ export async function* writePhantoms(
   options: PhantomOptions = {},
 ): AsyncGenerator<{ done: number; total: number; image: string; labels: string }> {
   for (let index = 0; index < count; index++) {
-    const { image, labels, shape, affine } = phantom(index, options);
     const name = `phantom-${String(index).padStart(3, "0")}.nii.gz`;
     const paths = { image: join(folder, "images", name), labels: join(folder, "labels", name) };
-    await writeNifti(paths.image, {
-      data: image,
-      shape,
-      affine,
-      type: "int16",
-      description: "synthetic head",
-    });
-    await writeNifti(paths.labels, { data: labels, shape, affine, description: "synthetic head, labels" });
+    await writeHead(phantom(index, options), paths);
     yield { done: index + 1, total: count, ...paths };
   }
 }
