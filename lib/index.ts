@@ -32,6 +32,20 @@ export {
   preprocess,
 } from "./data/preprocess";
 export { type SampleOptions, trainingSample, validationSample } from "./data/samples";
+export {
+  augmentDrawn,
+  augmentedReadSize,
+  augmentLabelled,
+  type DrawnSegmentation,
+  drawSegmentation,
+  type LabelledPatch,
+  MIRROR_AUGMENTATION,
+  NNUNET_AUGMENTATION,
+  NO_AUGMENTATION,
+  neededPart,
+  type ReadPart,
+  type SegmentationAugmentation,
+} from "./data/segmentation-augment";
 export { findCases, type ImageCase } from "./data/sources";
 export { type ComputeDevice, type DeviceChoice, info, resolveDevice } from "./device";
 export * from "./errors";
@@ -89,12 +103,17 @@ export { type Conv3dOptions, conv3d, type Triple } from "./ops/conv3d";
 export { densify } from "./ops/densify";
 export { type DiceCrossEntropyOptions, diceCrossEntropy } from "./ops/dice-cross-entropy";
 export { type AccumulateOptions, gaussianAccumulate, gaussianNormalize } from "./ops/gaussian-accumulate";
+export { gaussianBlur } from "./ops/gaussian-blur";
+export { gaussianNoise, type NoiseOptions } from "./ops/gaussian-noise";
 export { gradNorm } from "./ops/grad-norm";
+export { changeContrast, correctGamma, scaleIntensity } from "./ops/intensity";
 export { type LabelCounts, labelCounts, type Region } from "./ops/label-counts";
 export { leakyRelu } from "./ops/leaky-relu";
 export { maskedMse } from "./ops/masked-mse";
 export { type MaskedNormOptions, maskedNorm } from "./ops/masked-norm";
+export { mirror } from "./ops/mirror";
 export { type InterpolationOrder, type ResizeOptions, resampleAffine, resize } from "./ops/resample";
+export { resampleLabels } from "./ops/resample-labels";
 export { type SurfaceDiceOptions, surfaceDice } from "./ops/surface-dice";
 export { constant, perEpoch, poly, type Schedule, type Stage, sequence, warmup } from "./optim/schedules";
 export { SGD, type SGDOptions } from "./optim/sgd";

@@ -17,6 +17,7 @@ export const PURPOSES = [
   "patch", // where in the case a patch lies; index = sample in the batch
   "foreground", // class and voxel that a fine-tuning patch is centred on
   "augment", // rotation, scaling, mirroring and intensity changes; index = sample in the batch
+  "noise", // Gaussian noise of one augmented patch, whose seed is drawn from "augment"
   "mask", // which blocks are masked; index = sample in the batch
   "mask-ratio", // how many blocks are masked; index 0 (per batch) or sample in the batch
   "validation-patch", // case and place of the fixed validation patches; step 0, index = patch

@@ -27,14 +27,21 @@ export const kernelIds = {
   resample_separable_backward: 22,
   resample_affine: 23,
   resample_affine_backward: 24,
-  grad_norm: 25,
-  dice_cross_entropy_forward: 26,
-  dice_cross_entropy_backward: 27,
-  gaussian_accumulate: 28,
-  gaussian_normalize: 29,
-  label_counts: 30,
-  surface_dice: 31,
-  sgd: 32,
+  resample_labels: 25,
+  gaussian_noise: 26,
+  gaussian_blur: 27,
+  intensity_scale: 28,
+  intensity_contrast: 29,
+  intensity_gamma: 30,
+  mirror: 31,
+  grad_norm: 32,
+  dice_cross_entropy_forward: 33,
+  dice_cross_entropy_backward: 34,
+  gaussian_accumulate: 35,
+  gaussian_normalize: 36,
+  label_counts: 37,
+  surface_dice: 38,
+  sgd: 39,
 } as const;
 
 export interface KernelAttributes {
@@ -200,6 +207,55 @@ export interface KernelAttributes {
     matrix?: readonly number[];
     /** Default 3. */
     order?: number;
+  };
+  /** (x) -> (y) */
+  resample_labels: {
+    /** Default [0, 0, 0]. */
+    size?: readonly [number, number, number];
+    /** Default []. */
+    matrix?: readonly number[];
+    /** Default -1. */
+    outside?: number;
+  };
+  /** (x!) -> () */
+  gaussian_noise: {
+    /** Default 0. */
+    sigma?: number;
+    /** Default 0. */
+    seed?: number;
+    /** Default 0. */
+    step?: number;
+    /** Default 0. */
+    index?: number;
+    /** Default 0. */
+    purpose?: number;
+  };
+  /** (x) -> (y) */
+  gaussian_blur: {
+    /** Default []. */
+    sigma?: readonly number[];
+  };
+  /** (x!) -> () */
+  intensity_scale: {
+    /** Default 1. */
+    factor?: number;
+  };
+  /** (x!) -> () */
+  intensity_contrast: {
+    /** Default 1. */
+    factor?: number;
+  };
+  /** (x!) -> () */
+  intensity_gamma: {
+    /** Default 1. */
+    exponent?: number;
+    /** Default false. */
+    inverted?: boolean;
+  };
+  /** (x!) -> () */
+  mirror: {
+    /** Default [0, 0, 0]. */
+    axes?: readonly [number, number, number];
   };
   /** (tensors*) -> (norm) */
   grad_norm: {};

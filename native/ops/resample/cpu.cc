@@ -168,7 +168,7 @@ void resample_separable_cpu(const Descriptor& descriptor, const Launch& l) {
 
 namespace {
 
-// Nearest and linear, and cubic with several channels: one voxel at a time.
+// Nearest, and linear and cubic with several channels: one voxel at a time.
 void general_row(const float* x, Int3 size, int64_t channels, int64_t order, const double start[3],
                  const double step[3], float outside, float* y, int64_t count) {
   const int64_t n[3] = {size.z, size.y, size.x};
@@ -202,6 +202,7 @@ void resample_affine_cpu(const Descriptor& descriptor, const Launch& l) {
     x = coefficients;
   }
   auto fast = simd_cubic_row();
+  auto linear = simd_linear_row();
   const float outside = static_cast<float>(d.outside);
   parallel_for(from.shape.samples() * d.size.z, [&](int64_t item) {
     const int64_t sample = item / d.size.z, z = item % d.size.z;
@@ -223,6 +224,15 @@ void resample_affine_cpu(const Descriptor& descriptor, const Launch& l) {
                             row,
                             d.size.x};
         fast(r);
+      } else if (d.order == 1 && channels == 1 && voxels < kMostPlaces) {
+        const LinearRow r = {source,
+                             {size.z, size.y, size.x},
+                             {start[0], start[1], start[2]},
+                             {step[0], step[1], step[2]},
+                             outside,
+                             row,
+                             d.size.x};
+        linear(r);
       } else {
         general_row(source, size, channels, d.order, start, step, outside, row, d.size.x);
       }

@@ -1,6 +1,5 @@
 // Compiled once per instruction set; see device/simd.h for what such a file may include.
-#include "device/simd.h"
-#include "ops/resample/row.h"
+#include "ops/resample/places.h"
 
 namespace voxelspark {
 
@@ -177,6 +176,28 @@ void SIMD(cubic_row)(const CubicRow& r) {
       inner = inner && k[a] >= 1 && k[a] + 2 < r.size[a];
     }
     r.out[i] = !inside ? r.outside : inner ? interior(r, k, w) : border(r, k, w);
+  }
+}
+
+void SIMD(linear_row)(const LinearRow& r) {
+  const Steps step = steps_of(r.size);
+  Places p;
+  for (int64_t first = 0; first < r.count; first += kRun) {
+    find_places(r, first, p);
+    float value[kRun];
+    const float *v = r.volume, *vx = v + step.x;
+    for (int i = 0; i < kRun; i++) {
+      const int32_t a = p.at[i], b = a + step.y, c = a + step.z, d = c + step.y;
+      const float tx = p.t[2][i], ty = p.t[1][i], tz = p.t[0][i];
+      // Weights 0 and 1 must leave a voxel as it is.
+      const float sx = 1 - tx, sy = 1 - ty, sz = 1 - tz;
+      const float e = sx * v[a] + tx * vx[a], f = sx * v[b] + tx * vx[b];
+      const float g = sx * v[c] + tx * vx[c], h = sx * v[d] + tx * vx[d];
+      const float near = sy * e + ty * f, far = sy * g + ty * h;
+      value[i] = p.inside[i] ? sz * near + tz * far : r.outside;
+    }
+    const int64_t left = r.count - first;
+    for (int64_t i = 0; i < (left < kRun ? left : kRun); i++) r.out[first + i] = value[i];
   }
 }
 

@@ -15,4 +15,16 @@ struct CubicRow {
   float* out;
   int64_t count;
 };
+
+// The same for linear resampling, of images and of labels, in volumes of fewer than kMostPlaces voxels.
+struct LinearRow {
+  const float* volume;  // of one sample, [size z][y][x]
+  int64_t size[3];
+  double start[3], step[3];
+  float outside;
+  float* out;
+  int64_t count;
+};
+constexpr int64_t kMostPlaces = int64_t{1} << 31;
+
 }  // namespace voxelspark

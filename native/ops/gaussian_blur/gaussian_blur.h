@@ -1,0 +1,54 @@
+// Gaussian blur with a deviation for each axis (method.md section 7.5): y = the separable convolution of x with the
+// sampled, normalised Gaussian, mirrored at the middle of the border voxels. Deviation 0 leaves an axis alone.
+//
+// The kernel has the odd length nearest to 6 sigma + 1/2, as nnU-Net cuts it. Axes shorter than the kernel's reach are
+// mirrored again and again. A voxel is one sum in the order z, y, x, written by one item of work.
+#pragma once
+#include <algorithm>
+#include <cmath>
+
+#include "ops/checks.h"
+
+namespace voxelspark {
+
+// Length of the kernel: 6 sigma + 1/2 rounded to even, then to the odd neighbour that is nearer.
+inline int64_t blur_taps(double sigma) {
+  if (sigma == 0) return 1;
+  const double wanted = 6 * sigma + 0.5;
+  const int64_t rounded = static_cast<int64_t>(std::nearbyint(wanted));
+  return rounded % 2                              ? rounded
+         : wanted >= static_cast<double>(rounded) ? rounded + 1
+                                                  : std::max<int64_t>(rounded - 1, 1);
+}
+
+inline std::vector<double> blur_weights(double sigma) {
+  const int64_t taps = blur_taps(sigma);
+  std::vector<double> w(taps, 1.0);
+  if (taps == 1) return w;
+  double sum = 0;
+  for (int64_t k = 0; k < taps; k++) {
+    const double x = static_cast<double>(k - taps / 2) / sigma;
+    sum += w[k] = std::exp(-0.5 * x * x);
+  }
+  for (double& v : w) v /= sum;
+  return w;
+}
+
+struct GaussianBlur : Descriptor {
+  std::vector<double> sigma;  // voxels along z, y, x
+
+  void fields(FieldVisitor& v) override { v.field("sigma", sigma); }
+  Layouts infer(const Inputs& in) const override {
+    const std::string op = "gaussian_blur";
+    require_dense(in[0].layout, op, "x");
+    require_shape(in[0].layout.channels() == 1,
+                  op + ": x is " + to_string(in[0].layout.shape) + ", allowed is one channel: let channels be samples");
+    require(sigma.size() == 3, "SHAPE",
+            op + ": sigma has " + std::to_string(sigma.size()) + " numbers, allowed are 3 (z, y, x)");
+    for (double s : sigma)
+      require(s >= 0 && s <= 100, "RANGE", op + ": sigma is " + std::to_string(s) + " voxels, allowed is 0 to 100");
+    return {in[0].layout};
+  }
+};
+
+}  // namespace voxelspark

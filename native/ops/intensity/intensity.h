@@ -1,0 +1,75 @@
+// Intensity changes of augmentation (method.md section 7.5), in place, each sample with statistics of its own:
+//
+// intensity_scale     x <- f x
+// intensity_contrast  x <- (x - mean) f + mean, kept within the old [min, max]
+// intensity_gamma     x <- ((x - min) / max(range, 1e-7))^g range + min, then moved and stretched back to the old mean
+//                     and deviation (divisor n - 1); with `inverted` the same is done to -x
+//
+// Statistics are sums in double over chunks of fixed size, added in order: the same bits for any number of threads.
+#pragma once
+#include <algorithm>
+#include <cmath>
+
+#include "ops/checks.h"
+
+namespace voxelspark {
+
+constexpr float kLeastSpread = 1e-7f;  // what ranges and deviations are divided by at least
+
+inline void require_intensities(const Inputs& in, const std::string& op) {
+  require_dense(in[0].layout, op, "x");
+  require_shape(in[0].layout.channels() == 1,
+                op + ": x is " + to_string(in[0].layout.shape) + ", allowed is one channel: let channels be samples");
+}
+
+struct IntensityScale : Descriptor {
+  double factor = 1;
+
+  void fields(FieldVisitor& v) override { v.field("factor", factor); }
+  Layouts infer(const Inputs& in) const override {
+    require_intensities(in, "intensity_scale");
+    require(std::isfinite(factor), "RANGE",
+            "intensity_scale: factor is " + std::to_string(factor) + ", allowed is any finite number");
+    return {};
+  }
+};
+
+struct IntensityContrast : Descriptor {
+  double factor = 1;
+
+  void fields(FieldVisitor& v) override { v.field("factor", factor); }
+  Layouts infer(const Inputs& in) const override {
+    require_intensities(in, "intensity_contrast");
+    require(std::isfinite(factor), "RANGE",
+            "intensity_contrast: factor is " + std::to_string(factor) + ", allowed is any finite number");
+    return {};
+  }
+};
+
+struct IntensityGamma : Descriptor {
+  double exponent = 1;
+  bool inverted = false;
+
+  void fields(FieldVisitor& v) override {
+    v.field("exponent", exponent);
+    v.field("inverted", inverted);
+  }
+  Layouts infer(const Inputs& in) const override {
+    require_intensities(in, "intensity_gamma");
+    require(exponent > 0 && exponent <= 100, "RANGE",
+            "intensity_gamma: exponent is " + std::to_string(exponent) + ", allowed is above 0 up to 100");
+    return {};
+  }
+};
+
+// Of n values: what the transforms need to know, from the sums of x and x^2 about a pivot near the mean.
+struct Spread {
+  double mean, deviation;
+  Spread(double pivot, double sum, double squares, int64_t n) {
+    const double count = static_cast<double>(n), offset = sum / count;
+    mean = pivot + offset;
+    deviation = n > 1 ? std::sqrt(std::max(0.0, (squares - count * offset * offset) / (count - 1))) : 0;
+  }
+};
+
+}  // namespace voxelspark

@@ -1,0 +1,9 @@
+#pragma once
+#include "device/isa.h"
+#include "ops/resample/row.h"
+
+namespace voxelspark {
+
+DECLARE_SIMD(label_row, void, (const LinearRow&))
+
+}  // namespace voxelspark
