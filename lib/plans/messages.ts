@@ -4,23 +4,23 @@ import { z } from "zod";
 type Path = readonly PropertyKey[];
 
 /** "network.features[2]"; "plan" for the whole. */
-export function jsonPath(path: Path): string {
+export function jsonPath(path: Path, whole = "plan"): string {
   const text = path
     .map((part) => (typeof part === "number" ? `[${part}]` : `.${String(part)}`))
     .join("")
     .replace(/^\./, "");
-  return text === "" ? "The plan" : text;
+  return text === "" ? `The ${whole}` : text;
 }
 
-/** One sentence for each issue of a strict schema's error. */
-export function sentences(error: z.ZodError, schema: z.ZodObject, input: unknown): string[] {
+/** One sentence for each issue of a strict schema's error; `whole` is what it describes. */
+export function sentences(error: z.ZodError, schema: z.ZodObject, input: unknown, whole = "plan"): string[] {
   return error.issues.flatMap((issue) => {
     if (issue.code === "unrecognized_keys") {
       const allowed = keysAt(schema, issue.path);
-      return issue.keys.map((key) => unknownKey(jsonPath([...issue.path, key]), key, allowed));
+      return issue.keys.map((key) => unknownKey(jsonPath([...issue.path, key]), key, allowed, whole));
     }
     const { found, present } = valueAt(input, issue.path);
-    const path = jsonPath(issue.path);
+    const path = jsonPath(issue.path, whole);
     return present
       ? [`${path} ${issue.message}, found ${show(found)}.`]
       : [`${path} is missing; it ${issue.message}.`];
@@ -39,17 +39,27 @@ export function show(value: unknown): string {
   return text.length > 80 ? `${text.slice(0, 77)}...` : text;
 }
 
-function unknownKey(path: string, key: string, allowed: readonly string[]): string {
-  const closest = allowed.map((name) => ({ name, d: distance(key, name) })).sort((a, b) => a.d - b.d)[0];
-  const hint = closest !== undefined && closest.d <= 3 ? `did you mean ${closest.name}? ` : "";
+function unknownKey(path: string, key: string, allowed: readonly string[], whole: string): string {
+  const near = closest(key, allowed);
+  const hint = near === undefined ? "" : `did you mean ${near}? `;
   const shown = path.length > 120 ? `${path.slice(0, 117)}...` : path;
-  return `${shown} is not a key of a plan; ${hint}allowed here: ${allowed.join(", ")}.`;
+  return `${shown} is not a key of ${/^[aeiou]/.test(whole) ? "an" : "a"} ${whole}; ${hint}allowed here: ${allowed.join(", ")}.`;
+}
+
+/** The name that a misspelt one most likely means. */
+export function closest(name: string, known: readonly string[]): string | undefined {
+  const ranked = known.map((other) => ({ other, d: distance(name, other) })).sort((a, b) => a.d - b.d);
+  return ranked[0] !== undefined && ranked[0].d <= 3 ? ranked[0].other : undefined;
 }
 
 function keysAt(schema: z.ZodObject, path: Path): string[] {
   let at: unknown = schema;
   for (const part of path) {
     if (at instanceof z.ZodOptional) at = at.unwrap();
+    if (at instanceof z.ZodArray) {
+      at = at.element;
+      continue;
+    }
     at = at instanceof z.ZodObject ? (at.shape as Record<PropertyKey, unknown>)[part] : undefined;
   }
   if (at instanceof z.ZodOptional) at = at.unwrap();

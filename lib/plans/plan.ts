@@ -36,6 +36,11 @@ export function overridePlan(plan: Plan, overrides: PlanInput, source = "Plan"):
   return completer.override(plan, overrides, source);
 }
 
+/** `base` with the fields that `over` states replaced; neither is checked. */
+export function mergePlanInputs(base: PlanInput, over: PlanInput): PlanInput {
+  return completer.merged(base, over);
+}
+
 /** Reads a plan file. Keys that it leaves out come from `preset`; `overrides` win over both. */
 export function planFromFile(
   path: string,

@@ -1,7 +1,7 @@
 import { mkdtempSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { readNifti } from "../../lib/data/nifti";
-import { writePhantomDataset } from "../../lib/data/phantom-dataset";
+import { type PhantomLabel, writePhantomDataset } from "../../lib/data/phantom-dataset";
 import { phantom } from "../../lib/data/phantoms";
 import { failure, temporaryFolder } from "./temp";
 
@@ -31,4 +31,20 @@ test("a split without a head on either side is refused before anything is writte
     expect(error.message).toMatch(`training is ${training}, allowed are 1 to 2`);
   }
   expect(readdirSync(folder)).toEqual([]);
+});
+
+test("keeps the labels asked for, numbered from 1, and refuses those that no head has", async () => {
+  const folder = join(root, "kept");
+  const keep: PhantomLabel[] = ["ventricles", "whiteMatter"];
+  for await (const _ of writePhantomDataset(folder, 1, { shape: [24, 24, 24], keep })) {
+    // to its end
+  }
+  const { labels } = JSON.parse(readFileSync(join(folder, "dataset.json"), "utf8"));
+  expect(labels).toEqual({ background: 0, ventricles: 1, whiteMatter: 2 });
+  const { data } = await readNifti(join(folder, "labelsTr", "head_000.nii.gz"));
+  expect([...new Set(data)].sort()).toEqual([0, 1, 2]);
+  for (const wrong of [[], ["lesions", "lesions"], ["bone" as PhantomLabel]] as PhantomLabel[][])
+    expect((await failure(() => writePhantomDataset(root, 1, { keep: wrong }).next())).message).toMatch(
+      "allowed are different ones of fluid, greyMatter",
+    );
 });
