@@ -6,7 +6,9 @@ import { type FileHandle, mkdir, open, readdir, readFile } from "node:fs/promise
 import { join } from "node:path";
 import { DataError, ShapeError } from "../errors";
 import { ioError, sha256, writeFileFlushed, writeFolderAtomic } from "../files";
+import type { LabelScheme } from "../labels";
 import type { Geometry, Vector3 } from "./geometry";
+import type { ForegroundEntry } from "./label-map";
 import { isSafeName } from "./sources";
 import {
   arrayMetadata,
@@ -17,19 +19,41 @@ import {
   readIndex,
   SHARD_PATH,
   type Shape4,
+  verified,
+  withChecksum,
 } from "./zarr-shard";
 
-/** How a case was made; kept in the attributes of its array. Triples are (z, y, x). */
-export interface CaseProperties {
+/** A file that a case was made from. */
+export interface Source {
+  readonly path: string;
+  readonly bytes: number;
+  readonly mtimeMs: number;
+  readonly sha256: string;
+}
+
+/** One channel of a case. */
+export interface ChannelStatistics {
+  /** Of the cropped box before normalisation. */
+  readonly mean: number;
+  readonly std: number;
+  /** Smallest stored value: what padding is filled with. */
+  readonly minimum: number;
+}
+
+/** The label map of a case, which is the last channel of its array. */
+export interface LabelProperties {
+  readonly source: Source;
+  readonly scheme: LabelScheme;
+  /** What `StoredCase.locations` holds. */
+  readonly foreground: readonly ForegroundEntry[];
+}
+
+/** How a case was made; kept in the attributes of its array. Triples are (z, y, x). Statistics are of the first channel. */
+export interface CaseProperties extends ChannelStatistics {
   readonly id: string;
   readonly subject: string;
   readonly modality?: string;
-  readonly source: {
-    readonly path: string;
-    readonly bytes: number;
-    readonly mtimeMs: number;
-    readonly sha256: string;
-  };
+  readonly source: Source;
   /** Preprocessing options that made it, written out. */
   readonly options: object;
   readonly geometry: Geometry; // of the source image
@@ -37,15 +61,14 @@ export interface CaseProperties {
   /** First voxel and one past the last of the crop, in the source image. */
   readonly crop: { readonly start: Vector3; readonly end: Vector3 };
   readonly spacing: Vector3; // of the stored voxels, mm
-  /** Of the cropped box before normalisation. */
-  readonly mean: number;
-  readonly std: number;
-  /** Smallest stored value: what padding is filled with. */
-  readonly minimum: number;
+  /** Channels after the first. */
+  readonly further?: readonly (ChannelStatistics & { readonly source: Source })[];
+  readonly label?: LabelProperties;
   readonly warnings: readonly string[];
 }
 
 const FORMAT = "voxelspark-case-1";
+const LOCATIONS = "locations.bin"; // little-endian uint32, then their CRC-32C
 
 function pathOf(folder: string, id: string): string {
   if (!isSafeName(id))
@@ -59,12 +82,17 @@ function metadataChecksum(metadata: { attributes: { checksum: string } }): strin
   return sha256(JSON.stringify(blank));
 }
 
-/** Writes a case atomically; an older one of the same id is replaced. Throws ShapeError or IoError. */
+/**
+ * Writes a case atomically; an older one of the same id is replaced. Throws ShapeError or IoError.
+ * @param channels of the array; a label map is the last one
+ * @param locations places of the foreground, as `properties.label.foreground` counts them
+ */
 export async function writeCase(
   folder: string,
   data: Float32Array,
   properties: CaseProperties,
   channels = 1,
+  locations?: Uint32Array,
 ): Promise<void> {
   const shape: Shape4 = [channels, ...properties.shapes.stored];
   const voxels = shape.reduce((a, b) => a * b, 1);
@@ -81,6 +109,10 @@ export async function writeCase(
   await writeFolderAtomic(pathOf(folder, properties.id), async (temporary) => {
     await mkdir(join(temporary, SHARD_PATH, ".."), { recursive: true });
     await writeFileFlushed(join(temporary, SHARD_PATH), encodeShard(data, shape, fill));
+    if (locations) {
+      const bytes = new Uint8Array(locations.buffer, locations.byteOffset, locations.byteLength);
+      await writeFileFlushed(join(temporary, LOCATIONS), withChecksum(bytes));
+    }
     await writeFileFlushed(join(temporary, "zarr.json"), `${JSON.stringify(metadata, null, 1)}\n`);
   });
 }
@@ -135,6 +167,21 @@ export class StoredCase {
     });
   }
 
+  /**
+   * Where the foreground lies: indices of voxels, one set after the other as in `properties.label.foreground`.
+   * Throws DataError where the checksum does not match.
+   */
+  async locations(): Promise<Uint32Array> {
+    const file = join(this.path, LOCATIONS);
+    const bytes = await readFile(file).catch(async (error) => {
+      throw await ioError("read", file, error);
+    });
+    const body = verified(bytes);
+    const kept = (this.properties.label?.foreground ?? []).reduce((sum, entry) => sum + entry.kept, 0);
+    if (body?.length !== kept * 4) throw damaged(file, "its checksum does not match");
+    return new Uint32Array(body.slice().buffer); // at an aligned place
+  }
+
   /** Checks length and index of the data file without reading voxels. Throws DataError. */
   checkLayout(): Promise<void> {
     return this.withShard(async () => {});
@@ -157,6 +204,7 @@ export class StoredCase {
 
   /** Reads every chunk and throws DataError at the first that is damaged. */
   async verify(): Promise<void> {
+    if (this.properties.label) await this.locations();
     for (let c = 0; c < this.shape[0]; c++) await this.read([0, 0, 0], [...this.properties.shapes.stored], c);
   }
 }

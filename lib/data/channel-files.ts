@@ -49,16 +49,15 @@ function meaning(path: string, channels: number): { id: string; channel: number 
 }
 
 /**
- * The cases of folders and files, sorted by id.
+ * The cases of folders and files; those with missing, superfluous or repeated channels become sentences in `faults`.
  * @param channels names of the model's channels
- * @throws DataError listing every case with missing, superfluous or repeated channels
  */
-export async function findChannelCases(
+export async function collectChannelCases(
   inputs: readonly string[],
   channels: readonly string[],
+  faults: string[],
 ): Promise<ChannelFiles[]> {
   const paths = [...new Set((await Promise.all(inputs.map(imagesOf))).flat())];
-  const faults: string[] = [];
   const cases = new Map<string, { id: string; files: (string | undefined)[] }>();
   for (const path of paths) {
     const { id, channel } = meaning(path, channels.length);
@@ -78,14 +77,26 @@ export async function findChannelCases(
     for (const [c, name] of channels.entries())
       if (!files[c] && files.some((file) => file))
         faults.push(`${id}: channel ${c} (${name}), ${id}_${String(c).padStart(4, "0")}.nii.gz, is missing`);
+  return [...cases.values()].map(({ id, files }) => ({ id, files: files as string[] }));
+}
+
+/**
+ * The cases of folders and files, sorted by id.
+ * @param channels names of the model's channels
+ * @throws DataError listing every case with missing, superfluous or repeated channels
+ */
+export async function findChannelCases(
+  inputs: readonly string[],
+  channels: readonly string[],
+): Promise<ChannelFiles[]> {
+  const faults: string[] = [];
+  const cases = await collectChannelCases(inputs, channels, faults);
   if (faults.length > 0)
     throw new DataError(
       "ERR_VOXELSPARK_DATA",
       `${inputs.join(", ")}: ${faults.length} faults: ${list(faults)}.`,
     );
-  if (cases.size === 0)
+  if (cases.length === 0)
     throw new DataError("ERR_VOXELSPARK_EMPTY", `${inputs.join(", ")}: no .nii or .nii.gz file was found.`);
-  return [...cases.values()]
-    .map(({ id, files }) => ({ id, files: files as string[] }))
-    .sort((a, b) => (a.id < b.id ? -1 : 1));
+  return cases.sort((a, b) => (a.id < b.id ? -1 : 1));
 }

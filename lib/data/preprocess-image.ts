@@ -1,10 +1,20 @@
 /** One image → one case (method.md 6.3): crop to the non-zero box, z-score over that box, resample to the spacing. */
-import { DataError } from "../errors";
-import { resize } from "../ops/resample";
-import { type Tensor, tensor } from "../tensor";
-import type { CaseProperties } from "./case-store";
-import type { GeometryChoice, Vector3 } from "./geometry";
+import { DataError, VoxelsparkError } from "../errors";
+import type { CaseProperties, ChannelStatistics, Source } from "./case-store";
+import { type Geometry, type GeometryChoice, requireSameGrid, type Vector3 } from "./geometry";
+import { foregroundLocations, requireLabels, resampledLabels } from "./label-map";
 import { readNifti, type Volume } from "./nifti";
+import {
+  type Box,
+  cut,
+  minimumOf,
+  moments,
+  nonzeroBox,
+  normalise,
+  resampled,
+  resampledShape,
+  STD_FLOOR,
+} from "./preprocess-steps";
 import type { ImageCase } from "./sources";
 
 /** Written out into every case. Triples are (z, y, x). */
@@ -35,163 +45,174 @@ export const DEFAULT_PREPROCESSING: PreprocessOptions = {
   geometry: "auto",
 };
 
-const { floor, max, min, sqrt, round } = Math;
-export const STD_FLOOR = 1e-8;
-
-export interface Box {
-  start: Vector3;
-  end: Vector3; // exclusive
-}
-
-/**
- * Smallest box (z, y, x) around the voxels that are not 0; undefined if there is none. Filling the holes of the
- * mask first, as upstream does, never moves its box: a hole is enclosed by it.
- */
-export function nonzeroBox(data: Float32Array, [depth, height, width]: Vector3): Box | undefined {
-  const start: Vector3 = [depth, height, width];
-  const end: Vector3 = [0, 0, 0];
-  for (let z = 0, row = 0; z < depth; z++) {
-    for (let y = 0; y < height; y++, row += width) {
-      let first = 0;
-      while (first < width && data[row + first] === 0) first++;
-      if (first === width) continue;
-      let last = width - 1;
-      while (data[row + last] === 0) last--;
-      start[0] = min(start[0], z);
-      start[1] = min(start[1], y);
-      start[2] = min(start[2], first);
-      end[0] = z + 1;
-      end[1] = max(end[1], y + 1);
-      end[2] = max(end[2], last + 1);
-    }
-  }
-  return end[0] === 0 ? undefined : { start, end };
-}
-
-/** The voxels of a box. */
-export function cut(data: Float32Array, [, height, width]: Vector3, { start, end }: Box): Float32Array {
-  const size = end.map((e, a) => e - start[a]!) as Vector3;
-  const out = new Float32Array(size[0] * size[1] * size[2]);
-  let at = 0;
-  for (let z = start[0]; z < end[0]; z++) {
-    for (let y = start[1]; y < end[1]; y++, at += size[2]) {
-      const row = (z * height + y) * width;
-      out.set(data.subarray(row + start[2], row + end[2]), at);
-    }
-  }
-  return out;
-}
-
-/** Mean and population deviation in float64: two passes, so that no large mean cancels a small deviation. */
-export function moments(data: Float32Array): { mean: number; std: number } {
-  let sum = 0;
-  for (let i = 0; i < data.length; i++) sum += data[i]!;
-  const mean = sum / data.length;
-  let squares = 0;
-  for (let i = 0; i < data.length; i++) squares += (data[i]! - mean) ** 2;
-  return { mean, std: sqrt(squares / data.length) };
-}
-
-export function normalise(data: Float32Array, mean: number, std: number): void {
-  const scale = 1 / max(std, STD_FLOOR);
-  for (let i = 0; i < data.length; i++) data[i] = (data[i]! - mean) * scale;
-}
-
-function minimumOf(data: Float32Array): number {
-  let least = Number.POSITIVE_INFINITY;
-  for (let i = 0; i < data.length; i++) if (data[i]! < least) least = data[i]!;
-  return least;
-}
-
-/** Python's round: halves go to the even neighbour. */
-function roundHalfEven(value: number): number {
-  const below = floor(value);
-  return value - below === 0.5 ? below + (below % 2) : round(value);
-}
-
-/** Axis (0 z, 1 y, 2 x) that is resampled on its own: the only coarse one; undefined for ordinary 3-D. */
-export function separateAxis(current: Vector3, target: Vector3, threshold: number): 0 | 1 | 2 | undefined {
-  for (const spacing of [current, target]) {
-    const coarsest = max(...spacing);
-    if (coarsest / min(...spacing) <= threshold) continue;
-    const axes = spacing.flatMap((s, a) => (s === coarsest ? [a] : []));
-    return axes.length === 1 ? (axes[0] as 0 | 1 | 2) : undefined;
-  }
-  return undefined;
-}
-
-/** Resamples one volume to the target spacing; returns it with its new shape. */
-export async function resampled(
-  data: Float32Array,
-  shape: Vector3,
-  current: Vector3,
-  target: Vector3,
-  options: PreprocessOptions,
-): Promise<{ data: Float32Array; shape: Vector3 }> {
-  const size = shape.map((n, a) => max(1, roundHalfEven((current[a]! / target[a]!) * n))) as Vector3;
-  if (size.every((n, a) => n === shape[a])) return { data, shape };
-  const order = options.interpolation === "cubic" ? 3 : 1;
-  const alone = separateAxis(current, target, options.anisotropyThreshold);
-  const orders = [0, 1, 2].map((axis) => (axis === alone ? 0 : order)) as [0 | 1 | 3, 0 | 1 | 3, 0 | 1 | 3];
-  let x: Tensor | undefined;
-  let y: Tensor | undefined;
-  try {
-    x = tensor(data, [1, 1, ...shape], { device: "cpu" });
-    y = resize(x, size, { order: orders, ...(alone === undefined ? {} : { clipAxis: alone }) });
-    return { data: (await y.data()) as Float32Array, shape: size };
-  } finally {
-    x?.dispose();
-    y?.dispose();
-  }
-}
-
-export type Source = CaseProperties["source"];
 /** (x, y, z) ↔ (z, y, x) */
 export const reversed = (v: readonly number[]): Vector3 => [v[2]!, v[1]!, v[0]!];
 
-/** One image through all steps; nothing is written. Throws FormatError, GeometryError or DataError. */
-export async function preprocessImage(
-  image: ImageCase,
-  source: Source,
-  options: PreprocessOptions,
-): Promise<{ data: Float32Array; properties: CaseProperties }> {
-  const volume: Volume = await readNifti(image.path, {
-    nonFinite: options.nonFinite,
-    geometry: options.geometry,
-  });
-  const warnings = [...volume.warnings];
-  const found = options.crop === "nonzero" ? nonzeroBox(volume.data, volume.shape) : undefined;
-  if (options.crop === "nonzero" && !found) {
+/** Channels of one image, cut, normalised and at their target spacing. */
+export interface Preprocessed {
+  readonly data: Float32Array; // (C, ...shapes.stored)
+  readonly shapes: CaseProperties["shapes"];
+  readonly crop: Box;
+  readonly spacing: Vector3;
+  readonly geometry: Geometry;
+  readonly channels: readonly ChannelStatistics[];
+  readonly warnings: readonly string[];
+}
+
+/** Box around what is not 0 in any channel. */
+function cropOf(volumes: readonly Volume[], options: PreprocessOptions, source: string): Box {
+  const shape = volumes[0]!.shape;
+  if (options.crop === "none") return { start: [0, 0, 0], end: shape };
+  const boxes = volumes.flatMap(({ data }) => nonzeroBox(data, shape) ?? []);
+  if (boxes.length === 0) {
+    const voxels = volumes.length * volumes[0]!.data.length;
     throw new DataError(
       "ERR_VOXELSPARK_EMPTY",
-      `${image.path}: all ${volume.data.length} voxels are 0, nothing is left after cropping.`,
+      `${source}: all ${voxels} voxels are 0, nothing is left after cropping.`,
     );
   }
-  const crop: Box = found ?? { start: [0, 0, 0], end: volume.shape };
+  return {
+    start: [0, 1, 2].map((a) => Math.min(...boxes.map(({ start }) => start[a]!))) as Vector3,
+    end: [0, 1, 2].map((a) => Math.max(...boxes.map(({ end }) => end[a]!))) as Vector3,
+  };
+}
+
+/**
+ * The channels of one image, which lie on the same grid, through all steps: each is normalised on its own, the crop is
+ * that of all.
+ * @param paths name the volumes in messages
+ */
+export async function preprocessVolumes(
+  volumes: Volume[],
+  paths: readonly string[],
+  options: PreprocessOptions,
+): Promise<Preprocessed> {
+  const [{ shape, geometry }] = volumes as [Volume];
+  const warnings = volumes.flatMap((volume) => volume.warnings);
+  const crop = cropOf(volumes, options, paths[0]!);
   const cropped = crop.end.map((e, a) => e - crop.start[a]!) as Vector3;
-  const values = cut(volume.data, volume.shape, crop);
-  const { mean, std } = moments(values);
-  if (std < STD_FLOOR) warnings.push(`${image.path}: the image is constant (${mean}); its case holds zeros.`);
-  if (options.normalization === "zscore") normalise(values, mean, std);
-  const current = reversed(volume.geometry.spacing);
-  const target = (options.spacing ?? current) as Vector3;
-  const result = await resampled(values, cropped, current, target, options);
+  const current = reversed(geometry.spacing);
+  const spacing = [...(options.spacing ?? current)] as Vector3;
+  const stored = resampledShape(cropped, current, spacing);
+  const voxels = stored[0] * stored[1] * stored[2];
+  const data = new Float32Array(volumes.length * voxels);
+  const channels: ChannelStatistics[] = [];
+  const shapes = { source: shape, cropped, stored };
+  for (let c = 0; volumes.length > 0; c++) {
+    const values = cut(volumes.shift()!.data, shape, crop);
+    const { mean, std } = moments(values);
+    if (std < STD_FLOOR) warnings.push(`${paths[c]}: the image is constant (${mean}); its case holds zeros.`);
+    if (options.normalization === "zscore") normalise(values, mean, std);
+    const result = await resampled(values, cropped, current, spacing, options);
+    data.set(result, c * voxels);
+    channels.push({ mean, std, minimum: minimumOf(result) });
+  }
+  return { data, shapes, crop, spacing, geometry, channels, warnings };
+}
+
+/** The files that a case is made from. */
+export interface Sources {
+  readonly image: readonly Source[]; // one a channel
+  readonly label?: Source;
+}
+
+/** All faults of one case as one error. */
+function throwAll(faults: readonly VoxelsparkError[]): void {
+  if (faults.length === 1) throw faults[0];
+  if (faults.length === 0) return;
+  const messages = faults.map(({ message }) => message).join(" ");
+  throw new DataError("ERR_VOXELSPARK_DATA", messages, { cause: new AggregateError(faults) });
+}
+
+/**
+ * Channels and label map of a case, verified: readable, finite, on one grid, no label beside those of the scheme.
+ * @throws VoxelsparkError with every fault of the case
+ */
+export async function readCase(
+  { path, further = [], label }: ImageCase,
+  { nonFinite, geometry }: Pick<PreprocessOptions, "nonFinite" | "geometry">,
+): Promise<{ channels: Volume[]; label?: Volume }> {
+  const faults: VoxelsparkError[] = [];
+  const attempt = async <T>(action: () => T): Promise<Awaited<T> | undefined> => {
+    try {
+      return await action();
+    } catch (error) {
+      if (!(error instanceof VoxelsparkError)) throw error;
+      faults.push(error);
+      return undefined;
+    }
+  };
+  const paths = [path, ...further];
+  const found: (Volume | undefined)[] = [];
+  for (const file of paths) found.push(await attempt(() => readNifti(file, { nonFinite, geometry })));
+  const map = label && (await attempt(() => readNifti(label.path, { geometry })));
+  const [first] = found;
+  for (const [c, volume] of found.entries())
+    if (first && volume && c > 0) await attempt(() => requireSameGrid(first, volume, path, paths[c]!));
+  if (first && map) await attempt(() => requireSameGrid(first, map, path, label!.path));
+  if (map) await attempt(() => requireLabels(map.data, label!.scheme, label!.path));
+  throwAll(faults);
+  return { channels: found as Volume[], ...(map ? { label: map } : {}) };
+}
+
+/** A case in memory: the channels, then the label map where there is one, and where its foreground lies. */
+export interface MadeCase {
+  readonly data: Float32Array;
+  readonly properties: CaseProperties;
+  readonly locations?: Uint32Array;
+}
+
+/** The label map on the grid of the channels that were made from the same case. */
+async function labelPart(
+  map: Volume,
+  image: ImageCase,
+  source: Source,
+  made: Preprocessed,
+  options: PreprocessOptions,
+) {
+  const { crop, shapes, spacing } = made;
+  const values = cut(map.data, map.shape, crop);
+  const current = reversed(map.geometry.spacing);
+  const { scheme } = image.label!;
+  const data = await resampledLabels(values, shapes.cropped, current, spacing, options);
+  const { table, locations } = foregroundLocations(data, scheme);
+  const empty = table.every(({ voxels }) => voxels === 0);
+  const warnings = empty ? [`${source.path}: no voxel has a label other than the background.`] : [];
+  return { data, locations, warnings, properties: { source, scheme, foreground: table } };
+}
+
+/** One case through all steps; nothing is written. Throws FormatError, GeometryError or DataError. */
+export async function preprocessImage(
+  image: ImageCase,
+  sources: Sources,
+  options: PreprocessOptions,
+): Promise<MadeCase> {
+  const { channels, label: map } = await readCase(image, options);
+  const made = await preprocessVolumes(channels, [image.path, ...(image.further ?? [])], options);
+  const label = map && (await labelPart(map, image, sources.label!, made, options));
+  const [first, ...further] = made.channels;
   const properties: CaseProperties = {
     id: image.id,
     subject: image.subject ?? image.id,
     modality: image.modality,
-    source,
+    source: sources.image[0]!,
     options,
-    geometry: volume.geometry,
-    shapes: { source: volume.shape, cropped, stored: result.shape },
-    crop,
-    spacing: [...target],
-    mean,
-    std,
-    minimum: minimumOf(result.data),
-    warnings,
+    geometry: made.geometry,
+    shapes: made.shapes,
+    crop: made.crop,
+    spacing: made.spacing,
+    ...first!,
+    ...(further.length > 0
+      ? { further: further.map((statistics, i) => ({ source: sources.image[i + 1]!, ...statistics })) }
+      : {}),
+    ...(label ? { label: label.properties } : {}),
+    warnings: [...made.warnings, ...(label?.warnings ?? [])],
   };
-  return { data: result.data, properties };
+  if (!label) return { data: made.data, properties };
+  const data = new Float32Array(made.data.length + label.data.length);
+  data.set(made.data);
+  data.set(label.data, made.data.length);
+  return { data, properties, locations: label.locations };
 }
 
 /** Fills in defaults and fixes the order of the fields, which the comparison with stored options relies on. */

@@ -12,13 +12,8 @@ import { completeOptions, type PreprocessOptions, reversed } from "./preprocess-
 import type { ImageCase } from "./sources";
 import { WorkerPool } from "./worker-pool";
 
-export {
-  DEFAULT_PREPROCESSING,
-  nonzeroBox,
-  type PreprocessOptions,
-  preprocessImage,
-  separateAxis,
-} from "./preprocess-image";
+export { DEFAULT_PREPROCESSING, type PreprocessOptions, preprocessImage } from "./preprocess-image";
+export { nonzeroBox, separateAxis } from "./preprocess-steps";
 
 /**
  * Median spacing (z, y, x) of a set, axis by axis, from the headers alone: nnssl's "median" target. Images whose

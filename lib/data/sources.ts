@@ -7,6 +7,7 @@ import { readdir, realpath, stat } from "node:fs/promises";
 import { basename, join, relative, resolve, sep } from "node:path";
 import { DataError } from "../errors";
 import { ioError } from "../files";
+import type { LabelScheme } from "../labels";
 import { readPretrainJson } from "./pretrain-json";
 
 export interface ImageCase {
@@ -18,9 +19,13 @@ export interface ImageCase {
   /** Images of one subject share this name; splits must not part them. */
   readonly subject?: string;
   readonly masks?: { readonly anonymization?: string; readonly anatomy?: string };
+  /** Files of the channels after the first, in their order. */
+  readonly further?: readonly string[];
+  /** Label map on the image's grid, and what its values mean. */
+  readonly label?: { readonly path: string; readonly scheme: LabelScheme };
 }
 
-const NIFTI_NAME = /\.nii(\.gz)?$/i;
+export const NIFTI_NAME = /\.nii(\.gz)?$/i;
 const BIDS_IMAGE = /^(sub-[A-Za-z0-9]+)_.*?([A-Za-z0-9]+)\.nii(\.gz)?$/;
 // BIDS suffixes in anat/ that are label maps, masks or transforms and no images.
 const BIDS_NO_IMAGE = new Set(["mask", "defacemask", "dseg", "probseg", "roi", "xfm"]);
@@ -29,7 +34,8 @@ export function fail(sentence: string): never {
   throw new DataError("ERR_VOXELSPARK_DATA", sentence);
 }
 
-function stem(name: string): string {
+/** A file name without .nii or .nii.gz. */
+export function stem(name: string): string {
   return name.replace(NIFTI_NAME, "");
 }
 
@@ -39,7 +45,7 @@ interface Found {
 }
 
 /** What a directory entry is, links followed; undefined for a link to nowhere. */
-async function kindOf(path: string, entry: Dirent): Promise<"file" | "folder" | "other" | undefined> {
+export async function kindOf(path: string, entry: Dirent): Promise<"file" | "folder" | "other" | undefined> {
   if (entry.isFile()) return "file";
   if (entry.isDirectory()) return "folder";
   if (!entry.isSymbolicLink()) return "other";

@@ -81,7 +81,8 @@ export function arrayMetadata(shape: Shape4, fill: number, attributes: object): 
 /** Path of the only shard below the array's folder. */
 export const SHARD_PATH = "c/0/0/0/0";
 
-function withChecksum(bytes: Uint8Array): Uint8Array {
+/** The bytes and their CRC-32C. */
+export function withChecksum(bytes: Uint8Array): Uint8Array {
   const out = new Uint8Array(bytes.length + 4);
   out.set(bytes);
   new DataView(out.buffer).setUint32(bytes.length, crc32c(bytes), true);
@@ -89,7 +90,7 @@ function withChecksum(bytes: Uint8Array): Uint8Array {
 }
 
 /** The bytes before the trailing CRC-32C; undefined if it does not match. */
-function verified(bytes: Uint8Array): Uint8Array | undefined {
+export function verified(bytes: Uint8Array): Uint8Array | undefined {
   if (bytes.length < 4) return undefined;
   const body = bytes.subarray(0, bytes.length - 4);
   const stored = new DataView(bytes.buffer, bytes.byteOffset + body.length, 4).getUint32(0, true);

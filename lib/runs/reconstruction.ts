@@ -43,7 +43,11 @@ export async function* reconstructImage(
   try {
     const image = { id: "image", path: options.image };
     const source = await sourceOf(image.path);
-    const { data, properties } = await preprocessImage(image, source, await preprocessing(plan, [image]));
+    const { data, properties } = await preprocessImage(
+      image,
+      { image: [source] },
+      await preprocessing(plan, [image]),
+    );
     const [low, high] =
       typeof plan.mask.ratio === "number" ? [plan.mask.ratio, plan.mask.ratio] : plan.mask.ratio;
     const { ratio = (low + high) / 2, seed = plan.seed, device } = options;

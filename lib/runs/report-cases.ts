@@ -109,7 +109,11 @@ async function stored(folder: string, id: string): Promise<Prepared> {
 
 async function preprocessed(image: ImageCase, plan: Plan): Promise<Prepared> {
   const source = await sourceOf(image.path);
-  const { data, properties } = await preprocessImage(image, source, await preprocessing(plan, [image]));
+  const { data, properties } = await preprocessImage(
+    image,
+    { image: [source] },
+    await preprocessing(plan, [image]),
+  );
   const { shapes, spacing, geometry } = properties;
   const directions = directionsOf(geometry.orientation);
   return { name: image.id, data, shape: shapes.stored, spacing, directions };
