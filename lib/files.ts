@@ -18,33 +18,15 @@ export interface Written {
 
 /** Names of unfinished files and folders match this. */
 export const TEMPORARY_NAME = /^\.tmp-\d+-[0-9a-f]{12}$/;
-const MAX_IO = 2 ** 30; // one read or write call moves less than 2 GiB on every platform
+export const MAX_IO = 2 ** 30; // one read or write call moves less than 2 GiB on every platform
 
 /** Writes `target` atomically and makes the folders above it. Returns size and hash of what was written. */
-export function writeFileAtomic(target: string, content: FileContent): Promise<Written> {
-  return appearing(target, (temporary) => writeFlushed(temporary, content));
-}
-
-/** The same for a file whose parts do not come in order: `fill` writes them where they belong. */
-export function fillFileAtomic<T>(target: string, fill: (handle: FileHandle) => Promise<T>): Promise<T> {
-  return appearing(target, async (temporary) => {
-    const handle = await fs.open(temporary, "w");
-    try {
-      const result = await fill(handle);
-      await handle.sync();
-      return result;
-    } finally {
-      await handle.close();
-    }
-  });
-}
-
-async function appearing<T>(target: string, write: (temporary: string) => Promise<T>): Promise<T> {
+export async function writeFileAtomic(target: string, content: FileContent): Promise<Written> {
   const temporary = temporaryBeside(target);
   return guarded(target, "write", async () => {
     try {
       await fs.mkdir(path.dirname(target), { recursive: true });
-      const written = await write(temporary);
+      const written = await writeFlushed(temporary, content);
       await fs.rename(temporary, target);
       await syncFolder(path.dirname(target));
       return written;
@@ -265,7 +247,7 @@ export async function syncFolder(folder: string): Promise<void> {
 }
 
 /** Short, so that it fits wherever the target's name fits. */
-function temporaryBeside(target: string): string {
+export function temporaryBeside(target: string): string {
   return path.join(path.dirname(target), `.tmp-${process.pid}-${randomBytes(6).toString("hex")}`);
 }
 

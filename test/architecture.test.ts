@@ -24,7 +24,7 @@ const tests = walk("test").filter((path) => path.endsWith(".ts"));
 const floors = [
   ["errors", "json"],
   ["random", "files", "scope"],
-  ["lock", "metrics-log", "masking", "labels"],
+  ["lock", "metrics-log", "pending-file", "masking", "labels"],
   ["binding"],
   ["block-mask", "device"],
   ["tensor", "schema.gen"],
