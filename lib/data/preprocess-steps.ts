@@ -73,7 +73,7 @@ export function minimumOf(data: Float32Array): number {
 }
 
 /** Python's round: halves go to the even neighbour. */
-function roundHalfEven(value: number): number {
+export function roundHalfEven(value: number): number {
   const below = floor(value);
   return value - below === 0.5 ? below + (below % 2) : round(value);
 }

@@ -16,6 +16,7 @@ import { type Tensor, tensor } from "../tensor";
 import { sampleMatrix, sourceBox } from "./augment";
 import type { Vector3 } from "./geometry";
 import { enlargedPatch, isFlat } from "./patches";
+import { roundHalfEven } from "./preprocess-steps";
 import { type DrawnSegmentation, drawSegmentation, type SegmentationAugmentation } from "./segmentation-draw";
 
 export {
@@ -42,7 +43,7 @@ export interface ReadPart {
   readonly size: Vector3;
 }
 
-const { floor, max, round } = Math;
+const { floor, max } = Math;
 const LINEAR_MARGIN = 1;
 const OUTSIDE = { image: 0, label: -1 };
 
@@ -100,10 +101,10 @@ function crop(volume: Float32Array, from: Triple, start: Triple, size: Triple): 
   return out;
 }
 
-/** Nearest neighbours down to a share of the voxels, linear interpolation back; a flat patch keeps its slices. */
-function lowerResolution(x: Tensor, share: number, flat: boolean): Tensor {
+/** @internal Nearest neighbours down to a share of the voxels, linear interpolation back; a flat patch keeps its slices. */
+export function lowerResolution(x: Tensor, share: number, flat: boolean): Tensor {
   const size = x.shape.slice(2) as Vector3;
-  const small = size.map((n, axis) => (axis === 0 && flat ? n : max(1, round(n * share)))) as Vector3;
+  const small = size.map((n, axis) => (axis === 0 && flat ? n : max(1, roundHalfEven(n * share)))) as Vector3;
   return resize(resize(x, small, { order: 0, clip: false }), size, { order: 1, clip: false });
 }
 
