@@ -67,14 +67,23 @@ export async function saveCheckpoint(
   options: { keep?: number } = {},
 ): Promise<string> {
   const target = path.join(run, checkpointName(state.step));
+  await writeCheckpoint(target, state, tensors);
+  if (options.keep !== undefined) await prune(run, state.step, options.keep);
+  return target;
+}
+
+/** Writes a checkpoint as the folder `target`, whatever its name, in the place of an older one. */
+export async function writeCheckpoint(
+  target: string,
+  state: TrainState,
+  tensors: CheckpointTensors,
+): Promise<void> {
   await writeFolderAtomic(target, async (folder) => {
     const metadata = { format: "pt", step: String(state.step) };
     const weights = await writeSafetensors(path.join(folder, FILES[0]), tensors.weights, metadata);
     const optimizer = await writeSafetensors(path.join(folder, FILES[1]), tensors.optimizer, metadata);
     await writeFileFlushed(path.join(folder, STATE), encodeState(state, [weights, optimizer]));
   });
-  if (options.keep !== undefined) await prune(run, state.step, options.keep);
-  return target;
 }
 
 /** Steps of the checkpoint folders in a run folder, oldest first; says nothing about their content. */

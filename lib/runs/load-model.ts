@@ -1,17 +1,13 @@
 import { basename } from "node:path";
-import {
-  type Checkpoint,
-  openCheckpoint,
-  openLatestCheckpoint,
-  requireTensors,
-} from "../checkpoints/train-state";
+import { type Checkpoint, openCheckpoint, openLatestCheckpoint } from "../checkpoints/train-state";
 import type { S3D } from "../models/s3d";
 import { type Plan, planFromJson } from "../plans/plan";
 import { buildS3D } from "../recipes/step";
 import type { DeviceName } from "../tensor";
+import { loadWeights } from "./train-state";
 
 /** Opens a checkpoint folder, or the newest one of a run folder. */
-function open(path: string): Promise<Checkpoint> {
+export function openTraining(path: string): Promise<Checkpoint> {
   return /^step-\d+$/.test(basename(path)) ? openCheckpoint(path) : openLatestCheckpoint(path);
 }
 
@@ -23,17 +19,12 @@ export async function loadModel(
   path: string,
   device: DeviceName,
 ): Promise<{ model: S3D; plan: Plan; step: number }> {
-  const checkpoint = await open(path);
+  const checkpoint = await openTraining(path);
   try {
     const plan = planFromJson(checkpoint.state.plan, checkpoint.folder);
     const model = buildS3D(plan, device);
     try {
-      const state = model.state();
-      requireTensors(
-        checkpoint.weights,
-        [...state].map(([name, t]) => ({ name, shape: t.shape })),
-      );
-      for (const [name, t] of state) t.set(await checkpoint.weights.readFloat32(name));
+      await loadWeights(model, checkpoint);
     } catch (error) {
       model.dispose();
       throw error;

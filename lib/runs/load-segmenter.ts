@@ -1,11 +1,12 @@
 import { basename, join } from "node:path";
-import { type Checkpoint, openCheckpoint, requireTensors } from "../checkpoints/train-state";
+import { type Checkpoint, openCheckpoint } from "../checkpoints/train-state";
 import { CheckpointError } from "../errors";
 import { exists } from "../files";
 import type { ResEncUNet } from "../models/resenc-unet";
 import { type FinetunePlan, finetunePlanFromJson } from "../plans/finetune";
 import { buildSegmenter } from "../recipes/segmenter";
-import type { DeviceName, Tensor } from "../tensor";
+import type { DeviceName } from "../tensor";
+import { loadWeights } from "./train-state";
 
 /** A fine-tuned network with its plan. Dispose it. */
 export interface Segmenter {
@@ -31,7 +32,7 @@ export async function loadSegmenter(
     const plan = finetunePlanOf(checkpoint);
     const model = buildSegmenter(plan, device);
     try {
-      await loadWeights(model.state(), checkpoint);
+      await loadWeights(model, checkpoint);
     } catch (error) {
       model.dispose();
       throw error;
@@ -51,18 +52,6 @@ export function finetunePlanOf({ state, folder }: Checkpoint): FinetunePlan {
     "ERR_VOXELSPARK_CHECKPOINT",
     `${folder} is a checkpoint of pre-training, which predicts no labels; fine-tune from it first.`,
   );
-}
-
-/** Sets tensors to the weights of a checkpoint, which must hold just these. */
-export async function loadWeights(
-  tensors: ReadonlyMap<string, Tensor>,
-  { weights }: Checkpoint,
-): Promise<void> {
-  requireTensors(
-    weights,
-    [...tensors].map(([name, t]) => ({ name, shape: t.shape })),
-  );
-  for (const [name, t] of tensors) t.set(await weights.readFloat32(name));
 }
 
 async function checkpointFolder(path: string, which: "final" | "best"): Promise<string> {
