@@ -9,10 +9,16 @@ export interface ProgressPoint {
   loss?: number | null;
   learningRate?: number | null;
   validationLoss?: number | null;
+  /** Mean Dice of validation; where any point has it, a panel shows it. */
+  dice?: number | null;
+  /** Running mean of `dice`. */
+  smoothDice?: number | null;
 }
 
 export interface ProgressOptions {
   title?: string;
+  /** What the loss is; default "masked MSE". */
+  quantity?: string;
   /** Loss of predicting the mean, drawn as a dashed line: what a model must beat to have learned anything. */
   baseline?: number;
   /** Length of the whole run; the axis then shows how far it is. */
@@ -43,15 +49,22 @@ export function renderProgress(points: readonly ProgressPoint[], options: Progre
   const last = points.reduce((max, point) => Math.max(max, point.step), 1);
   const steps = wholeAxis(0, Math.max(options.steps ?? 0, last));
   const left = 116;
-  const loss: Panel = { x: left, y: 92, width: width - left - 40, height: Math.round((height - 200) * 0.74) };
-  const rate: Panel = {
-    ...loss,
-    y: loss.y + loss.height + 34,
-    height: height - loss.y - loss.height - 34 - 58,
+  const hasDice = points.some((point) => isNumber(point.dice));
+  const share = hasDice ? 0.48 : 0.74;
+  const loss: Panel = {
+    x: left,
+    y: 92,
+    width: width - left - 40,
+    height: Math.round((height - 200) * share),
   };
+  const below = ({ y, height }: Panel) => y + height + 34;
+  const dice: Panel = { ...loss, y: below(loss), height: Math.round((height - 200) * 0.24) };
+  const rateTop = below(hasDice ? dice : loss);
+  const rate: Panel = { ...loss, y: rateTop, height: height - rateTop - 58 };
 
   canvas.text(title, left, 18, { scale: 3, color: INK });
-  drawLoss(canvas, loss, steps, points, options.baseline);
+  drawLoss(canvas, loss, steps, points, options);
+  if (hasDice) drawDice(canvas, dice, steps, points);
   drawRate(canvas, rate, steps, points);
   canvas.text("step", rate.x + rate.width / 2, height - 24, { align: "center", color: INK });
   return canvas.toPng();
@@ -62,7 +75,7 @@ function drawLoss(
   panel: Panel,
   steps: Axis,
   points: readonly ProgressPoint[],
-  baseline?: number,
+  { baseline, quantity = "masked MSE" }: ProgressOptions,
 ): void {
   const training = curve(points, steps, panel.width, (point) => point.loss);
   const smooth = smoothed(training);
@@ -82,7 +95,7 @@ function drawLoss(
     ...(baseline === undefined ? [] : [baseline]),
   ];
   const axis = makeAxis(shown);
-  drawAxes(canvas, panel, steps, axis, axis.logarithmic ? "masked MSE (log)" : "masked MSE", false);
+  drawAxes(canvas, panel, steps, axis, axis.logarithmic ? `${quantity} (log)` : quantity, false);
   const place = placer(panel, steps, axis);
 
   if (baseline !== undefined) {
@@ -115,6 +128,22 @@ function drawLoss(
     entries.push([`validation: ${shortNumber(heldNow.validationLoss!)}`, VALIDATION, false]);
   if (baseline !== undefined) entries.push([`mean prediction: ${shortNumber(baseline)}`, BASELINE, true]);
   drawLegend(canvas, panel, entries);
+}
+
+function drawDice(canvas: Canvas, panel: Panel, steps: Axis, points: readonly ProgressPoint[]): void {
+  const axis = makeAxis([0, 1], { logarithmic: false, count: 3 });
+  drawAxes(canvas, panel, steps, axis, "Dice", false);
+  const place = placer(panel, steps, axis);
+  const line = (value: (point: ProgressPoint) => number | null | undefined) =>
+    points.filter((point) => isNumber(value(point))).map((point) => place(point.step, value(point)!));
+  canvas.polyline(
+    line((point) => point.dice),
+    TRAIN_LIGHT,
+    1.5,
+  );
+  const smooth = line((point) => point.smoothDice);
+  canvas.polyline(smooth, VALIDATION, 2.5);
+  for (const point of smooth.slice(-1)) canvas.disc(point, 4, VALIDATION);
 }
 
 function drawRate(canvas: Canvas, panel: Panel, steps: Axis, points: readonly ProgressPoint[]): void {

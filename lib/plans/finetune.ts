@@ -2,7 +2,7 @@
  * The fine-tuning plan: one typed, immutable, complete description of a run. A plan file alone, with the data and the
  * pre-trained weights, reproduces a run; whatever a user leaves out is filled from a preset and written out.
  */
-import { outputChannels } from "../labels";
+import { outputChannels, schemeFaults } from "../labels";
 import { PlanCompleter } from "./completion";
 import { FINETUNE_PRESETS, PEAK_RATES } from "./finetune-presets";
 import { type FinetunePlan, type FinetunePlanInput, finetunePlanSchema } from "./finetune-schema";
@@ -91,6 +91,8 @@ function derive(input: FinetunePlanInput, preset: PresetName): FinetunePlanInput
 function rules(plan: FinetunePlan): string[] {
   const shape = brokenShape(plan);
   if (shape.length > 0) return shape;
+  const faults = schemeFaults(plan.labels).map((fault) => `labels: ${fault}.`);
+  if (faults.length > 0) return faults;
   return [...patchSize(plan), ...channelCounts(plan), ...scheduleRules(plan), ...axes(plan)];
 }
 

@@ -1,4 +1,4 @@
-import { hasRegions, ignoreLabel, type LabelScheme } from "../labels";
+import { channelsOf, hasRegions, ignoreLabel, type LabelScheme } from "../labels";
 import type { ResEncUNet } from "../models/resenc-unet";
 import { add } from "../ops/add";
 import { diceCrossEntropy } from "../ops/dice-cross-entropy";
@@ -14,11 +14,8 @@ export function labelTensor(labels: Float32Array, shape: readonly number[], devi
 }
 
 /** The sets of labels that the network's channels stand for; undefined for exclusive classes. */
-export function lossRegions({ labels, ...scheme }: LabelScheme): (number | readonly number[])[] | undefined {
-  if (!hasRegions({ labels, ...scheme })) return undefined;
-  return Object.entries(labels)
-    .filter(([name]) => name !== "background" && name !== "ignore")
-    .map(([, region]) => region);
+function lossRegions(scheme: LabelScheme): (readonly number[])[] | undefined {
+  return hasRegions(scheme) ? channelsOf(scheme).map(({ labels }) => labels) : undefined;
 }
 
 /** Weights of deep supervision, highest resolution first: 1, 1/2, 1/4, …, the lowest 0, normalised (method.md §7.4). */

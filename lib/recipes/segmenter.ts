@@ -46,6 +46,11 @@ export class Tuner implements Disposable {
     this.enterStage(Math.max(step - 1, 0));
   }
 
+  /** Values of the whole network, frozen ones included. */
+  get parameterCount(): number {
+    return [...this.parameters.values()].reduce((count, t) => count + t.size, 0);
+  }
+
   /**
    * Makes the network train what the schedule trains at a step. What is frozen needs no gradient, so that nothing of it
    * is recorded; its batch norms keep their statistics. New momenta where the trained set changes (as upstream's new

@@ -1,7 +1,7 @@
 import { labelMap } from "../inference/label-map";
-import { classNames, ignoreLabel, type LabelScheme } from "../labels";
+import { foregroundOf, ignoreLabel } from "../labels";
 import type { ResEncUNet } from "../models/resenc-unet";
-import { type LabelCounts, labelCounts, type Region } from "../ops/label-counts";
+import { type LabelCounts, labelCounts } from "../ops/label-counts";
 import type { FinetunePlan } from "../plans/finetune";
 import { scope } from "../scope";
 import { type DeviceName, tensor } from "../tensor";
@@ -32,7 +32,7 @@ export async function validateSegmentation(
   source: LabelledPatchSource,
   device: DeviceName,
 ): Promise<SegmentationValidation> {
-  const { names, regions } = foreground(plan.labels);
+  const regions = foregroundOf(plan.labels);
   const sums = regions.map(() => ({ TP: 0, FP: 0, FN: 0, TN: 0 }));
   const batches = validationBatches(plan);
   let total = 0;
@@ -43,7 +43,7 @@ export async function validateSegmentation(
     for (const [r, sum] of sums.entries())
       for (const key of ["TP", "FP", "FN", "TN"] as const) sum[key] += counts[r]![key];
   }
-  const dice = Object.fromEntries(names.map((name, r) => [name, diceOf(sums[r]!)]));
+  const dice = Object.fromEntries(regions.map(({ name }, r) => [name, diceOf(sums[r]!)]));
   const known = Object.values(dice).filter((value) => value !== null);
   const meanDice = known.length > 0 ? known.reduce((a, b) => a + b, 0) / known.length : null;
   return { loss: total / batches, meanDice, dice };
@@ -65,14 +65,8 @@ async function validateBatch(
   const [value] = await takeItems(loss);
   using prediction = tensor(labelMap(await logits.data(), plan.batch, plan.labels), shape, { device });
   using reference = labelTensor(labels, shape, device);
-  const { regions } = foreground(plan.labels);
+  const regions = foregroundOf(plan.labels).map(({ labels }) => labels);
   return { loss: value, counts: await labelCounts(prediction, reference, regions, ignoreLabel(plan.labels)) };
-}
-
-/** The classes or regions that are evaluated. */
-function foreground(scheme: LabelScheme): { names: string[]; regions: Region[] } {
-  const names = classNames(scheme).filter((name) => name !== "background");
-  return { names, regions: names.map((name) => scheme.labels[name]!) };
 }
 
 function diceOf({ TP, FP, FN }: LabelCounts): number | null {

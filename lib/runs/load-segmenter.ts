@@ -54,7 +54,8 @@ export function finetunePlanOf({ state, folder }: Checkpoint): FinetunePlan {
   );
 }
 
-async function checkpointFolder(path: string, which: "final" | "best"): Promise<string> {
+/** The checkpoint folder that `path` is, or the one of that name in a run folder. */
+export async function checkpointFolder(path: string, which: "final" | "best"): Promise<string> {
   if ((await exists(join(path, "state.json"))) || /^(final|best|step-\d+)$/.test(basename(path))) return path;
   const folder = join(path, which);
   if (await exists(folder)) return folder;

@@ -1,6 +1,7 @@
 import { writeFileAtomic } from "../files";
 import type { Metrics } from "../metrics-log";
 import { renderProgress } from "../pictures/progress";
+import type { FinetunePlan } from "../plans/finetune";
 import type { Plan } from "../plans/plan";
 
 const numeric = (value: Metrics[string] | undefined) => (typeof value === "number" ? value : undefined);
@@ -22,4 +23,22 @@ export async function drawProgress(file: string, metrics: readonly Metrics[], pl
       ...(baseline === undefined ? {} : { baseline }),
     }),
   );
+}
+
+/** Draws metrics.jsonl of a fine-tuning run: losses, learning rate and the Dice of the fixed validation patches. */
+export async function drawTuningProgress(
+  file: string,
+  metrics: readonly Metrics[],
+  plan: FinetunePlan,
+): Promise<void> {
+  const points = metrics.map((m) => ({
+    step: m.step,
+    loss: numeric(m.loss),
+    learningRate: numeric(m.lr),
+    validationLoss: numeric(m.validationLoss),
+    dice: numeric(m.validationDice),
+    smoothDice: numeric(m.validationDiceSmoothed),
+  }));
+  const title = `Fine-tuning: ${plan.name}`;
+  await writeFileAtomic(file, renderProgress(points, { title, steps: plan.steps, quantity: "CE - Dice" }));
 }
