@@ -3,7 +3,7 @@
  * most likely class, and the place in the uncropped volume. Slabs come in as the sliding window finishes them, and only
  * two rows along z are kept between them, so that memory does not grow with the number of classes times the volume.
  */
-import { separateAxis } from "../data/preprocess-image";
+import { separateAxis } from "../data/preprocess-steps";
 import { channelsOf, hasRegions, type LabelScheme } from "../labels";
 import { resize } from "../ops/resample";
 import { tensor } from "../tensor";
