@@ -119,7 +119,9 @@ function load(): NativeAddon {
       { cause },
     );
   }
-  const cuda = join(packageRoot, "build-cuda", "Release", "voxelspark_cuda.so");
+  // Tests put an emulated backend in the place of the real one.
+  const built = join(packageRoot, "build-cuda", "Release", "voxelspark_cuda.so");
+  const cuda = process.env.VOXELSPARK_CUDA_LIBRARY || built;
   if (existsSync(cuda)) addon.configure({ cudaLibrary: cuda });
   return addon;
 }

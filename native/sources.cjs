@@ -43,11 +43,15 @@ function fingerprint(backend) {
 /** The headers whose structs cross the border between the addon and the CUDA shared object. */
 const shared = () => list("headers").filter((f) => !f.startsWith("native/napi/"));
 
+function writeAbi(file) {
+  fs.writeFileSync(file, `#define VOXELSPARK_ABI 0x${hash(shared()).slice(0, 16)}ull\n`);
+}
+
 function main([kind, file]) {
-  if (kind === "abi") fs.writeFileSync(file, `#define VOXELSPARK_ABI 0x${hash(shared()).slice(0, 16)}ull\n`);
+  if (kind === "abi") writeAbi(file);
   else if (kinds[kind]) console.log(list(kind).join("\n"));
   else throw new Error(`sources.cjs: kind is ${kind}, allowed are ${Object.keys(kinds).join(", ")} and abi`);
 }
 
-module.exports = { fingerprint, list };
+module.exports = { fingerprint, list, writeAbi };
 if (require.main === module) main(process.argv.slice(2));

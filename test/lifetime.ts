@@ -4,7 +4,7 @@ import { stats, sync } from "../lib/tensor";
 
 afterAll(async () => {
   await sync();
-  for (const device of ["cpu", "reference", "null"] as const)
+  for (const device of ["cpu", "reference", "null", "cuda"] as const)
     expect([device, stats(device)]).toMatchObject([device, { liveBytes: 0, liveTensors: 0, liveMasks: 0 }]);
 });
 

@@ -67,21 +67,38 @@ export const isas = (["scalar", "avx2", "avx512"] as const).slice(
 
 /** Every output and gradient of the CPU device, under every instruction set, against the float64 reference. */
 export async function cpuMatchesReference(record: OpRecord, random: Random): Promise<void> {
-  const backward = record.gradient !== "none";
-  for (const sample of record.samples(random)) {
-    const values = await settled(random, sample);
-    const upstream = backward ? upstreamFor(random, sample) : undefined;
-    const wanted = await runSample(sample, values, { device: "reference", dtype: "float64", upstream });
-    for (const isa of isas) {
-      native.configure({ isa });
-      const found = await runSample(sample, values, { device: "cpu", upstream });
-      const where = `${sample.name}, ${isa}`;
-      wanted.outputs.forEach((y, i) => {
-        within(found.outputs[i], y, record.tolerance ?? 2e-6, `${where}, output ${i}`);
-      });
-      for (const [name, g] of Object.entries(wanted.gradients))
-        if (g) within(found.gradients[name], g, record.tolerance ?? 2e-6, `${where}, gradient of ${name}`);
-    }
+  const variants = isas.map((isa): Variant => [isa, () => native.configure({ isa })]);
+  for (const sample of record.samples(random))
+    await matchesReference(record, random, sample, "cpu", variants);
+}
+
+/** A name for messages and what makes the next launches run that way. */
+export type Variant = readonly [name: string, set: () => void];
+
+/** Every output and gradient of a sample on a device against the float64 reference; CUDA's variants agree in every bit. */
+export async function matchesReference(
+  record: OpRecord,
+  random: Random,
+  sample: Sample,
+  device: "cpu" | "cuda",
+  variants: readonly Variant[],
+): Promise<void> {
+  const values = await settled(random, sample);
+  const upstream = record.gradient === "none" ? undefined : upstreamFor(random, sample);
+  const wanted = await runSample(sample, values, { device: "reference", dtype: "float64", upstream });
+  let first: Outcome | undefined;
+  for (const [variant, set] of variants) {
+    set();
+    const found = await runSample(sample, values, { device, upstream });
+    const where = `${sample.name}, ${variant}`;
+    wanted.outputs.forEach((y, i) => {
+      within(found.outputs[i], y, record.tolerance ?? 2e-6, `${where}, output ${i}`);
+    });
+    for (const [name, g] of Object.entries(wanted.gradients))
+      if (g) within(found.gradients[name], g, record.tolerance ?? 2e-6, `${where}, gradient of ${name}`);
+    first ??= found;
+    if (device === "cuda" && !sameBits(found, first))
+      throw new Error(`${where}: other bits than ${variants[0]?.[0]}`);
   }
 }
 

@@ -1,5 +1,8 @@
-// What every cuda.cu needs: errors as Failures, and elementwise launches. Kernels run on the default stream, so they
-// follow each other in launch order like the jobs of the queue that enqueues them.
+// What every cuda.cu needs: errors as Failures, launches, and loads of several channels at once. Kernels run on the
+// default stream, so they follow each other in launch order like the jobs of the queue that enqueues them.
+//
+// The same sources run on a machine without a GPU under the emulator of test/cuda, which brings its own
+// cuda_runtime.h and stands in for the two things that C++ cannot say: a launch and a shared array.
 #pragma once
 #include <cuda_runtime.h>
 
@@ -7,6 +10,12 @@
 #include <string>
 
 #include "core/status.h"
+
+#ifdef __CUDACC__
+#define LAUNCH_KERNEL(kernel, grid, threads, ...) kernel<<<grid, threads>>>(__VA_ARGS__)
+// SHARED_ARRAY(float, tile, [16][64]): memory of the thread block.
+#define SHARED_ARRAY(type, name, extent) __shared__ type name extent
+#endif
 
 namespace voxelspark {
 
@@ -32,7 +41,50 @@ __global__ void elementwise_kernel(int64_t n, Body body) {
 template <class Body>
 void launch_elementwise(int64_t n, const Body& body, const char* what) {
   constexpr int kThreads = 256;
-  elementwise_kernel<<<grid_for(n, kThreads), kThreads>>>(n, body);
+  LAUNCH_KERNEL(elementwise_kernel, grid_for(n, kThreads), kThreads, n, body);
+  check_cuda(cudaGetLastError(), what);
+}
+
+// V consecutive channels, moved in one instruction.
+template <int V>
+struct alignas(V * sizeof(float)) Channels {
+  float v[V];
+};
+
+template <int V>
+__device__ inline Channels<V> load(const float* p) {
+  return *reinterpret_cast<const Channels<V>*>(p);
+}
+template <int V>
+__device__ inline void store(float* p, Channels<V> value) {
+  *reinterpret_cast<Channels<V>*>(p) = value;
+}
+
+// i / d, mostly in 32 bits, where division is several times faster.
+__host__ __device__ inline int64_t quotient(int64_t i, int64_t d) {
+  if (((i | d) >> 31) == 0) return static_cast<uint32_t>(i) / static_cast<uint32_t>(d);
+  return i / d;
+}
+
+template <int V, class Body>
+__global__ void channels_kernel(int64_t n, int vectors, Body body) {
+  const int64_t stride = static_cast<int64_t>(gridDim.x) * blockDim.x;
+  for (int64_t i = static_cast<int64_t>(blockIdx.x) * blockDim.x + threadIdx.x; i < n; i += stride) {
+    const int64_t voxel = quotient(i, vectors);
+    body.template run<V>(voxel, static_cast<int>(i - voxel * vectors) * V);
+  }
+}
+
+// Calls body.run<V>(voxel, channel) for every group of V channels of every voxel; V is 4 where 4 divides `channels`
+// and `wide` allows it, that is where every address is a multiple of 16 bytes.
+template <class Body>
+void launch_channels(int64_t voxels, int64_t channels, bool wide, const Body& body, const char* what) {
+  constexpr int kThreads = 256;
+  wide = wide && channels % 4 == 0;
+  const int64_t vectors = wide ? channels / 4 : channels, n = voxels * vectors;
+  if (n == 0) return;
+  if (wide) LAUNCH_KERNEL((channels_kernel<4, Body>), grid_for(n, kThreads), kThreads, n, (int)vectors, body);
+  else LAUNCH_KERNEL((channels_kernel<1, Body>), grid_for(n, kThreads), kThreads, n, (int)vectors, body);
   check_cuda(cudaGetLastError(), what);
 }
 

@@ -1,0 +1,98 @@
+// Builds the CUDA backend for the emulator: the sources of native/, compiled by g++ into a shared object that the addon
+// opens in place of the real one.   node test/cuda/build.cjs
+const { execFile } = require("node:child_process");
+const { createHash } = require("node:crypto");
+const fs = require("node:fs");
+const os = require("node:os");
+const path = require("node:path");
+const { list, writeAbi } = require("../../native/sources.cjs");
+
+const root = path.join(__dirname, "../..");
+const emulator = path.join(__dirname, "emulator");
+const output = path.join(root, "build-cuda", "emulated");
+const flags = [
+  "-std=c++17",
+  "-O2",
+  "-g1",
+  "-fPIC",
+  "-fvisibility=hidden",
+  "-mfma",
+  "-ffp-contract=on",
+  "-Wall",
+];
+
+const run = (command, args) =>
+  new Promise((resolve, reject) =>
+    execFile(command, args, { cwd: root }, (error, _out, err) =>
+      error ? reject(new Error(`${command} ${args.join(" ")}\n${err}`)) : resolve(),
+    ),
+  );
+
+/** Calls work(item) for all items, two at a time. */
+async function inTwos(items, work) {
+  const queue = [...items];
+  const worker = async () => {
+    for (let item = queue.shift(); item !== undefined; item = queue.shift()) await work(item);
+  };
+  await Promise.all([worker(), worker()]);
+}
+
+/** Everything that a change of makes old objects useless. */
+function headersHash() {
+  const files = [
+    ...list("headers"),
+    ...list("formatted").filter((f) => f.endsWith(".cuh")),
+    ...fs.readdirSync(emulator).map((f) => path.relative(root, path.join(emulator, f))),
+    path.relative(root, __filename),
+  ];
+  const sum = createHash("sha256").update(os.arch());
+  for (const f of files) sum.update(fs.readFileSync(path.join(root, f)));
+  return sum.digest("hex");
+}
+
+/**
+ * Objects are named by the hash of what they come from, so only what changed is compiled.
+ * @param {Record<string, (text: string) => string>} edits planted bugs, by file: they change its text
+ * @returns {Promise<string>} the path of the shared object
+ */
+async function build(name = "backend", edits = {}) {
+  fs.mkdirSync(output, { recursive: true });
+  const shared = headersHash();
+  const abi = path.join(output, `abi-${shared.slice(0, 16)}`);
+  fs.mkdirSync(abi, { recursive: true });
+  writeAbi(path.join(abi, "voxelspark_abi.h"));
+  const sources = [
+    ...list("cuda"),
+    ...fs
+      .readdirSync(emulator)
+      .filter((f) => f.endsWith(".cc"))
+      .map((f) => `test/cuda/emulator/${f}`),
+  ];
+  const objects = [];
+  await inTwos(sources, async (source) => {
+    const original = fs.readFileSync(path.join(root, source), "utf8");
+    const text = edits[source] ? edits[source](original) : original;
+    const key = createHash("sha256").update(shared).update(source).update(text).digest("hex").slice(0, 24);
+    const object = path.join(output, `${key}.o`);
+    objects.push(object);
+    if (fs.existsSync(object)) return;
+    const input = path.join(output, `${key}.cc`);
+    fs.writeFileSync(input, `#line 1 "${source}"\n${text}`);
+    const include = ["native", "test/cuda/emulator"].flatMap((d) => ["-I", path.join(root, d)]);
+    await run("g++", [...flags, ...include, "-I", abi, "-c", input, "-o", `${object}.tmp${process.pid}`]);
+    fs.renameSync(`${object}.tmp${process.pid}`, object);
+  });
+  const library = path.join(output, `${name}.so`);
+  await run("g++", ["-shared", "-o", library, ...objects.sort()]);
+  return library;
+}
+
+module.exports = { build };
+if (require.main === module)
+  build().then(
+    (library) => console.log(`built ${path.relative(root, library)}`),
+    (error) => {
+      console.error(error.message);
+      process.exitCode = 1;
+    },
+  );

@@ -1,0 +1,34 @@
+/** Steers the emulator that this process has loaded; see emulator/control.h. */
+import { rmSync, writeFileSync } from "node:fs";
+
+export interface Steering {
+  order?: "ascending" | "descending" | "drawn";
+  seed?: number;
+  /** How many kernels run before one fails; -1: none does. */
+  launches?: number;
+  /** Bytes of the device. */
+  memory?: number;
+}
+
+const file = () => `${process.env.VOXELSPARK_EMULATOR_CONTROL}${process.pid}`;
+
+/** Holds for kernels that start from now on; without arguments everything is ordinary again. */
+export function steer({
+  order = "ascending",
+  seed = 0,
+  launches = -1,
+  memory = 2 ** 33,
+}: Steering = {}): void {
+  const number = ["ascending", "descending", "drawn"].indexOf(order);
+  writeFileSync(file(), `${number} ${seed} ${launches} ${memory}\n`);
+}
+
+export const forget = () => rmSync(file(), { force: true });
+
+/** The schedules under which a kernel must give the same bits. */
+export const schedules: readonly Steering[] = [
+  { order: "ascending" },
+  { order: "descending" },
+  { order: "drawn", seed: 1 },
+  { order: "drawn", seed: 2 },
+];

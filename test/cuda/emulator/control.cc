@@ -1,0 +1,57 @@
+#include "control.h"
+
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <numeric>
+#include <string>
+
+namespace emulator {
+
+namespace {
+
+struct Control {
+  int order = 0;
+  unsigned seed = 0;
+  long launches = -1;  // before one fails
+  size_t memory = size_t{8} << 30;
+};
+
+Control read_control() {
+  Control c;
+  const char* prefix = std::getenv("VOXELSPARK_EMULATOR_CONTROL");
+  std::FILE* file = prefix ? std::fopen((prefix + std::to_string(getpid())).c_str(), "r") : nullptr;
+  if (!file) return c;
+  if (std::fscanf(file, "%d %u %ld %zu", &c.order, &c.seed, &c.launches, &c.memory) != 4) std::abort();
+  std::fclose(file);
+  return c;
+}
+
+}  // namespace
+
+void Order::arrange(std::vector<size_t>& turns) {
+  std::iota(turns.begin(), turns.end(), size_t{0});
+  const size_t n = turns.size();
+  for (size_t i = 0; kind_ == descending && i < n / 2; i++) std::swap(turns[i], turns[n - 1 - i]);
+  for (size_t i = n; kind_ == drawn && i > 1; i--) {
+    state_ = state_ * 1664525u + 1013904223u;
+    std::swap(turns[i - 1], turns[(state_ >> 8) % i]);
+  }
+}
+
+Order current_order() {
+  const Control c = read_control();
+  return Order(static_cast<Order::Kind>(c.order), c.seed);
+}
+
+bool fail_this_launch() {
+  static long since = 0;
+  const long after = read_control().launches;
+  if (after < 0) since = 0;
+  return after >= 0 && since++ >= after;
+}
+
+size_t memory_limit() { return read_control().memory; }
+
+}  // namespace emulator

@@ -1,0 +1,182 @@
+#include "emulator.h"
+
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <cstdlib>
+#include <cstring>
+#include <memory>
+#include <mutex>
+#include <numeric>
+#include <vector>
+
+#include "control.h"
+
+// Saves the callee-saved registers of x86-64 on the running stack and goes on with another.
+extern "C" void emulator_switch(void** save, void* load);
+__asm__(R"(
+.text
+.globl emulator_switch
+.type emulator_switch, @function
+emulator_switch:
+  pushq %rbp
+  pushq %rbx
+  pushq %r12
+  pushq %r13
+  pushq %r14
+  pushq %r15
+  movq %rsp, (%rdi)
+  movq %rsi, %rsp
+  popq %r15
+  popq %r14
+  popq %r13
+  popq %r12
+  popq %rbx
+  popq %rbp
+  ret
+.size emulator_switch, .-emulator_switch
+)");
+
+namespace emulator {
+
+Index block_index, block_size, grid_size;
+
+namespace {
+
+constexpr size_t kStack = 64 * 1024;
+constexpr int kSavedRegisters = 6;
+
+enum class State { ready, waiting, ended };
+
+struct Fiber {
+  void* stack_pointer;
+  Index index;
+  State state;
+  const void* place;  // of the barrier it waits at
+};
+
+struct SharedArray {
+  int key;
+  size_t bytes;
+  std::unique_ptr<char[]> data;
+};
+
+std::mutex one_launch;  // JavaScript environments share the device
+std::vector<Fiber> fibers;
+std::vector<SharedArray> shared;
+Fiber* current = nullptr;
+void* scheduler = nullptr;
+const std::function<void()>* kernel = nullptr;
+std::string problem;
+
+void run_thread() {
+  (*kernel)();
+  current->state = State::ended;
+  emulator_switch(&current->stack_pointer, scheduler);
+  std::abort();  // an ended fiber is never resumed
+}
+
+char* stacks(size_t threads) {
+  static char* memory = nullptr;
+  static size_t count = 0;
+  if (count < threads) {
+    if (memory) munmap(memory, kStack * count);
+    const int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
+    void* got = mmap(nullptr, kStack * threads, PROT_READ | PROT_WRITE, flags, -1, 0);
+    if (got == MAP_FAILED) std::abort();
+    memory = static_cast<char*>(got);
+    count = threads;
+  }
+  return memory;
+}
+
+void prepare(size_t threads) {
+  char* memory = stacks(threads);
+  fibers.resize(threads);
+  for (size_t t = 0; t < threads; t++) {
+    void** top = reinterpret_cast<void**>(memory + kStack * (t + 1) - 16);
+    *--top = nullptr;  // keeps the stack aligned as if run_thread had been called
+    *--top = reinterpret_cast<void*>(run_thread);
+    for (int i = 0; i < kSavedRegisters; i++) *--top = nullptr;
+    const auto id = static_cast<unsigned>(t);
+    const Index index(id % block_size.x, id / block_size.x % block_size.y, id / (block_size.x * block_size.y));
+    fibers[t] = {top, index, State::ready, nullptr};
+  }
+}
+
+// True when all wait at one barrier or all have ended; else the block is stuck.
+bool all_alike() {
+  for (const Fiber& f : fibers) {
+    if (f.state != fibers[0].state) {
+      problem = "some threads of a block ended while others wait at a barrier";
+      return false;
+    }
+    if (f.state == State::waiting && f.place != fibers[0].place) {
+      problem = "threads of a block wait at different barriers";
+      return false;
+    }
+  }
+  return true;
+}
+
+void run_block(Order& order) {
+  shared.clear();
+  prepare(block_size.count());
+  std::vector<size_t> turns(fibers.size());
+  for (;;) {
+    order.arrange(turns);
+    for (const size_t t : turns) {
+      current = &fibers[t];
+      current->state = State::ready;
+      emulator_switch(&scheduler, current->stack_pointer);
+    }
+    if (!all_alike() || fibers[0].state == State::ended) return;
+  }
+}
+
+}  // namespace
+
+const Index& thread_index() { return current->index; }
+
+void barrier(const void* place) {
+  current->state = State::waiting;
+  current->place = place;
+  emulator_switch(&current->stack_pointer, scheduler);
+}
+
+void* shared_memory(int key, size_t bytes) {
+  for (const SharedArray& a : shared)
+    if (a.key == key && a.bytes == bytes) return a.data.get();
+  shared.push_back({key, bytes, std::make_unique<char[]>(bytes)});
+  std::memset(shared.back().data.get(), 0xFF, bytes);  // NaN
+  return shared.back().data.get();
+}
+
+void launch(Index grid, Index block, const std::function<void()>& body) {
+  std::lock_guard<std::mutex> lock(one_launch);
+  constexpr size_t kMostThreads = 1024, kMostYZ = 65535;  // of the hardware
+  if (block.count() == 0 || block.count() > kMostThreads || grid.count() == 0 || grid.y > kMostYZ || grid.z > kMostYZ) {
+    problem = "a launch of " + std::to_string(grid.x) + " x " + std::to_string(grid.y) + " x " +
+              std::to_string(grid.z) + " blocks of " + std::to_string(block.count()) + " threads is not possible";
+    return;
+  }
+  if (fail_this_launch()) problem = "a failure that the test asked for";
+  kernel = &body;
+  grid_size = grid;
+  block_size = block;
+  Order order = current_order();
+  std::vector<size_t> blocks(grid.count());
+  order.arrange(blocks);
+  for (const size_t b : blocks) {
+    if (!problem.empty()) return;
+    const auto id = static_cast<unsigned>(b % (static_cast<size_t>(grid.x) * grid.y));
+    block_index = Index(id % grid.x, id / grid.x, static_cast<unsigned>(b / (static_cast<size_t>(grid.x) * grid.y)));
+    run_block(order);
+  }
+}
+
+const std::string& complaint() { return problem; }
+void forget_complaint() { problem.clear(); }
+
+}  // namespace emulator
