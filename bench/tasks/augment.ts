@@ -28,7 +28,7 @@ import { normal } from "../fixtures";
 import type { Bench } from "../harness";
 
 const patch = [128, 128, 128] as const;
-const DRAWS = 40;
+const DRAWS = 20;
 
 /** Every transform happens; channels are never spared. */
 const EVERYTHING = Object.fromEntries(

@@ -6,6 +6,13 @@
 namespace voxelspark {
 SIMD_NAMESPACE(math) {
 
+// wanted ? a : b without a branch: the compiler will not make one of arithmetic that could trap.
+static VS_INLINE float choose(bool wanted, float a, float b) {
+  const uint32_t mask = -static_cast<uint32_t>(wanted);
+  return __builtin_bit_cast(float,
+                            (__builtin_bit_cast(uint32_t, a) & mask) | (__builtin_bit_cast(uint32_t, b) & ~mask));
+}
+
 // log(1 + f) for sqrt(1/2) - 1 <= f <= sqrt(2) - 1, relative error of the polynomial 6e-9.
 static VS_INLINE float log_near_one(float f) {
   float p = -0.0785925512f;
@@ -33,8 +40,9 @@ static VS_INLINE Split split(float x) {
 
 // 2^y for -126 <= y <= 127; beyond, the value at the end of the range.
 static VS_INLINE float power_of_two(float y) {
-  y = y < -126.0f ? -126.0f : y > 127.0f ? 127.0f : y;
-  const int32_t n = static_cast<int32_t>(y + (y < 0 ? -0.5f : 0.5f));
+  y = choose(y < -126.0f, -126.0f, y);
+  y = choose(y > 127.0f, 127.0f, y);
+  const int32_t n = static_cast<int32_t>(y + 126.5f) - 126;  // the nearest
   const float r = y - static_cast<float>(n);
   float p = 1.52527338e-5f;  // (ln 2)^k / k!, k = 7, 6, …
   p = p * r + 1.54035304e-4f;

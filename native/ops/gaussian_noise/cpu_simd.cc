@@ -35,20 +35,25 @@ VS_INLINE float to_float(uint32_t w) {
          static_cast<float>(static_cast<int32_t>(w & 0xffff));
 }
 
+// The value negated in the third and fourth quarter.
+VS_INLINE float turned(float value, uint32_t quarter) {
+  return __builtin_bit_cast(float, __builtin_bit_cast(uint32_t, value) ^ (quarter & 2) << 30);
+}
+
 // Box-Muller: radius from u = (a + 1/2) / 2^32, angle from b / 2^32 turns.
 VS_INLINE void normal_pair(uint32_t a, uint32_t b, float& first, float& second) {
   const Split s = split(to_float(a) + 0.5f);
   // Close to u = 1 the logarithm is that of 1 - v, v being exact; a float of u would have lost it.
   const float v = (to_float(~a) + 0.5f) * 0x1p-32f;
   const float below = static_cast<float>(s.exponent - 32);
-  const float log_u = below * 0.693147181f + log_near_one(s.exponent == 32 ? -v : s.fraction);
+  const float log_u = below * 0.693147181f + log_near_one(choose(s.exponent == 32, -v, s.fraction));
   const float radius = square_root(-2.0f * log_u);
   const uint32_t quarter = (b + 0x20000000u) >> 30;
   const float r = static_cast<float>(static_cast<int32_t>(b - (quarter << 30))) * (1.57079633f * 0x1p-30f);
   const float sine = sine_near_zero(r), cosine = cosine_near_zero(r);
-  const float c = quarter & 1 ? sine : cosine, d = quarter & 1 ? cosine : sine;
-  first = radius * ((quarter + 1) & 2 ? -c : c);
-  second = radius * (quarter & 2 ? -d : d);
+  const bool swapped = quarter & 1;
+  first = turned(radius * choose(swapped, sine, cosine), quarter + 1);
+  second = turned(radius * choose(swapped, cosine, sine), quarter);
 }
 
 }  // SIMD_NAMESPACE(noise)

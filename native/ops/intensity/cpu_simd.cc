@@ -50,10 +50,11 @@ void SIMD(intensity_curve)(float* x, int64_t n, const GammaCurve& curve) {
   const GammaCurve c = curve;
   for (int64_t i = 0; i < n; i++) {
     const float t = (c.sign * x[i] - c.low) * c.inverse_range;
-    const Split s = split(t < 1e-37f ? 1e-37f : t);
+    const bool lowest = t < 1e-37f;
+    const Split s = split(choose(lowest, 1e-37f, t));
     const float log2 = static_cast<float>(s.exponent) + log_near_one(s.fraction) * 1.44269504f;
     const float power = power_of_two(log2 * c.exponent);
-    x[i] = (t < 1e-37f ? 0.0f : power) * c.range + c.low;
+    x[i] = choose(lowest, 0.0f, power) * c.range + c.low;
   }
 }
 
