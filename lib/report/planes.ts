@@ -29,15 +29,16 @@ export function volumeGrid(columns: readonly VolumeColumn[], options: PlaneOptio
   );
 }
 
-/** The dark grid around pictures of planes: a heading a column, the plane's name before each row. */
+/** The dark grid around pictures of planes: a heading a column; rows that are one longer begin with a name. */
 export function planeGrid(
   heads: readonly string[],
   rows: readonly Markup[][],
   caption: string | Markup,
 ): Markup {
-  return html`<figure><figcaption>${caption}</figcaption><div class="planes" style="grid-template-columns:18px repeat(${heads.length},minmax(0,1fr))"><span></span>${heads.map(
-    (head) => html`<span>${head}</span>`,
-  )}${rows}</div></figure>`;
+  const named = rows[0]!.length > heads.length;
+  const columns = `${named ? "18px " : ""}repeat(${heads.length},minmax(0,1fr))`;
+  const head = [...(named ? [""] : []), ...heads].map((text) => html`<span>${text}</span>`);
+  return html`<figure><figcaption>${caption}</figcaption><div class="planes" style="grid-template-columns:${columns}">${head}${rows}</div></figure>`;
 }
 
 /** A picture of a plane with the sides of the body written on it, and drawings over it. */

@@ -14,7 +14,7 @@ header{margin-bottom:24px}
 h1{margin:2px 0 8px;font-size:30px;line-height:1.2;letter-spacing:-.015em;overflow-wrap:anywhere}
 h2{margin:0 0 4px;font-size:19px;letter-spacing:-.01em}
 h3{margin:18px 0 6px;font-size:15px}
-p{margin:6px 0}
+p{margin:6px 0}p.legend{display:flex;margin:10px 0 0;font-size:13.5px;color:var(--soft)}
 a{color:var(--accent)}
 .lead{color:var(--soft);max-width:70ch}
 .chip{display:inline-block;padding:1px 9px;border-radius:99px;background:var(--chip);color:var(--soft);font-size:13px;font-weight:600;margin:0 6px 4px 0}
@@ -76,7 +76,10 @@ code{font:.92em ui-monospace,SFMono-Regular,Menlo,Consolas,"Liberation Mono",mon
 .plane svg{position:absolute;inset:0;width:100%;height:100%}
 .plane i{position:absolute;font:600 11px/16px system-ui,sans-serif;width:16px;text-align:center;border-radius:4px;color:#e7eaef;background:#0b0c0fb0}
 .plane i.left{left:3px;top:calc(50% - 8px)}.plane i.top{top:3px;left:calc(50% - 8px)}
-.outline{fill:none;stroke-width:1.6;vector-effect:non-scaling-stroke;stroke-linejoin:round}
+.area{fill:var(--c);fill-opacity:.3;stroke:var(--c);stroke-width:1.1;stroke-dasharray:2 2.5;vector-effect:non-scaling-stroke}.solid{fill:var(--c)}
+.overlay{--c1:#3d8bff;--c2:#ff7a1a;--c3:#cfd4dc;--c4:#19c37d;--c5:#b36bff;--c6:#ff4f93;--c7:#12c5dd;--c8:#ffd23f}
+.outline,.halo{fill:none;stroke:var(--c);stroke-width:1.7;vector-effect:non-scaling-stroke;stroke-linejoin:round}
+.halo{stroke:#000;stroke-opacity:.55;stroke-width:3.4}
 footer{color:var(--faint);font-size:13px;margin-top:24px}
 @media(min-width:760px),print{.charts.pair{grid-template-columns:1fr 1fr}}
 @media(max-width:640px){main{padding:20px 12px 32px}section{padding:16px 14px}h1{font-size:24px}

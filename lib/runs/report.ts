@@ -9,6 +9,7 @@ import { MAX_PLAN_BYTES, planFromJson } from "../plans/plan";
 import { pretrainingPage } from "../report/pretraining";
 import type { DeviceName } from "../tensor";
 import { reconstructCases } from "./report-cases";
+import { finetuningReport } from "./report-finetuning";
 
 export interface ReportOptions {
   /** Run folder of pre-training or fine-tuning. */
@@ -43,12 +44,15 @@ export async function* writeReport(options: ReportOptions): AsyncGenerator<Repor
   const { run, out = join(run, "report.html") } = options;
   const plan = await readPlan(run);
   const metrics = await metricsOf(run);
-  const { page, missing } = yield* pretraining(options, plan, metrics);
+  const tuned = (plan as { kind?: unknown } | null)?.kind === "finetune";
+  const { page, missing } = tuned
+    ? yield* finetuningReport(options, plan, metrics, footer(run))
+    : yield* pretrainingReport(options, plan, metrics);
   await writeFileAtomic(out, page);
   return { file: out, missing };
 }
 
-async function* pretraining(
+async function* pretrainingReport(
   options: ReportOptions,
   json: unknown,
   metrics: Metrics[],

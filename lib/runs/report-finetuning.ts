@@ -1,0 +1,107 @@
+/** What a fine-tuning run left behind, and the cases to show of it. */
+import { basename, dirname, join } from "node:path";
+import { orientationOf } from "../data/geometry";
+import { readNifti } from "../data/nifti";
+import { ShapeError, VoxelsparkError } from "../errors";
+import { readSummary } from "../evaluation/read-summary";
+import type { CaseResult, Summary } from "../evaluation/summary";
+import { exists, readTextFile } from "../files";
+import { parseJson } from "../json";
+import type { Metrics } from "../metrics-log";
+import type { Direction, Triple } from "../pictures/planes";
+import { finetunePlanFromJson } from "../plans/finetune";
+import { caseName } from "../report/dice-table";
+import { extremeCases, finetuningPage, type TransferSummary } from "../report/finetuning";
+import type { SegmentedCase } from "../report/overlay";
+import type { ReportOptions, ReportStep } from "./report";
+
+const MAX_TRANSFER = 16 * 2 ** 20; // bytes
+
+/** The page of a run whose plan is of fine-tuning, and what it lacks. */
+export async function* finetuningReport(
+  options: ReportOptions,
+  json: unknown,
+  metrics: Metrics[],
+  footer: string,
+): AsyncGenerator<ReportStep, { page: string; missing: string[] }> {
+  const { run, cases: most = 3 } = options;
+  const plan = finetunePlanFromJson(json, join(run, "plan.json"));
+  const missing: string[] = [];
+  const attempt = async <T>(read: () => Promise<T>): Promise<T | undefined> => {
+    try {
+      return await read();
+    } catch (error) {
+      if (!(error instanceof VoxelsparkError)) throw error;
+      missing.push(error.message);
+      return undefined;
+    }
+  };
+  const summary = await attempt(() => summaryOf(run, missing));
+  const transfer = await attempt(() => transferOf(run));
+  const cases: SegmentedCase[] = [];
+  const chosen = summary ? extremeCases(summary).slice(0, most) : [];
+  for (const [i, { index, what }] of chosen.entries()) {
+    const result = summary!.metric_per_case[index]!;
+    const found = await attempt(() => readCase(options, result, what));
+    if (found) cases.push(found);
+    yield { done: i + 1, total: chosen.length, note: caseName(result) };
+  }
+  const page = finetuningPage({ plan, metrics, transfer, summary, cases, missing, footer });
+  return { page, missing };
+}
+
+async function summaryOf(run: string, missing: string[]): Promise<Summary | undefined> {
+  const file = join(run, "validation", "summary.json");
+  if (await exists(file)) return readSummary(file);
+  missing.push("The validation cases were not evaluated (yet): there is no validation/summary.json.");
+  return undefined;
+}
+
+async function transferOf(run: string): Promise<TransferSummary | undefined> {
+  const file = join(run, "transfer.json");
+  return (await exists(file))
+    ? (parseJson(await readTextFile(file, MAX_TRANSFER)) as TransferSummary)
+    : undefined;
+}
+
+/** Volumes of a case; of a run that was moved, predictions lie in its own folder. */
+async function readCase(options: ReportOptions, result: CaseResult, caption: string): Promise<SegmentedCase> {
+  const inRun = join(options.run, "validation", basename(result.prediction_file));
+  const prediction = await readNifti((await exists(inRun)) ? inRun : result.prediction_file);
+  const reference = await readNifti(result.reference_file);
+  const name = caseName(result);
+  const { shape, geometry } = reference;
+  if (prediction.shape.join() !== shape.join())
+    throw new ShapeError(
+      "ERR_VOXELSPARK_SHAPE",
+      `${name} cannot be shown: its prediction has (${prediction.shape}) voxels, its reference (${shape}).`,
+    );
+  const [x, y, z] = geometry.spacing;
+  return {
+    name,
+    caption,
+    shape: shape as Triple,
+    spacing: [z, y, x],
+    directions: [...orientationOf(geometry.affine)].reverse() as [Direction, Direction, Direction],
+    image: await imageOf(options, result, shape),
+    reference: reference.data,
+    prediction: prediction.data,
+  };
+}
+
+/** The first channel from beside the references, as nnU-Net lays data out, or from --data; undefined if it is not there. */
+async function imageOf({ data }: ReportOptions, result: CaseResult, shape: readonly number[]) {
+  const [name, root] = [caseName(result), dirname(dirname(result.reference_file))];
+  const folders = [
+    ...(data ? [data, join(data, "imagesTr")] : []),
+    join(root, "imagesTr"),
+    join(root, "images"),
+  ];
+  for (const folder of folders)
+    for (const file of [`${name}_0000.nii.gz`, `${name}_0000.nii`, `${name}.nii.gz`, `${name}.nii`]) {
+      if (!(await exists(join(folder, file)))) continue;
+      const image = await readNifti(join(folder, file), { nonFinite: "zero" });
+      return image.shape.join() === shape.join() ? image.data : undefined;
+    }
+  return undefined;
+}
