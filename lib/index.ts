@@ -18,8 +18,16 @@ export {
 } from "./checkpoints/train-state";
 export { type AugmentationOptions, drawAugmentation } from "./data/augment";
 export { type CaseProperties, listCases, StoredCase, writeCase } from "./data/case-store";
+export { type DatasetJson, type LabelledDataset, readDataset, readDatasetJson } from "./data/dataset-json";
 export { type Geometry, type GeometryChoice, requireSameGrid } from "./data/geometry";
-export type { LabelledBatch, LabelledCase, LabelledSource } from "./data/labelled";
+export {
+  type LabelledBatch,
+  type LabelledCase,
+  type LabelledOptions,
+  type LabelledSource,
+  openLabelled,
+} from "./data/labelled";
+export { datasetFold, prepareLabelled, verifyDataset } from "./data/labelled-dataset";
 export { type Batch, type LoaderOptions, PatchLoader } from "./data/loader";
 export { type NiftiOptions, readNifti, readNiftiHeader, type Volume } from "./data/nifti";
 export { type NiftiImage, writeNifti } from "./data/nifti-writer";
@@ -47,6 +55,7 @@ export {
   type SegmentationAugmentation,
 } from "./data/segmentation-augment";
 export { findCases, type ImageCase } from "./data/sources";
+export { type Fold, foldOf, kFolds, readSplits, writeSplits } from "./data/splits";
 export { type ComputeDevice, type DeviceChoice, info, resolveDevice } from "./device";
 export * from "./errors";
 export {

@@ -1,17 +1,17 @@
 /** Thread of the loader: makes one sample at a time and writes it into the batch's shared memory. */
 import { parentPort, workerData } from "node:worker_threads";
 import { setThreads } from "../tensor";
-import { CaseSet } from "./patches";
-import { type SampleFailure, type SampleOptions, trainingSample } from "./samples";
+import { batchParts, putSample, type SampleJob, type SampleMaker, sampleMaker } from "./sample-makers";
+import type { SampleFailure } from "./samples";
 
 /** Main thread → worker. */
 export interface SampleRequest {
   ticket: number;
   step: number;
   index: number;
-  /** Shared memory of the batch and where in it, in voxels, the sample begins. */
-  batch: SharedArrayBuffer;
-  offset: number;
+  /** Shared memory of the batch, and how many samples it is for. */
+  memory: SharedArrayBuffer;
+  samples: number;
 }
 
 /** Worker → main thread. */
@@ -19,15 +19,11 @@ export type SampleReply =
   | { ticket: number; case: string }
   | { ticket: number; case: string; failure: { message: string; code?: string; stack?: string } };
 
-export async function serve(
-  request: SampleRequest,
-  set: CaseSet,
-  options: SampleOptions,
-): Promise<SampleReply> {
-  const { ticket, step, index, batch, offset } = request;
+async function serve(request: SampleRequest, maker: SampleMaker, job: SampleJob): Promise<SampleReply> {
+  const { ticket, step, index, memory, samples } = request;
   try {
-    const sample = await trainingSample(set, options, step, index);
-    new Float32Array(batch).set(sample.data, offset);
+    const sample = await maker.make(step, index);
+    putSample(sample, batchParts(job, memory, samples), index);
     return { ticket, case: sample.case };
   } catch (error) {
     const { caseId, cause, message } = error as SampleFailure;
@@ -38,14 +34,14 @@ export async function serve(
 
 if (parentPort && workerData?.voxelsparkWorker === "loader") {
   const port = parentPort;
-  const options = workerData.data as SampleOptions;
-  const set = new CaseSet(options.folder, options.cases);
+  const job = workerData.data as SampleJob;
+  const maker = sampleMaker(job);
   setThreads(1); // the loader's parallelism is its number of workers
   let before: Promise<unknown> = Promise.resolve();
   port.on("message", (message: SampleRequest | "close") => {
     before = before.then(async () => {
       if (message === "close") port.close();
-      else port.postMessage(await serve(message, set, options));
+      else port.postMessage(await serve(message, maker, job));
     });
   });
 }

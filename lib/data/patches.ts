@@ -45,23 +45,29 @@ export function enlargedPatch(patch: Triple, degrees: number): Vector3 {
   }) as Vector3;
 }
 
-/** First voxel of box Q in the case: uniform where it overlaps, half of the enlargement may hang over. */
-export function placeBox(shape: Triple, box: Triple, patch: Triple, random: Random): Vector3 {
+/** Where box Q may begin in the case: half of its enlargement over the patch may hang over. */
+export function boxLimits(shape: Triple, box: Triple, patch: Triple): { low: number; high: number }[] {
   return shape.map((n, axis) => {
     const [q, p] = [box[axis]!, patch[axis]!];
     const pad = max(q - p, q - n);
-    const low = floor(-pad / 2);
-    const high = n + floor(pad / 2) + (pad % 2) - q;
-    return low + random.int(high - low + 1);
-  }) as Vector3;
+    return { low: floor(-pad / 2), high: n + floor(pad / 2) + (pad % 2) - q };
+  });
 }
 
-/** Voxels of a box that may hang over the edges of the case; (C, D, H, W) of all its channels. */
+/** First voxel of box Q in the case: uniform where it may begin. */
+export function placeBox(shape: Triple, box: Triple, patch: Triple, random: Random): Vector3 {
+  return boxLimits(shape, box, patch).map(({ low, high }) => low + random.int(high - low + 1)) as Vector3;
+}
+
+/**
+ * Voxels of a box that may hang over the edges of the case; (C, D, H, W) of all its channels.
+ * @param fill what lies outside, or one a channel
+ */
 export async function readPadded(
   stored: StoredCase,
   start: Triple,
   size: Triple,
-  fill: number,
+  fill: number | readonly number[],
 ): Promise<Float32Array> {
   const [channels, ...shape] = stored.shape;
   const from = start.map((s) => max(0, s)) as Vector3;
@@ -69,7 +75,9 @@ export async function readPadded(
   const empty = inside.some((n) => n <= 0);
   const voxels = size[0] * size[1] * size[2];
   if (channels === 1 && inside.every((n, a) => n === size[a])) return stored.read(from, inside);
-  const out = new Float32Array(channels * voxels).fill(fill);
+  const out = new Float32Array(channels * voxels);
+  for (let c = 0; c < channels; c++)
+    out.fill(typeof fill === "number" ? fill : fill[c]!, c * voxels, (c + 1) * voxels);
   for (let c = 0; c < channels && !empty; c++) {
     const part = await stored.read(from, inside, c);
     let at = 0;

@@ -46,6 +46,14 @@ async function all(options: Partial<LoaderOptions>): Promise<Batch[]> {
   return batches;
 }
 
+/** What tests must reach of a loader's private parts. */
+const inside = (loader: PatchLoader) =>
+  (
+    loader as unknown as {
+      loader: { nextRequest: number; threads: { worker: { terminate(): Promise<number> } }[] };
+    }
+  ).loader;
+
 const bits = (b: Batch): string =>
   Buffer.from(b.data.buffer, b.data.byteOffset, b.data.byteLength).toString("hex");
 
@@ -99,7 +107,7 @@ test("workers stop at the prefetch limit until the consumer takes a batch", asyn
   const loader = new PatchLoader({ ...base, workers: 1, prefetch: 2, endStep: 100 });
   await loader.next();
   await new Promise((resolve) => setTimeout(resolve, 300));
-  expect((loader as unknown as { nextRequest: number }).nextRequest).toBe(3);
+  expect(inside(loader).nextRequest).toBe(3);
   expect((await loader.next())!.waitSeconds).toBeLessThan(0.5); // was ready
   await loader.close();
 });
@@ -140,7 +148,7 @@ describe.each([0, 1])("failures with %i workers", (workers) => {
 test("a worker that dies ends the wait and names its case", async () => {
   const loader = new PatchLoader({ ...base, workers: 1, endStep: 1000 });
   await loader.next();
-  const { threads } = loader as unknown as { threads: { worker: { terminate(): Promise<number> } }[] };
+  const { threads } = inside(loader);
   const start = performance.now();
   const waiting = failure(async () => {
     for (;;) await loader.next();
