@@ -1,8 +1,10 @@
 #!/usr/bin/env node
 import yargs from "yargs";
 import { hideBin } from "yargs/helpers";
+import { evaluate } from "./evaluate";
 import { info } from "./info";
 import { log, UsageError } from "./output";
+import { predict } from "./predict";
 import { preprocess } from "./preprocess";
 import { pretrain } from "./pretrain";
 import { reconstruct } from "./reconstruct";
@@ -21,6 +23,8 @@ async function main(): Promise<void> {
     .command(preprocess)
     .command(pretrain)
     .command(reconstruct)
+    .command(predict)
+    .command(evaluate)
     .command(report)
     .strict()
     .parserConfiguration({ "duplicate-arguments-array": false }) // the last one wins, never a list of two

@@ -6,6 +6,7 @@ import { type Placed, requireSameGrid } from "../data/geometry";
 import { readNifti, readNiftiHeader, type Volume } from "../data/nifti";
 import { findCases } from "../data/sources";
 import { DataError, type ErrorCode, VoxelsparkError } from "../errors";
+import { allowedLabels, foregroundOf, ignoreLabel, type LabelScheme } from "../labels";
 import type { Region } from "../ops/label-counts";
 import { tensor } from "../tensor";
 import { evaluateCase, type RegionMetrics, requireRegions } from "./dice";
@@ -21,6 +22,19 @@ export interface FolderOptions {
   tolerance?: number;
   /** Ids of the cases that must be there, such as those of a fold. Default: all references. */
   cases?: readonly string[];
+  /** Evaluates the predicted cases alone, however many references there are. Default false. */
+  subset?: boolean;
+}
+
+/** What to evaluate by the labels of a data set: its classes or regions, at a tolerance in mm for surface Dice. */
+export function optionsOf(scheme: LabelScheme, tolerance?: number): FolderOptions {
+  const ignore = ignoreLabel(scheme);
+  return {
+    regions: foregroundOf(scheme).map(({ labels }) => (labels.length === 1 ? labels[0]! : labels)),
+    labels: allowedLabels(scheme),
+    ...(ignore === undefined ? {} : { ignore }),
+    ...(tolerance === undefined ? {} : { tolerance }),
+  };
 }
 
 export interface EvaluatedCase {
@@ -61,7 +75,7 @@ async function pairsOf(
 ): Promise<Pair[]> {
   const predictions = await collect(folders);
   const references = await collect([reference]);
-  const wanted = new Set(options.cases ?? references.keys());
+  const wanted = new Set(options.cases ?? (options.subset ? predictions : references).keys());
   const faults: string[] = [];
   const list = (what: string, ids: string[]) => {
     if (ids.length > 0) faults.push(`${ids.length} ${what}: ${ids.join(", ")}`);

@@ -1,0 +1,133 @@
+import { dirname, join } from "node:path";
+import type { CommandModule } from "yargs";
+import { readDatasetJson } from "../data/dataset-json";
+import { evaluateFolders, type FolderOptions, optionsOf } from "../evaluation/folders";
+import { type MeanMetrics, type Summary, writeSummary } from "../evaluation/summary";
+import { exists } from "../files";
+import { foregroundOf, type LabelScheme } from "../labels";
+import { setThreads } from "../tensor";
+import { type CommonArgs, commonOptions } from "./options";
+import { log, printJson, UsageError, underBar } from "./output";
+
+interface Args extends CommonArgs {
+  reference: string;
+  prediction: string[];
+  datasetJson?: string | undefined;
+  labels?: string[] | undefined;
+  nsd: number | false;
+  output?: string | undefined;
+  subset?: boolean | undefined;
+}
+
+export const evaluate: CommandModule<object, Args> = {
+  command: "evaluate",
+  describe: "Compare label maps with references: Dice, IoU, counts and surface Dice in summary.json",
+  builder: (yargs) =>
+    commonOptions(yargs)
+      .option("reference", {
+        alias: ["r", "gt"],
+        type: "string",
+        demandOption: true,
+        describe: "Folder of reference label maps, e.g. labelsTr",
+      })
+      .option("prediction", {
+        alias: "p",
+        type: "string",
+        array: true,
+        demandOption: true,
+        describe: "Folder of label maps, or run folders of finetune, one a fold: their cases are pooled",
+      })
+      .option("dataset-json", {
+        alias: "djfile",
+        type: "string",
+        describe: "What the labels mean (default: dataset.json beside the reference folder)",
+      })
+      .option("labels", {
+        alias: "l",
+        type: "string",
+        array: true,
+        describe: "Evaluate these instead: a label each, 1,2 for a region",
+      })
+      .option("nsd", {
+        type: "number",
+        default: 1,
+        describe: "Tolerance of surface Dice in mm; --no-nsd leaves it out",
+      })
+      .option("output", {
+        alias: "o",
+        type: "string",
+        describe: "File to write (default: summary.json in the prediction folder)",
+      })
+      .option("subset", {
+        alias: "chill",
+        type: "boolean",
+        describe: "Evaluate the predicted cases alone; otherwise every reference must have one",
+      }) as never,
+  handler: async (args) => {
+    if (args.threads !== undefined) setThreads(args.threads);
+    if (args.nsd !== false && !(args.nsd > 0))
+      throw new UsageError(`--nsd is ${args.nsd}, allowed are numbers of mm above 0`);
+    if (args.prediction.length > 1 && !args.output)
+      throw new UsageError("--output is needed where --prediction names several folders");
+    const folders = await Promise.all(args.prediction.map(predictionFolder));
+    const { scheme, options } = await whatToEvaluate(args);
+    const evaluation = evaluateFolders(folders, args.reference, {
+      ...options,
+      ...(args.nsd === false ? {} : { tolerance: args.nsd }),
+      subset: args.subset ?? false,
+    });
+    const summary = await underBar("evaluate", evaluation, ({ id }) => id);
+    const file = args.output ?? join(folders[0]!, "summary.json");
+    await writeSummary(file, summary);
+    tell(summary, scheme);
+    log(`wrote ${file}`);
+    if (args.json) {
+      const { foreground_mean, mean, metric_per_case } = summary;
+      printJson({ cases: metric_per_case.length, foreground_mean, mean, summary: file });
+    }
+  },
+};
+
+/** Of a run the predictions of its validation cases. */
+async function predictionFolder(path: string): Promise<string> {
+  const validation = join(path, "validation");
+  return (await exists(join(path, "plan.json"))) && (await exists(validation)) ? validation : path;
+}
+
+async function whatToEvaluate({
+  labels,
+  datasetJson,
+  reference,
+}: Args): Promise<{ scheme?: LabelScheme; options: FolderOptions }> {
+  if (labels) return { options: { regions: labels.map(region) } };
+  const beside = join(dirname(join(reference, ".")), "dataset.json");
+  if (!datasetJson && !(await exists(beside)))
+    throw new UsageError(`evaluate needs --dataset-json or --labels, since ${beside} does not exist`);
+  const { labels: scheme } = await readDatasetJson(datasetJson ?? beside);
+  return { scheme, options: optionsOf(scheme) };
+}
+
+/** "3", or "1,2" for a region. */
+function region(text: string): number | number[] {
+  const values = text.split(",").map(Number);
+  if (text.trim() === "" || values.some((v) => !Number.isInteger(v) || v < 0 || v > 65535))
+    throw new UsageError(
+      `--labels has '${text}', allowed are whole numbers from 0 to 65535, 1,2 for a region`,
+    );
+  return values.length === 1 ? values[0]! : values;
+}
+
+function tell({ foreground_mean, mean, metric_per_case }: Summary, scheme: LabelScheme | undefined): void {
+  const names = scheme && foregroundOf(scheme).map(({ name }) => name);
+  const rows: [string, MeanMetrics][] = Object.entries(mean).map(([key, metrics], i) => [
+    names ? `${names[i]} (${key.replace(/[()]/g, "")})` : key,
+    metrics,
+  ]);
+  rows.push([`mean of ${rows.length}`, foreground_mean]);
+  const columns = ["Dice", "IoU", "NSD"].filter((name) => name in foreground_mean);
+  const width = Math.max(...rows.map(([name]) => name.length));
+  log(`${metric_per_case.length} cases`);
+  log(`${" ".repeat(width)}${columns.map((name) => name.padStart(10)).join("")}`);
+  for (const [name, metrics] of rows)
+    log(name.padEnd(width) + columns.map((c) => (metrics[c]?.toFixed(4) ?? "none").padStart(10)).join(""));
+}
