@@ -1,6 +1,7 @@
 import { dirname, join } from "node:path";
 import type { CommandModule } from "yargs";
 import { readDatasetJson } from "../data/dataset-json";
+import { regionKey } from "../evaluation/dice";
 import { evaluateFolders, type FolderOptions, optionsOf } from "../evaluation/folders";
 import { type MeanMetrics, type Summary, writeSummary } from "../evaluation/summary";
 import { exists } from "../files";
@@ -14,7 +15,7 @@ interface Args extends CommonArgs {
   prediction: string[];
   datasetJson?: string | undefined;
   labels?: string[] | undefined;
-  nsd: number | false;
+  nsd: number;
   output?: string | undefined;
   subset?: boolean | undefined;
 }
@@ -51,7 +52,7 @@ export const evaluate: CommandModule<object, Args> = {
       .option("nsd", {
         type: "number",
         default: 1,
-        describe: "Tolerance of surface Dice in mm; --no-nsd leaves it out",
+        describe: "Tolerance of surface Dice in mm; 0 leaves it out",
       })
       .option("output", {
         alias: "o",
@@ -65,15 +66,14 @@ export const evaluate: CommandModule<object, Args> = {
       }) as never,
   handler: async (args) => {
     if (args.threads !== undefined) setThreads(args.threads);
-    if (args.nsd !== false && !(args.nsd > 0))
-      throw new UsageError(`--nsd is ${args.nsd}, allowed are numbers of mm above 0`);
+    if (!(args.nsd >= 0)) throw new UsageError(`--nsd is ${args.nsd}, allowed are numbers of mm from 0`);
     if (args.prediction.length > 1 && !args.output)
       throw new UsageError("--output is needed where --prediction names several folders");
     const folders = await Promise.all(args.prediction.map(predictionFolder));
     const { scheme, options } = await whatToEvaluate(args);
     const evaluation = evaluateFolders(folders, args.reference, {
       ...options,
-      ...(args.nsd === false ? {} : { tolerance: args.nsd }),
+      ...(args.nsd === 0 ? {} : { tolerance: args.nsd }),
       subset: args.subset ?? false,
     });
     const summary = await underBar("evaluate", evaluation, ({ id }) => id);
@@ -118,9 +118,16 @@ function region(text: string): number | number[] {
 }
 
 function tell({ foreground_mean, mean, metric_per_case }: Summary, scheme: LabelScheme | undefined): void {
-  const names = scheme && foregroundOf(scheme).map(({ name }) => name);
-  const rows: [string, MeanMetrics][] = Object.entries(mean).map(([key, metrics], i) => [
-    names ? `${names[i]} (${key.replace(/[()]/g, "")})` : key,
+  // By key: JavaScript puts those that are numbers first, whatever the order of the regions.
+  const names = new Map(
+    scheme &&
+      foregroundOf(scheme).map(({ name, labels }) => [
+        regionKey(labels.length === 1 ? labels[0]! : labels),
+        name,
+      ]),
+  );
+  const rows: [string, MeanMetrics][] = Object.entries(mean).map(([key, metrics]) => [
+    names.has(key) ? `${names.get(key)} (${key.replace(/[()]/g, "")})` : key,
     metrics,
   ]);
   rows.push([`mean of ${rows.length}`, foreground_mean]);
