@@ -12,7 +12,7 @@ import { resampleAffine, resize } from "../ops/resample";
 import { resampleLabels } from "../ops/resample-labels";
 import type { Random } from "../random";
 import { scope } from "../scope";
-import { type Tensor, tensor } from "../tensor";
+import { Tensor, tensor } from "../tensor";
 import { sampleMatrix, sourceBox } from "./augment";
 import type { Vector3 } from "./geometry";
 import { enlargedPatch, isFlat } from "./patches";
@@ -88,14 +88,29 @@ function requirePatch(what: string, { channels, size, image, label }: LabelledPa
     );
 }
 
-/** The box of `size` at `start` of one volume. */
-function crop(volume: Float32Array, from: Triple, start: Triple, size: Triple): Float32Array {
-  if (size.every((n, a) => n === from[a])) return volume.slice();
+function requireInside(part: ReadPart, needed: ReadPart): void {
+  for (let a = 0; a < 3; a++)
+    if (
+      needed.start[a]! < part.start[a]! ||
+      needed.start[a]! + needed.size[a]! > part.start[a]! + part.size[a]!
+    )
+      throw new ShapeError(
+        "ERR_VOXELSPARK_SHAPE",
+        `augmentDrawn: a part of size (${part.size.join(", ")}) at (${part.start.join(", ")}) was read, needed is size ` +
+          `(${needed.size.join(", ")}) at (${needed.start.join(", ")}).`,
+      );
+}
+
+/** What is needed of one volume of the part that was read; the volume itself where that is all of it. */
+function crop(volume: Float32Array, part: ReadPart, needed: ReadPart): Float32Array {
+  const size = needed.size;
+  if (size.every((n, a) => n === part.size[a])) return volume;
+  const [z0, y0, x0] = needed.start.map((s, a) => s - part.start[a]!) as Vector3;
   const out = new Float32Array(voxelsOf(size));
   let to = 0;
   for (let z = 0; z < size[0]; z++)
     for (let y = 0; y < size[1]; y++, to += size[2]) {
-      const at = ((z + start[0]) * from[1] + y + start[1]) * from[2] + start[2];
+      const at = ((z + z0) * part.size[1] + y + y0) * part.size[2] + x0;
       out.set(volume.subarray(at, at + size[2]), to);
     }
   return out;
@@ -121,7 +136,22 @@ function withIntensities(x: Tensor, drawn: DrawnSegmentation, c: number, flat: b
   return y;
 }
 
-/** Applies a draw to what was read of its `neededPart`, or of any larger part of the box. */
+const recolours = ({
+  noise,
+  blur,
+  brightness,
+  contrast,
+  lowResolution,
+  invertedGamma,
+  gamma,
+}: DrawnSegmentation) =>
+  [noise, blur, brightness, contrast, lowResolution, invertedGamma, gamma].some((t) => t !== undefined);
+
+/**
+ * Applies a draw to what was read of its `neededPart`, or of any larger part of the box: the same bits either way.
+ *
+ * @throws ShapeError when `read` has another size than `part`, or the part lacks something
+ */
 export async function augmentDrawn(
   read: LabelledPatch,
   part: ReadPart,
@@ -130,39 +160,50 @@ export async function augmentDrawn(
   settings: SegmentationAugmentation,
 ): Promise<LabelledPatch> {
   requirePatch("augmentDrawn", read, part.size);
-  const [from, to] = [voxelsOf(read.size), voxelsOf(patch)];
-  const box = augmentedReadSize(patch, settings);
-  const middle = box.map((q, a) => floor((q - patch[a]!) / 2) - part.start[a]!) as Vector3;
-  const matrix = sampleMatrix(patch, box, drawn);
-  for (let a = 0; a < 3; a++) matrix[a * 4 + 3]! -= part.start[a]!;
+  const needed = neededPart(patch, drawn, settings);
+  requireInside(part, needed);
+  const matrix = sampleMatrix(patch, augmentedReadSize(patch, settings), drawn);
+  for (let a = 0; a < 3; a++) matrix[a * 4 + 3]! -= needed.start[a]!;
   const order = settings.interpolation === "cubic" ? 3 : 1;
-  const upload = (volume: Float32Array, size: Triple) => tensor(volume, [1, 1, ...size], { device: "cpu" });
-  const place = (volume: Float32Array, resample: (x: Tensor) => Tensor) =>
-    turns(drawn)
-      ? resample(upload(volume, read.size))
-      : upload(crop(volume, read.size, middle, patch), patch);
+  const moved = turns(drawn);
+  const mirrored = drawn.mirrored.some(Boolean);
 
-  const results = scope(() => {
-    const channels = Array.from({ length: read.channels }, (_, c) => {
-      const volume = read.image.subarray(c * from, (c + 1) * from);
-      const moved = place(volume, (x) => resampleAffine(x, patch, matrix, { order, outside: OUTSIDE.image }));
-      return withIntensities(moved, drawn, c, isFlat(patch));
+  /** One volume on the CPU device, moved, changed and mirrored; as it is where nothing happens to it. */
+  const made = (volume: Float32Array, move: (x: Tensor) => Tensor, change?: (x: Tensor) => Tensor) => {
+    const source = crop(volume, part, needed);
+    if (!moved && !mirrored && !change) return source === volume ? source.slice() : source;
+    return scope(() => {
+      let x = tensor(source, [1, 1, ...needed.size], { device: "cpu" });
+      if (moved) x = move(x);
+      if (change) x = change(x);
+      if (mirrored) mirror(x, drawn.mirrored);
+      return x;
     });
-    const label = place(read.label, (x) => resampleLabels(x, patch, matrix, OUTSIDE.label));
-    const all = [...channels, label];
-    for (const x of all) mirror(x, drawn.mirrored);
-    return all;
-  });
+  };
+  const results: (Tensor | Float32Array)[] = [];
   try {
+    for (let c = 0; c < read.channels; c++) {
+      const channel = read.image.subarray(c * voxelsOf(read.size), (c + 1) * voxelsOf(read.size));
+      const change = (x: Tensor) => withIntensities(x, drawn, c, isFlat(patch));
+      const move = (x: Tensor) => resampleAffine(x, patch, matrix, { order, outside: OUTSIDE.image });
+      results.push(made(channel, move, recolours(drawn) ? change : undefined));
+    }
+    results.push(made(read.label, (x) => resampleLabels(x, patch, matrix, OUTSIDE.label)));
     const volumes: Float32Array[] = [];
-    for (const x of results) volumes.push((await x.data()) as Float32Array);
+    for (const r of results) volumes.push(r instanceof Tensor ? ((await r.data()) as Float32Array) : r);
     const label = volumes.pop() as Float32Array;
-    const image = volumes.length === 1 ? volumes[0]! : new Float32Array(read.channels * to);
-    if (volumes.length > 1) for (const [c, volume] of volumes.entries()) image.set(volume, c * to);
-    return { channels: read.channels, size: patch, image, label };
+    return { channels: read.channels, size: patch, image: joined(volumes), label };
   } finally {
-    for (const x of results) x.dispose();
+    for (const r of results) if (r instanceof Tensor) r.dispose();
   }
+}
+
+function joined(volumes: readonly Float32Array[]): Float32Array {
+  const [first] = volumes as [Float32Array];
+  if (volumes.length === 1) return first;
+  const all = new Float32Array(volumes.length * first.length);
+  for (const [c, volume] of volumes.entries()) all.set(volume, c * first.length);
+  return all;
 }
 
 /**
