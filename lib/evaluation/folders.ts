@@ -44,7 +44,8 @@ export interface EvaluatedCase {
   metrics: Record<string, RegionMetrics>;
 }
 
-interface Pair {
+/** Files of a case. */
+export interface Pair {
   id: string;
   prediction: string;
   reference: string;
@@ -171,9 +172,16 @@ export async function* evaluateFolders(
   reference: string,
   options: FolderOptions,
 ): AsyncGenerator<EvaluatedCase, Summary> {
-  requireRegions(options.regions, options.ignore);
   const folders = typeof predictions === "string" ? [predictions] : predictions;
-  const pairs = await pairsOf(folders, reference, options);
+  return yield* evaluatePairs(await pairsOf(folders, reference, options), options);
+}
+
+/** As `evaluateFolders`, of files that need not lie in two folders. */
+export async function* evaluatePairs(
+  pairs: readonly Pair[],
+  options: Omit<FolderOptions, "cases">,
+): AsyncGenerator<EvaluatedCase, Summary> {
+  requireRegions(options.regions, options.ignore);
   await requireSameGrids(pairs);
   const results: CaseResult[] = [];
   for (const pair of pairs) {

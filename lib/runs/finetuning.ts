@@ -8,6 +8,7 @@ import { buildSegmenter, Tuner } from "../recipes/segmenter";
 import { type TransferReport, transferWeights } from "../recipes/transfer";
 import { type SegmentationValidation, validateSegmentation } from "../recipes/validate-segmentation";
 import type { DeviceName } from "../tensor";
+import { evaluateHeldOut, type HeldOutCase, type HeldOutEvent } from "./held-out";
 import { finetunePlanOf } from "./load-segmenter";
 import { openPretrained } from "./pretrained";
 import { drawTuningProgress } from "./progress-picture";
@@ -20,7 +21,12 @@ import {
   type TrainingRun,
 } from "./training";
 
-export interface FinetuneOptions extends TrainingOptions<FinetunePlan, LabelledSource> {
+/** Labelled patches, and the files of the cases that the fold holds out. */
+export interface TuningSource extends LabelledSource {
+  readonly heldOut?: readonly HeldOutCase[];
+}
+
+export interface FinetuneOptions extends TrainingOptions<FinetunePlan, TuningSource> {
   /** Run, checkpoint or .safetensors file to start from; needed by a new run unless the plan transfers nothing. */
   pretrained?: string | undefined;
 }
@@ -36,6 +42,7 @@ export interface TransferRecord extends TransferReport {
 type Own =
   | ({ type: "transfer" } & TransferRecord)
   | { type: "final"; step: number; folder: string }
+  | HeldOutEvent
   | ({ type: "validation"; step: number } & SegmentationValidation & {
         /** Running mean of `meanDice`; null before there was one. */
         smoothedDice: number | null;
@@ -50,7 +57,7 @@ class State extends Tuner {
   bestDice: number | null = null;
 }
 
-type Run = TrainingRun<FinetunePlan, State, LabelledSource>;
+type Run = TrainingRun<FinetunePlan, State, TuningSource>;
 
 /**
  * Fine-tuning with everything around it: transfer, lock, plan, metrics, validation, checkpoints, resume, and the
@@ -60,7 +67,7 @@ type Run = TrainingRun<FinetunePlan, State, LabelledSource>;
  * fit; PlanError when the plan changed
  */
 export function runFinetuning(options: FinetuneOptions): AsyncGenerator<FinetuneEvent> {
-  const finetuning: Training<FinetunePlan, State, LabelledSource, FinetuneStep, Own> = {
+  const finetuning: Training<FinetunePlan, State, TuningSource, FinetuneStep, Own> = {
     planOf: finetunePlanOf,
     resumePlan: resumeFinetunePlan,
     build,
@@ -139,9 +146,15 @@ async function* validate({ out, log, plan, state, source, device }: Run): AsyncG
   yield { type: "validation", step, ...result, smoothedDice, best };
 }
 
-/** Writes final/, whose weights are what is evaluated. */
-async function* end({ out, plan, state, source }: Run): AsyncGenerator<Own> {
+/** Writes final/, whose weights are what is evaluated, and evaluates them on the fold's held-out cases. */
+async function* end({ out, plan, state, source, device, signal }: Run): AsyncGenerator<Own> {
+  const { model, step } = state;
   const folder = join(out, "final");
   if (!(await exists(folder))) await saveWeights(folder, plan, state, source.fingerprint);
-  yield { type: "final", step: state.step, folder };
+  yield { type: "final", step, folder };
+  const { heldOut: cases = [] } = source;
+  const validation = join(out, "validation");
+  if (cases.length === 0 || (await exists(join(validation, "summary.json")))) return;
+  model.train(false);
+  yield* evaluateHeldOut({ segmenter: { model, plan }, cases, out: validation, device, signal });
 }
