@@ -33,7 +33,7 @@ export function computeOptions<T>(yargs: Argv<T>): Argv<T & ComputeArgs> {
  * Applies --threads, chooses the device and says which: that of the command line, else the plan's, else that of
  * VOXELSPARK_DEVICE, else a GPU that works.
  */
-export function chooseDevice({ device, threads }: ComputeArgs, plan?: Plan): DeviceName {
+export function chooseDevice({ device, threads }: ComputeArgs, plan?: Pick<Plan, "device">): DeviceName {
   if (threads !== undefined) setThreads(threads);
   const planned = plan === undefined || plan.device === "auto" ? undefined : plan.device;
   const choice = resolveDevice(device ?? planned);
@@ -97,22 +97,29 @@ function triple(text: string): [number, number, number] {
 }
 
 /** Without the options that were not given; undefined when none was. */
-function given<T extends object>(options: T): { [K in keyof T]: Exclude<T[K], undefined> } | undefined {
+export function given<T extends object>(
+  options: T,
+): { [K in keyof T]: Exclude<T[K], undefined> } | undefined {
   const entries = Object.entries(options).filter(([, value]) => value !== undefined);
   return entries.length > 0 ? (Object.fromEntries(entries) as never) : undefined;
 }
 
-/** The plan that file, preset and options describe; options win. */
-export async function planOf(args: PlanArgs): Promise<Plan> {
+/** The fields that the options state. */
+export function overridesOf(args: PlanArgs) {
   const { patch, batch, steps, seed, workers, spacing, nonFinite, geometry } = args;
-  const overrides = given({
+  return given({
     batch,
     steps,
     seed,
     patch: patch === undefined ? undefined : triple(patch),
     loader: given({ workers }),
     preprocessing: given({ spacing, nonFinite, geometry }),
-  }) as PlanInput | undefined;
+  });
+}
+
+/** The plan that file, preset and options describe; options win. */
+export async function planOf(args: PlanArgs): Promise<Plan> {
+  const overrides = overridesOf(args) as PlanInput | undefined;
   const preset = args.preset as PresetName;
   return args.plan
     ? planFromFile(args.plan, { preset, ...(overrides ? { overrides } : {}) })

@@ -1,26 +1,49 @@
 /** A run as its user sees it: bars, warnings and a summary. */
+import type { FinetuneEvent } from "../runs/finetuning";
 import type { RunEvent } from "../runs/pretraining";
 import { log, type Progress, progress } from "./output";
 
-export interface RunSummary {
+export interface TrainingSummary {
   step: number;
   reason: "finished" | "interrupted";
-  /** Masked MSE of the last step; null when no step was made. */
+  /** Of the last step; null when no step was made. */
   loss: number | null;
-  validations: { step: number; loss: number; baseline: number }[];
   /** Images that could not be used. */
   leftOut: { path: string; code: string; message: string }[];
   seconds: number;
   dataWaitSeconds: number;
 }
 
-/** Shows the events of a run of `steps` steps and sums them up. */
+export interface RunSummary extends TrainingSummary {
+  validations: { step: number; loss: number; baseline: number }[];
+}
+
+/** Shows the events of a pre-training run of `steps` steps and sums them up. */
 export async function watchRun(steps: number, events: AsyncIterable<RunEvent>): Promise<RunSummary> {
-  const summary: RunSummary = {
+  const validations: RunSummary["validations"] = [];
+  const summary = await watchTraining("pretrain", steps, events, (event) => {
+    if (event.type === "validation" && "baseline" in event)
+      validations.push({ step: event.step, loss: event.loss, baseline: event.baseline });
+  });
+  return { ...summary, validations };
+}
+
+type Watched = RunEvent | FinetuneEvent;
+
+/**
+ * Shows the events of a training run of `steps` steps and sums them up.
+ * @param own gets every event
+ */
+export async function watchTraining<E extends Watched>(
+  title: string,
+  steps: number,
+  events: AsyncIterable<E>,
+  own: (event: E) => void,
+): Promise<TrainingSummary> {
+  const summary: TrainingSummary = {
     step: 0,
     reason: "interrupted",
     loss: null,
-    validations: [],
     leftOut: [],
     seconds: 0,
     dataWaitSeconds: 0,
@@ -29,8 +52,9 @@ export async function watchRun(steps: number, events: AsyncIterable<RunEvent>): 
   let bar: Progress | undefined;
   try {
     for await (const event of events) {
-      bar = show(event, steps, bar);
+      bar = show(event, title, steps, bar);
       add(event, summary);
+      own(event);
     }
   } finally {
     bar?.stop();
@@ -40,7 +64,7 @@ export async function watchRun(steps: number, events: AsyncIterable<RunEvent>): 
 }
 
 /** Moves the bar on, or to the next phase; returns the one that is shown then. */
-function show(event: RunEvent, steps: number, bar: Progress | undefined): Progress | undefined {
+function show(event: Watched, title: string, steps: number, bar: Progress | undefined): Progress | undefined {
   switch (event.type) {
     case "prepare": {
       const shown = bar ?? progress("preprocess", event.total);
@@ -52,16 +76,34 @@ function show(event: RunEvent, steps: number, bar: Progress | undefined): Progre
     case "start":
       bar?.stop();
       tellStart(event);
-      return progress("pretrain", steps, event.step);
+      return progress(title, steps, event.step);
     case "step":
       bar?.update(event.step, `loss ${event.loss.toFixed(4)}, ${event.seconds.toFixed(2)} s/step`);
       return bar;
+    case "final":
+      bar?.stop();
+      return undefined;
+    case "window":
+    case "evaluated":
+      return showHeldOut(event, bar);
+    case "case":
+      for (const w of event.warnings) log(`warning: ${w}`);
+      bar?.stop();
+      return undefined;
     default:
       return bar;
   }
 }
 
-function tellStart({ cases, step, skipped }: RunEvent & { type: "start" }): void {
+/** One bar a predicted case, one for all that are compared. */
+function showHeldOut(event: Watched & { type: "window" | "evaluated" }, bar: Progress | undefined): Progress {
+  const what = event.type === "window" ? `predict ${event.case}` : "evaluate";
+  const shown = bar ?? progress(what, event.total);
+  shown.update(event.done, event.type === "window" ? "" : event.case);
+  return shown;
+}
+
+function tellStart({ cases, step, skipped }: Watched & { type: "start" }): void {
   for (const damage of skipped) log(`warning: went back past a damaged checkpoint: ${damage}`);
   if (step > 0) log(`resuming at step ${step}`);
   log(`${cases.training} cases train, ${cases.validation} validate`);
@@ -69,7 +111,7 @@ function tellStart({ cases, step, skipped }: RunEvent & { type: "start" }): void
     log("warning: fewer than two subjects, so validation patches come from the training cases");
 }
 
-function add(event: RunEvent, summary: RunSummary): void {
+function add(event: Watched, summary: TrainingSummary): void {
   if (event.type === "prepare" && event.error) {
     const { code, message } = event.error;
     summary.leftOut.push({ path: event.path, code, message });
@@ -77,9 +119,6 @@ function add(event: RunEvent, summary: RunSummary): void {
     summary.step = event.step;
     summary.loss = event.loss;
     summary.dataWaitSeconds += event.dataWaitSeconds;
-  } else if (event.type === "validation") {
-    const { step, loss, baseline } = event;
-    summary.validations.push({ step, loss, baseline });
   } else if (event.type === "end") {
     summary.step = event.step;
     summary.reason = event.reason;

@@ -12,7 +12,7 @@ import { brokenShape, patchSize } from "./rules";
 import type { Plan } from "./schema";
 
 export { diffPlans, planToJson } from "./completion";
-export type { FinetunePlan, FinetunePlanInput, ScheduleKind } from "./finetune-schema";
+export { type FinetunePlan, type FinetunePlanInput, SCHEDULES, type ScheduleKind } from "./finetune-schema";
 export { finetuneStages, type ParameterGroup, type TuningStage } from "./finetune-stages";
 
 const completer = new PlanCompleter<FinetunePlan, FinetunePlanInput, PresetName>({
