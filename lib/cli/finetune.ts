@@ -1,7 +1,12 @@
+import { join } from "node:path";
 import type { CommandModule } from "yargs";
+import { readDataset } from "../data/dataset-json";
+import { regionKey } from "../evaluation/dice";
 import type { Summary } from "../evaluation/summary";
 import { type FinetunePlan, finetuneStages } from "../plans/finetune";
 import { type FinetuneEvent, runFinetuning } from "../runs/finetuning";
+import { evaluatedRegions } from "../runs/held-out";
+import { openLabelledCases, resolveSpacing } from "../runs/labelled-cases";
 import { type FinetunePlanArgs, finetunePlanOf, finetunePlanOptions } from "./finetune-plan";
 import { interruptible } from "./interruption";
 import { type ComputeArgs, chooseDevice, computeOptions } from "./options";
@@ -11,6 +16,7 @@ import { watchTraining } from "./watch";
 interface Args extends ComputeArgs, FinetunePlanArgs {
   data: string;
   out: string;
+  cases?: string | undefined;
   resume?: boolean | undefined;
   allowPrevious?: boolean | undefined;
 }
@@ -30,6 +36,11 @@ export const finetune: CommandModule<object, Args> = {
         demandOption: true,
         describe: "Run folder: plan, metrics, progress picture, checkpoints, final, best, validation",
       })
+      .option("cases", {
+        type: "string",
+        normalize: true,
+        describe: "Folder of the preprocessed cases, which runs may share (default: cases in --out)",
+      })
       .option("resume", {
         type: "boolean",
         describe: "Go on from the newest checkpoint in --out, with its plan",
@@ -43,7 +54,10 @@ export const finetune: CommandModule<object, Args> = {
     const planned = await finetunePlanOf(args);
     const device = chooseDevice(args, planned);
     await interruptible("this step", async (interruption) => {
-      const { plan, open } = await openDataset(planned, args.data, args.out);
+      const dataset = await readDataset(args.data);
+      const plan = await resolveSpacing(planned, dataset);
+      const cases = args.cases ?? join(args.out, "cases");
+      const open = () => openLabelledCases(plan, dataset, cases);
       tellStages(plan);
       const { out, pretrained, resume = false, allowPrevious = false } = args;
       const { signal } = interruption;
@@ -76,6 +90,7 @@ async function watch(plan: FinetunePlan, events: AsyncIterable<FinetuneEvent>) {
   const found: { summary?: Summary; transfer?: string } = {};
   const run = await watchTraining("finetune", plan.steps, events, (event) => {
     if (event.type === "transfer") tellTransfer(event);
+    else if (event.type === "data") for (const warning of event.warnings) log(`warning: ${warning}`);
     else if (event.type === "summary") found.summary = event.summary;
     else if (event.type === "validation") {
       const { step, loss, meanDice: dice, smoothedDice } = event;
@@ -109,9 +124,11 @@ function brief(names: readonly string[]): string {
   return [...groups].map(([group, count]) => `${group} (${count})`).join(", ");
 }
 
-/** Dice of every class on the held-out cases. */
-function tellSummary({ foreground_mean: mean, mean: classes }: Summary): void {
+/** Dice of every class or region on the held-out cases. */
+function tellSummary({ foreground_mean: mean, mean: classes }: Summary, { labels }: FinetunePlan): void {
   const shown = (value: number | null | undefined) => (typeof value === "number" ? value.toFixed(4) : "none");
-  const each = Object.entries(classes).map(([name, { Dice }]) => `${name}: ${shown(Dice)}`);
+  const each = evaluatedRegions(labels).map(
+    ({ name, region }) => `${name} ${shown(classes[regionKey(region)]?.Dice)}`,
+  );
   log(`Dice on the held-out cases: mean ${shown(mean.Dice)}; ${each.join(", ")}`);
 }

@@ -2,6 +2,7 @@
 import yargs from "yargs";
 import { hideBin } from "yargs/helpers";
 import { evaluate } from "./evaluate";
+import { finetune } from "./finetune";
 import { info } from "./info";
 import { log, UsageError } from "./output";
 import { predict } from "./predict";
@@ -25,6 +26,7 @@ async function main(): Promise<void> {
     .command(reconstruct)
     .command(predict)
     .command(evaluate)
+    .command(finetune)
     .command(report)
     .strict()
     .parserConfiguration({ "duplicate-arguments-array": false }) // the last one wins, never a list of two

@@ -40,6 +40,8 @@ export interface TransferRecord extends TransferReport {
 }
 
 type Own =
+  /** What is odd about the data. */
+  | { type: "data"; warnings: readonly string[] }
   | ({ type: "transfer" } & TransferRecord)
   | { type: "final"; step: number; folder: string }
   | HeldOutEvent
@@ -97,7 +99,11 @@ function build(plan: FinetunePlan, device: DeviceName, step: number): State {
 }
 
 /** Transfers the pre-trained weights and says what became of each. */
-async function* begin({ out, plan, state }: Run, path: string | undefined): AsyncGenerator<Own> {
+async function* begin(
+  { out, plan, state, source: data }: Run,
+  path: string | undefined,
+): AsyncGenerator<Own> {
+  if (data.warnings?.length) yield { type: "data", warnings: data.warnings };
   const { transfer } = plan;
   if ((transfer === "none") !== (path === undefined)) {
     throw new PlanError(
@@ -121,7 +127,7 @@ async function* begin({ out, plan, state }: Run, path: string | undefined): Asyn
 
 /** Validates on the fixed patches; the best running mean of the Dice so far writes best/. */
 async function* validate({ out, log, plan, state, source, device }: Run): AsyncGenerator<Own> {
-  if (plan.validation.patches === 0 || source.counts.validation === 0) return;
+  if (plan.validation.patches === 0) return;
   const { step } = state;
   const result = await validateSegmentation(plan, state.model, source, device);
   const { smoothing } = plan.validation;

@@ -2,7 +2,8 @@ import { join } from "node:path";
 import type { ChannelFiles } from "../data/channel-files";
 import { evaluatePairs } from "../evaluation/folders";
 import { type Summary, writeSummary } from "../evaluation/summary";
-import { allowedLabels, foregroundOf, ignoreLabel } from "../labels";
+import { allowedLabels, foregroundOf, ignoreLabel, type LabelScheme } from "../labels";
+import type { Region } from "../ops/label-counts";
 import type { DeviceName } from "../tensor";
 import { type PredictionEvent, type PredictionModel, runPrediction } from "./prediction";
 
@@ -24,6 +25,14 @@ export type HeldOutEvent =
   | Exclude<PredictionEvent, { type: "end" }>
   | { type: "evaluated"; case: string; done: number; total: number }
   | { type: "summary"; file: string; summary: Summary };
+
+/** What is evaluated of a scheme: every class or region but the background, with its name. */
+export function evaluatedRegions(scheme: LabelScheme): { name: string; region: Region }[] {
+  return foregroundOf(scheme).map(({ name, labels }) => ({
+    name,
+    region: labels.length === 1 ? labels[0]! : labels,
+  }));
+}
 
 /** Surface Dice at this tolerance, in mm. */
 const TOLERANCE = 1;
@@ -49,7 +58,7 @@ export async function* evaluateHeldOut(options: HeldOutOptions): AsyncGenerator<
   }));
   const ignore = ignoreLabel(labels);
   const evaluation = evaluatePairs(pairs, {
-    regions: foregroundOf(labels).map(({ labels: set }) => (set.length === 1 ? set[0]! : set)),
+    regions: evaluatedRegions(labels).map(({ region }) => region),
     labels: allowedLabels(labels),
     ...(ignore === undefined ? {} : { ignore }),
     tolerance: TOLERANCE,
