@@ -24,9 +24,9 @@ async function main(): Promise<void> {
     .command(preprocess)
     .command(pretrain)
     .command(reconstruct)
+    .command(finetune)
     .command(predict)
     .command(evaluate)
-    .command(finetune)
     .command(report)
     .strict()
     .parserConfiguration({ "duplicate-arguments-array": false }) // the last one wins, never a list of two
