@@ -18,6 +18,7 @@ export {
 } from "./checkpoints/train-state";
 export { type AugmentationOptions, drawAugmentation } from "./data/augment";
 export { type CaseProperties, listCases, StoredCase, writeCase } from "./data/case-store";
+export { type ChannelFiles, findChannelCases } from "./data/channel-files";
 export { type DatasetJson, type LabelledDataset, readDataset, readDatasetJson } from "./data/dataset-json";
 export { type Geometry, type GeometryChoice, requireSameGrid } from "./data/geometry";
 export {
@@ -65,7 +66,7 @@ export {
   type RegionMetrics,
   regionKey,
 } from "./evaluation/dice";
-export { type EvaluatedCase, evaluateFolders, type FolderOptions } from "./evaluation/folders";
+export { type EvaluatedCase, evaluateFolders, type FolderOptions, optionsOf } from "./evaluation/folders";
 export {
   type CaseResult,
   type MeanMetrics,
@@ -146,6 +147,18 @@ export { type DryRun, dryRun } from "./recipes/dry-run";
 export { type PatchSource, type PretrainStep, pretrain } from "./recipes/pretrain";
 export { buildS3D, buildSGD, pretrainStep, type StepInput } from "./recipes/step";
 export { validate } from "./recipes/validate";
+export { loadSegmenter, type Segmenter } from "./runs/load-segmenter";
+export {
+  type CasePrediction,
+  type PredictionEvent,
+  type PredictionModel,
+  type PredictionRun,
+  type PredictOptions,
+  predictCase,
+  predictWindows,
+  runPrediction,
+  writePrediction,
+} from "./runs/prediction";
 export { keep, scope } from "./scope";
 export {
   type DeviceName,

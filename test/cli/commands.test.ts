@@ -25,7 +25,7 @@ const plain = (text: string) => {
 
 describe("help and usage", () => {
   test("every command has help", async () => {
-    const names = ["info", "preprocess", "pretrain", "reconstruct"];
+    const names = ["info", "preprocess", "pretrain", "reconstruct", "predict", "evaluate"];
     const [all, ...each] = await Promise.all([cli("--help"), ...names.map((name) => cli(name, "--help"))]);
     expect(all!.code).toBe(0);
     for (const name of names) expect(all!.stdout).toMatch(new RegExp(`voxelspark ${name} +\\S`));
