@@ -8,7 +8,7 @@ namespace voxelspark {
 
 namespace {
 
-// Tables of one grid: block_of, then cell_of.
+// Tables of one grid: block_of, cell_of, first_block.
 struct Entry {
   std::weak_ptr<const BlockGrid> grid;
   int32_t* tables;
@@ -28,6 +28,7 @@ Cache& cache() {
 int32_t* upload(const BlockGrid& grid) {
   std::vector<int32_t> host(grid.block_of);
   host.insert(host.end(), grid.cell_of.begin(), grid.cell_of.end());
+  host.insert(host.end(), grid.first_block.begin(), grid.first_block.end());
   void* device = nullptr;
   const size_t bytes = host.size() * sizeof(int32_t);
   if (cudaMallocAsync(&device, bytes, nullptr) == cudaErrorMemoryAllocation) {
@@ -58,9 +59,10 @@ static const int32_t* tables_of(const std::shared_ptr<const BlockGrid>& grid) {
 }
 
 BlockView view_of(const std::shared_ptr<const BlockGrid>& grid, Int3 size) {
-  if (!grid) return {nullptr, nullptr, extent(size), extent(size), {1, 1, 1}};
-  const int32_t* tables = tables_of(grid);
-  return {tables, tables + grid->block_of.size(), extent(size), extent(size / grid->cells), extent(grid->cells)};
+  if (!grid) return {nullptr, nullptr, nullptr, extent(size), extent(size), {1, 1, 1}};
+  const int32_t *block_of = tables_of(grid), *cell_of = block_of + grid->block_of.size();
+  const int32_t* first_block = cell_of + grid->cell_of.size();
+  return {block_of, cell_of, first_block, extent(size), extent(size / grid->cells), extent(grid->cells)};
 }
 
 BlockView view_of(const Layout& layout) { return view_of(layout.grid, layout.shape.size()); }

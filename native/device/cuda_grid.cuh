@@ -19,12 +19,16 @@ inline Extent extent(Int3 v) { return {static_cast<int>(v.z), static_cast<int>(v
 
 // The blocks of a feature map. Tables live on the device; null tables mean one block a sample.
 struct BlockView {
-  const int32_t *block_of, *cell_of;
+  const int32_t *block_of, *cell_of, *first_block;
   Extent size, edge, cells;
 
   __host__ __device__ int64_t block_of_voxel(int64_t voxel) const { return quotient(voxel, edge.product()); }
   __host__ __device__ int sample_of_block(int64_t block) const {
     return static_cast<int>(cell_of ? cell_of[block] / cells.product() : block);
+  }
+  // First stored voxel of a sample; defined for the number of samples too.
+  __host__ __device__ int64_t first_voxel(int sample) const {
+    return (first_block ? first_block[sample] : sample) * edge.product();
   }
   __host__ __device__ int sample_of(int64_t voxel) const { return sample_of_block(block_of_voxel(voxel)); }
   // Sample and first voxel of a block.

@@ -106,7 +106,8 @@ Napi::Value Addon::launch(const Info& info) {
     const Kernel kernel = kernel_for(entry, device);
 
     std::vector<DeviceTensor> outputs;
-    const int64_t workspace = descriptor->workspace(work.inputs);
+    const bool cuda = device == DeviceKind::cuda;
+    const int64_t workspace = cuda ? descriptor->cuda_workspace(work.inputs) : descriptor->workspace(work.inputs);
     try {
       for (const Layout& layout : layouts) outputs.push_back(runtime_.allocate(device, layout));
       if (workspace) work.workspace = runtime_.pool(device).allocate(workspace);

@@ -36,7 +36,8 @@ struct Descriptor {
   virtual void fields(FieldVisitor& v) = 0;
   // Layouts of the outputs, or a Failure whose sentence says what is wrong. Kernels rely on these checks.
   virtual Layouts infer(const Inputs& in) const = 0;
-  virtual int64_t workspace(const Inputs&) const { return 0; }  // bytes
+  virtual int64_t workspace(const Inputs&) const { return 0; }       // bytes, of the CPU
+  virtual int64_t cuda_workspace(const Inputs&) const { return 0; }  // bytes of the device
 };
 
 struct Launch {

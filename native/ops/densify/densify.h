@@ -3,6 +3,7 @@
 // size follows from the shape, in double, merged in order of the cells.
 #pragma once
 #include "ops/checks.h"
+#include "ops/reduce/voxel_splits.h"
 
 namespace voxelspark {
 
@@ -37,6 +38,9 @@ struct DensifyTokenGradient : Descriptor {
     require_mask(mask.get(), in[0].layout.shape, "densify");
     require_token(in, 1, in[0].layout.channels());
     return {in[1].layout};
+  }
+  int64_t cuda_workspace(const Inputs& in) const override {
+    return VoxelSplits::of(in[0].layout, true).bytes(1, in[0].layout.channels());
   }
   int64_t masked_cells() const { return static_cast<int64_t>(mask->block_of.size()) - mask->blocks(); }
 };

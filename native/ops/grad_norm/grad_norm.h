@@ -2,12 +2,18 @@
 // double; one partial sum per chunk of a tensor, added in order.
 #pragma once
 #include "ops/kernel.h"
+#include "ops/reduce/tensor_chunks.h"
 
 namespace voxelspark {
 
 struct GradNorm : Descriptor {
   void fields(FieldVisitor&) override {}
   Layouts infer(const Inputs& in) const override { return {plain(in[0].layout, scalar_shape())}; }
+  int64_t cuda_workspace(const Inputs& in) const override {
+    int64_t chunks = 1;
+    for (const Tensor& t : in) chunks += cuda_chunks(t.layout.stored_elements());
+    return chunks * static_cast<int64_t>(sizeof(double));
+  }
 };
 
 }  // namespace voxelspark

@@ -3,6 +3,7 @@
 // order of the planes. Nothing masked: loss and gradients are 0.
 #pragma once
 #include "ops/checks.h"
+#include "ops/reduce/voxel_splits.h"
 
 namespace voxelspark {
 
@@ -13,6 +14,9 @@ struct MaskedMse : Descriptor {
   Layouts infer(const Inputs& in) const override {
     require_pair(in);
     return {plain(in[0].layout, scalar_shape())};
+  }
+  int64_t cuda_workspace(const Inputs& in) const override {
+    return ElementSplits::of(in[0].layout.stored_elements()).splits * static_cast<int64_t>(sizeof(double));
   }
   void require_pair(const Inputs& in) const {
     require_dense(in[0].layout, "masked_mse", "prediction");
@@ -45,6 +49,7 @@ struct MaskedMseBackward : MaskedMse {
                   "masked_mse: the gradient of the loss has shape " + to_string(in[2].layout.shape));
     return target_gradient ? Layouts{in[0].layout, in[0].layout} : Layouts{in[0].layout};
   }
+  int64_t cuda_workspace(const Inputs&) const override { return 0; }
 };
 
 }  // namespace voxelspark

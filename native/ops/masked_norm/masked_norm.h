@@ -12,6 +12,7 @@
 // in evaluation the statistics are constants and gx = gamma inverse_std g.
 #pragma once
 #include "ops/checks.h"
+#include "ops/reduce/voxel_splits.h"
 
 namespace voxelspark {
 
@@ -37,6 +38,11 @@ struct MaskedNorm : Descriptor {
     require_channels(in, gamma + 1, x.channels(), "masked_norm", "beta");
     require(batch || training, "RANGE",
             "masked_norm: instance normalisation has no running statistics to evaluate with");
+  }
+  // Two partial sums of each split; the backward pass keeps their means too.
+  int64_t cuda_workspace(const Inputs& in) const override {
+    const Layout& x = in[0].layout;
+    return VoxelSplits::of(x, batch).bytes(2, x.channels()) + groups(x) * 2 * x.channels() * size_of(x.dtype);
   }
   int64_t groups(const Layout& x) const { return batch ? 1 : x.shape.samples(); }
   int64_t group_of(int64_t sample) const { return batch ? 0 : sample; }

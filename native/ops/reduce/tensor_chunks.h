@@ -21,4 +21,8 @@ inline std::vector<TensorChunk> tensor_chunks(const std::vector<Tensor>& list, i
   return chunks;
 }
 
+// The same for CUDA: a thread block takes one chunk.
+constexpr int64_t kCudaChunk = 1 << 14;
+inline int64_t cuda_chunks(int64_t elements) { return (elements + kCudaChunk - 1) / kCudaChunk; }
+
 }  // namespace voxelspark

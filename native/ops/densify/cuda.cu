@@ -1,0 +1,66 @@
+// Forward: one thread a group of channels of a dense voxel, from its block or from the token. Token gradient: sums
+// over the masked voxels of fixed splits of the dense volume, added in order.
+#include "ops/densify/densify.h"
+#include "ops/reduce/cuda_reduce.cuh"
+
+namespace voxelspark {
+
+namespace {
+
+struct Fill {
+  BlockView dense, sparse;
+  int64_t channels;
+  const float *x, *token;  // token may be null
+  float* y;
+
+  template <int V>
+  __device__ void run(int64_t voxel, int c) const {
+    const int64_t from = sparse.find(dense.position(voxel));
+    Channels<V> value = {};
+    if (from >= 0) value = load<V>(x + from * channels + c);
+    else if (token) value = load<V>(token + c);
+    store<V>(y + voxel * channels + c, value);
+  }
+};
+
+__global__ void token_partials(SplitView view, BlockView sparse, int channels, const float* gy, double* partial) {
+  const Lane at(blockIdx.y);
+  double sum[1];
+  const auto value = [&](int64_t voxel, float(&v)[1]) {
+    const bool masked = sparse.block_at(view.blocks.position(voxel)) < 0;
+    v[0] = masked ? gy[voxel * channels + at.channel] : 0.0f;
+  };
+  sum_over(at, view.split(0, blockIdx.x), at.channel < channels, value, sum);
+  if (at.row == 0 && at.channel < channels) partial[static_cast<int64_t>(blockIdx.x) * channels + at.channel] = sum[0];
+}
+
+__global__ void token_total(const double* partial, int64_t splits, int channels, float* gtoken) {
+  const Lane at(blockIdx.x);
+  double sum[1];
+  sum_of_splits(at, partial, splits, channels, at.channel < channels, sum);
+  if (at.row == 0 && at.channel < channels) gtoken[at.channel] = static_cast<float>(sum[0]);
+}
+
+}  // namespace
+
+void densify_forward_cuda(const Descriptor&, const Launch& l) {
+  const Tensor &x = l.inputs[0], &y = l.outputs[0];
+  const int64_t c = y.layout.channels();
+  const float* token = present(l.inputs, 1) ? l.inputs[1].f32() : nullptr;
+  const Fill fill{view_of(y.layout), view_of(x.layout), c, x.f32(), token, y.f32()};
+  launch_channels(y.layout.voxels(), c, true, fill, "densify_forward");
+}
+
+void densify_token_gradient_cuda(const Descriptor& d, const Launch& l) {
+  const Tensor& gy = l.inputs[0];
+  const int channels = static_cast<int>(gy.layout.channels());
+  const VoxelSplits splits = VoxelSplits::of(gy.layout, true);
+  const unsigned tiles = channel_tiles(channels);
+  double* partial = static_cast<double*>(l.workspace);
+  LAUNCH_KERNEL(token_partials, dim3(splits.splits, tiles), kReduceThreads, split_view(gy.layout, true, splits),
+                view_of(as<DensifyTokenGradient>(d).mask, gy.layout.shape.size()), channels, gy.f32(), partial);
+  LAUNCH_KERNEL(token_total, tiles, kReduceThreads, partial, splits.splits, channels, l.outputs[0].f32());
+  check_cuda(cudaGetLastError(), "densify_token_gradient");
+}
+
+}  // namespace voxelspark

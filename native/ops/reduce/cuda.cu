@@ -1,0 +1,35 @@
+#include "ops/reduce/cuda_reduce.cuh"
+
+namespace voxelspark {
+
+namespace {
+
+__global__ void channel_partials(SplitView view, int channels, const float* t, double* partial) {
+  const Lane at(blockIdx.y);
+  double sum[1];
+  const auto value = [&](int64_t voxel, float(&v)[1]) { v[0] = t[voxel * channels + at.channel]; };
+  sum_over(at, view.split(0, blockIdx.x), at.channel < channels, value, sum);
+  if (at.row == 0 && at.channel < channels) partial[static_cast<int64_t>(blockIdx.x) * channels + at.channel] = sum[0];
+}
+
+__global__ void channel_totals(const double* partial, int64_t splits, int channels, float* sums) {
+  const Lane at(blockIdx.x);
+  double sum[1];
+  sum_of_splits(at, partial, splits, channels, at.channel < channels, sum);
+  if (at.row == 0 && at.channel < channels) sums[at.channel] = static_cast<float>(sum[0]);
+}
+
+}  // namespace
+
+void channel_sums_cuda(const Tensor& t, const Tensor& sums, void* workspace) {
+  const int channels = static_cast<int>(t.layout.channels());
+  const VoxelSplits splits = VoxelSplits::of(t.layout, true);
+  const unsigned tiles = channel_tiles(channels);
+  double* partial = static_cast<double*>(workspace);
+  LAUNCH_KERNEL(channel_partials, dim3(splits.splits, tiles), kReduceThreads, split_view(t.layout, true, splits),
+                channels, t.f32(), partial);
+  LAUNCH_KERNEL(channel_totals, tiles, kReduceThreads, partial, splits.splits, channels, sums.f32());
+  check_cuda(cudaGetLastError(), "channel_sums");
+}
+
+}  // namespace voxelspark

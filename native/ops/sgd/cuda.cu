@@ -1,0 +1,73 @@
+// Elementwise over the chunks of many tensors. The norm stays on the device: every thread reads it, and with one that
+// is not finite nothing changes.
+#include <cfloat>
+
+#include "ops/reduce/cuda_tensors.cuh"
+#include "ops/sgd/sgd.h"
+
+namespace voxelspark {
+
+namespace {
+
+constexpr int kThreads = 256;
+
+struct Step {
+  const float* norm;  // may be null
+  double clip;
+  float lr, momentum, weight_decay;
+  bool nesterov;
+
+  __device__ bool usable() const { return !norm || fabsf(*norm) <= FLT_MAX; }
+  __device__ float clipping() const {
+    const double factor = norm && clip > 0 ? clip / (*norm + 1e-6) : 1;
+    return factor < 1 ? static_cast<float>(factor) : 1.0f;
+  }
+};
+
+template <int Roles>
+__global__ void sgd_kernel(TensorBatch<Roles> batch, Step step) {
+  if (!step.usable()) return;
+  using Batch = TensorBatch<Roles>;
+  const int tensor = batch.tensor_of(blockIdx.x);
+  const int64_t begin = (static_cast<int>(blockIdx.x) - batch.first_chunk[tensor]) * Batch::kChunk;
+  const int64_t elements = batch.elements[tensor];
+  const int64_t end = begin + Batch::kChunk < elements ? begin + Batch::kChunk : elements;
+  float* w = batch.data[0][tensor];
+  const float* gradient = batch.data[1][tensor];
+  const float clipping = step.clipping();
+  for (int64_t i = begin + threadIdx.x; i < end; i += kThreads) {
+    const float g = clipping * gradient[i] + step.weight_decay * w[i];
+    float change = g;
+    if constexpr (Roles == 3) {
+      float* v = batch.data[Roles - 1][tensor];
+      const float velocity = step.momentum * v[i] + g;
+      v[i] = velocity;
+      change = step.nesterov ? g + step.momentum * velocity : velocity;
+    }
+    w[i] -= step.lr * change;
+  }
+}
+
+template <int Roles>
+void run(const Launch& l, int64_t parameters, const Step& step) {
+  each_batch<Roles>(l.inputs.data() + 1, parameters, [&](const TensorBatch<Roles>& batch) {
+    LAUNCH_KERNEL(sgd_kernel<Roles>, static_cast<unsigned>(batch.chunks()), kThreads, batch, step);
+    check_cuda(cudaGetLastError(), "sgd");
+  });
+}
+
+}  // namespace
+
+void sgd_cuda(const Descriptor& d, const Launch& l) {
+  const auto& op = as<Sgd>(d);
+  const Step step{present(l.inputs, 0) ? l.inputs[0].f32() : nullptr,
+                  op.clip,
+                  static_cast<float>(op.lr),
+                  static_cast<float>(op.momentum),
+                  static_cast<float>(op.weight_decay),
+                  op.nesterov};
+  if (op.momentum > 0) run<3>(l, op.parameters(l.inputs), step);
+  else run<2>(l, op.parameters(l.inputs), step);
+}
+
+}  // namespace voxelspark
