@@ -16,7 +16,7 @@ const ready = [
   "avg_pool3d",
   "concat",
   "densify",
-  "grad_norm",
+  "grad_norm and sgd",
   "leaky_relu",
   "masked_mse",
   "masked_norm",
