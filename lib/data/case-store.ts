@@ -179,7 +179,7 @@ export class StoredCase {
     const body = verified(bytes);
     const kept = (this.properties.label?.foreground ?? []).reduce((sum, entry) => sum + entry.kept, 0);
     if (body?.length !== kept * 4) throw damaged(file, "its checksum does not match");
-    return new Uint32Array(body.slice().buffer); // at an aligned place
+    return new Uint32Array(new Uint8Array(body).buffer); // a copy, at an aligned place
   }
 
   /** Checks length and index of the data file without reading voxels. Throws DataError. */
