@@ -130,6 +130,16 @@ export { SGD, type SGDOptions } from "./optim/sgd";
 export { type ProgressPoint, renderProgress } from "./pictures/progress";
 export { renderVolumes, type VolumeColumn, type VolumeOptions, visibleVoxels } from "./pictures/volume";
 export {
+  createFinetunePlan,
+  type FinetunePlan,
+  type FinetunePlanInput,
+  finetunePlanFromJson,
+  finetuneStages,
+  type ParameterGroup,
+  type ScheduleKind,
+  type TuningStage,
+} from "./plans/finetune";
+export {
   createPlan,
   diffPlans,
   learningRate,
@@ -144,9 +154,21 @@ export {
 } from "./plans/plan";
 export { PURPOSES, type Purpose, Random, rng } from "./random";
 export { type DryRun, dryRun } from "./recipes/dry-run";
+export {
+  type FinetuneStep,
+  finetune,
+  finetuneStep,
+  type LabelledPatches,
+  type LabelledPatchSource,
+} from "./recipes/finetune";
 export { type PatchSource, type PretrainStep, pretrain } from "./recipes/pretrain";
+export { segmentationLoss } from "./recipes/segmentation-loss";
+export { buildSegmenter, Tuner } from "./recipes/segmenter";
 export { buildS3D, buildSGD, pretrainStep, type StepInput } from "./recipes/step";
+export { type TransferReport, transferWeights } from "./recipes/transfer";
 export { validate } from "./recipes/validate";
+export { type SegmentationValidation, validateSegmentation } from "./recipes/validate-segmentation";
+export { type FinetuneEvent, type FinetuneOptions, runFinetuning } from "./runs/finetuning";
 export { loadSegmenter, type Segmenter } from "./runs/load-segmenter";
 export {
   type CasePrediction,

@@ -79,7 +79,7 @@ export const evaluate: CommandModule<object, Args> = {
     const summary = await underBar("evaluate", evaluation, ({ id }) => id);
     const file = args.output ?? join(folders[0]!, "summary.json");
     await writeSummary(file, summary);
-    tell(summary, scheme);
+    tellSummary(summary, scheme);
     log(`wrote ${file}`);
     if (args.json) {
       const { foreground_mean, mean, metric_per_case } = summary;
@@ -117,7 +117,11 @@ function region(text: string): number | number[] {
   return values.length === 1 ? values[0]! : values;
 }
 
-function tell({ foreground_mean, mean, metric_per_case }: Summary, scheme: LabelScheme | undefined): void {
+/** A table of Dice, IoU and surface Dice, a row a class or region. */
+export function tellSummary(
+  { foreground_mean, mean, metric_per_case }: Summary,
+  scheme: LabelScheme | undefined,
+): void {
   // By key: JavaScript puts those that are numbers first, whatever the order of the regions.
   const names = new Map(
     scheme &&

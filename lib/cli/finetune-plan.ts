@@ -3,6 +3,7 @@ import { join } from "node:path";
 import type { Argv } from "yargs";
 import { readDatasetJson } from "../data/dataset-json";
 import { PlanError } from "../errors";
+import { exists } from "../files";
 import {
   createFinetunePlan,
   diffPlans,
@@ -62,7 +63,8 @@ export async function finetunePlanOf(
     ...overridesOf(args),
     ...given({ transfer, fold: foldOf(args.fold), schedule: given({ kind: schedule }) }),
   } as FinetunePlanInput;
-  const path = args.plan ?? (args.resume ? join(args.out, "plan.json") : undefined);
+  const own = join(args.out, "plan.json");
+  const path = args.plan ?? (args.resume && (await exists(own)) ? own : undefined);
   const file = path === undefined ? {} : await readFinetuneInput(path);
   const start = pretrained === undefined ? {} : await fromPretrained(pretrained);
   const fresh = pretrained === undefined && !args.resume && file.transfer === undefined;

@@ -1,12 +1,11 @@
 import { join } from "node:path";
 import type { CommandModule } from "yargs";
 import { readDataset } from "../data/dataset-json";
-import { regionKey } from "../evaluation/dice";
 import type { Summary } from "../evaluation/summary";
 import { type FinetunePlan, finetuneStages } from "../plans/finetune";
 import { type FinetuneEvent, runFinetuning } from "../runs/finetuning";
-import { evaluatedRegions } from "../runs/held-out";
 import { openLabelledCases, resolveSpacing } from "../runs/labelled-cases";
+import { tellSummary } from "./evaluate";
 import { type FinetunePlanArgs, finetunePlanOf, finetunePlanOptions } from "./finetune-plan";
 import { interruptible } from "./interruption";
 import { type ComputeArgs, chooseDevice, computeOptions } from "./options";
@@ -66,7 +65,7 @@ export const finetune: CommandModule<object, Args> = {
       log(
         `${run.reason} at step ${run.step} after ${duration(run.seconds)} (${duration(run.dataWaitSeconds)} waiting for data)`,
       );
-      if (run.summary) tellSummary(run.summary, plan);
+      if (run.summary) tellSummary(run.summary, plan.labels);
       log(`run folder: ${out}`);
       if (args.json) printJson({ ...run, summary: run.summary?.foreground_mean ?? null, out });
       if (run.reason === "interrupted") process.exitCode = interruption.exitCode;
@@ -122,13 +121,4 @@ function brief(names: readonly string[]): string {
     groups.set(group, (groups.get(group) ?? 0) + 1);
   }
   return [...groups].map(([group, count]) => `${group} (${count})`).join(", ");
-}
-
-/** Dice of every class or region on the held-out cases. */
-function tellSummary({ foreground_mean: mean, mean: classes }: Summary, { labels }: FinetunePlan): void {
-  const shown = (value: number | null | undefined) => (typeof value === "number" ? value.toFixed(4) : "none");
-  const each = evaluatedRegions(labels).map(
-    ({ name, region }) => `${name} ${shown(classes[regionKey(region)]?.Dice)}`,
-  );
-  log(`Dice on the held-out cases: mean ${shown(mean.Dice)}; ${each.join(", ")}`);
 }

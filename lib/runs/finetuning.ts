@@ -68,7 +68,8 @@ type Run = TrainingRun<FinetunePlan, State, TuningSource>;
  * @throws CheckpointError when the folder holds a run already, or none to resume, or when the pre-trained weights do not
  * fit; PlanError when the plan changed
  */
-export function runFinetuning(options: FinetuneOptions): AsyncGenerator<FinetuneEvent> {
+export async function* runFinetuning(options: FinetuneOptions): AsyncGenerator<FinetuneEvent> {
+  if (!options.resume) await requirePretrained(options); // now, not after hours of preprocessing
   const finetuning: Training<FinetunePlan, State, TuningSource, FinetuneStep, Own> = {
     planOf: finetunePlanOf,
     resumePlan: resumeFinetunePlan,
@@ -85,7 +86,19 @@ export function runFinetuning(options: FinetuneOptions): AsyncGenerator<Finetune
     draw: drawTuningProgress,
     end,
   };
-  return runTraining(finetuning, options);
+  yield* runTraining(finetuning, options);
+}
+
+/** @throws PlanError or CheckpointError unless there are weights where the plan transfers some, and none else */
+async function requirePretrained({ plan: { transfer }, pretrained }: FinetuneOptions): Promise<void> {
+  if (pretrained !== undefined && transfer !== "none") return (await openPretrained(pretrained)).close();
+  if (pretrained === undefined && transfer === "none") return;
+  throw new PlanError(
+    "ERR_VOXELSPARK_PLAN",
+    pretrained === undefined
+      ? `Plan: transfer is "${transfer}", which needs pre-trained weights; name them, or set it to "none".`
+      : `Plan: transfer must be "encoder" or "encoder+decoder" where pre-trained weights are given, found "none".`,
+  );
 }
 
 function build(plan: FinetunePlan, device: DeviceName, step: number): State {
@@ -105,14 +118,6 @@ async function* begin(
 ): AsyncGenerator<Own> {
   if (data.warnings?.length) yield { type: "data", warnings: data.warnings };
   const { transfer } = plan;
-  if ((transfer === "none") !== (path === undefined)) {
-    throw new PlanError(
-      "ERR_VOXELSPARK_PLAN",
-      path === undefined
-        ? `Plan: transfer is "${transfer}", which needs pre-trained weights; name them, or set it to "none".`
-        : `Plan: transfer must be "encoder" or "encoder+decoder" where pre-trained weights are given, found "none".`,
-    );
-  }
   if (transfer === "none" || path === undefined) return;
   const { source, weights, step, close } = await openPretrained(path);
   try {
@@ -160,7 +165,7 @@ async function* end({ out, plan, state, source, device, signal }: Run): AsyncGen
   yield { type: "final", step, folder };
   const { heldOut: cases = [] } = source;
   const validation = join(out, "validation");
-  if (cases.length === 0 || (await exists(join(validation, "summary.json")))) return;
+  if (cases.length === 0) return;
   model.train(false);
   yield* evaluateHeldOut({ segmenter: { model, plan }, cases, out: validation, device, signal });
 }

@@ -1,9 +1,9 @@
 import { join } from "node:path";
 import type { ChannelFiles } from "../data/channel-files";
-import { evaluatePairs } from "../evaluation/folders";
+import { evaluatePairs, optionsOf } from "../evaluation/folders";
 import { type Summary, writeSummary } from "../evaluation/summary";
-import { allowedLabels, foregroundOf, ignoreLabel, type LabelScheme } from "../labels";
-import type { Region } from "../ops/label-counts";
+import { exists, readTextFile } from "../files";
+import { parseJson } from "../json";
 import type { DeviceName } from "../tensor";
 import { type PredictionEvent, type PredictionModel, runPrediction } from "./prediction";
 
@@ -26,25 +26,27 @@ export type HeldOutEvent =
   | { type: "evaluated"; case: string; done: number; total: number }
   | { type: "summary"; file: string; summary: Summary };
 
-/** What is evaluated of a scheme: every class or region but the background, with its name. */
-export function evaluatedRegions(scheme: LabelScheme): { name: string; region: Region }[] {
-  return foregroundOf(scheme).map(({ name, labels }) => ({
-    name,
-    region: labels.length === 1 ? labels[0]! : labels,
-  }));
-}
-
+const MAX_SUMMARY_BYTES = 64 * 2 ** 20;
 /** Surface Dice at this tolerance, in mm. */
 const TOLERANCE = 1;
 
 /**
- * Predicts the held-out cases on their own grids and compares them with their references; label maps that are there
- * already are kept. Ends without a summary when aborted.
+ * Predicts the held-out cases on their own grids and compares them with their references; label maps and a summary that
+ * are there already are kept. Ends without a summary when aborted.
  * @throws the error of the first case that cannot be predicted: a fold with a case less would be another fold
  */
 export async function* evaluateHeldOut(options: HeldOutOptions): AsyncGenerator<HeldOutEvent> {
   const { segmenter, cases, out, device, signal } = options;
   const { labels } = segmenter.plan;
+  const file = join(out, "summary.json");
+  if (await exists(file)) {
+    yield {
+      type: "summary",
+      file,
+      summary: parseJson(await readTextFile(file, MAX_SUMMARY_BYTES)) as Summary,
+    };
+    return;
+  }
   const run = { models: [segmenter], cases, out, device, skipFinished: true, signal };
   for await (const event of runPrediction(run)) {
     if (event.type !== "end") yield event;
@@ -56,17 +58,10 @@ export async function* evaluateHeldOut(options: HeldOutOptions): AsyncGenerator<
     prediction: join(out, `${id}.nii.gz`),
     reference: label,
   }));
-  const ignore = ignoreLabel(labels);
-  const evaluation = evaluatePairs(pairs, {
-    regions: evaluatedRegions(labels).map(({ region }) => region),
-    labels: allowedLabels(labels),
-    ...(ignore === undefined ? {} : { ignore }),
-    tolerance: TOLERANCE,
-  });
+  const evaluation = evaluatePairs(pairs, optionsOf(labels, TOLERANCE));
   for (;;) {
     const next = await evaluation.next();
     if (next.done) {
-      const file = join(out, "summary.json");
       await writeSummary(file, next.value);
       yield { type: "summary", file, summary: next.value };
       return;
