@@ -14,7 +14,7 @@
 #ifdef __CUDACC__
 #define LAUNCH_KERNEL(kernel, grid, threads, ...) kernel<<<grid, threads>>>(__VA_ARGS__)
 // SHARED_ARRAY(float, tile, [16][64]): memory of the thread block.
-#define SHARED_ARRAY(type, name, extent) __shared__ type name extent
+#define SHARED_ARRAY(type, name, extent) __shared__ __align__(16) type name extent
 #endif
 
 namespace voxelspark {

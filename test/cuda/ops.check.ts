@@ -15,6 +15,8 @@ const ready = [
   "apply_mask",
   "avg_pool3d",
   "concat",
+  "conv3d",
+  "conv_transpose3d",
   "densify",
   "grad_norm and sgd",
   "leaky_relu",

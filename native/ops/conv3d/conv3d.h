@@ -75,6 +75,7 @@ struct ConvGradWeight : Descriptor {
   }
   Layouts infer(const Inputs& in) const override;
   int64_t workspace(const Inputs& in) const override;
+  int64_t cuda_workspace(const Inputs& in) const override;
 };
 
 inline Int3 kernel_of(const Tensor& weight) { return weight.layout.shape.size(); }

@@ -25,6 +25,7 @@ struct ConvTransposeGradWeight : Descriptor {
   void fields(FieldVisitor& v) override { v.field("bias", bias); }
   Layouts infer(const Inputs& in) const override;
   int64_t workspace(const Inputs& in) const override;
+  int64_t cuda_workspace(const Inputs& in) const override;
 };
 
 }  // namespace voxelspark

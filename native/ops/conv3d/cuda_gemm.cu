@@ -1,0 +1,183 @@
+// Gather GEMM: rows are destination voxels, columns destination channels, the sum runs over taps and source channels
+// of voxels that are looked up through the block table; masked and outside voxels are zeros. Any kernel, stride, block
+// edge and mask; every output is one sum in one order, so the same bits in every run.
+#include "ops/conv3d/cuda_gemm.cuh"
+#include "ops/conv3d/cuda_lattice.cuh"
+#include "ops/conv3d/cuda_tile.cuh"
+
+namespace voxelspark {
+
+namespace {
+
+struct Gather {
+  LatticeFamily family;
+  BlockView source, dest;
+  Extent lattice_edge;  // destinations of a class in a block, at most
+  int64_t rows;         // of a class, those that turn out not to exist included
+  int source_channels, dest_channels;
+  int64_t tap_stride, source_stride, dest_stride;  // of the weights
+  const float *x, *weights, *bias;
+  float* y;
+
+  // The row's destination voxel in storage, or -1; `base` is where its taps start.
+  __device__ int64_t destination(const DeviceLattice& l, int64_t row, Voxel& base) const {
+    base = {0, 0, 0, 0};
+    if (row >= rows) return -1;
+    const int64_t block = quotient(row, lattice_edge.product());
+    const int rest = static_cast<int>(row - block * lattice_edge.product());
+    const int plane = rest / lattice_edge.x, qz = plane / lattice_edge.y;
+    const Voxel corner = dest.corner_of(block);
+    const int z = first(l.z, corner.z) + qz * l.z.step;
+    const int y = first(l.y, corner.y) + (plane - qz * lattice_edge.y) * l.y.step;
+    const int x = first(l.x, corner.x) + (rest - plane * lattice_edge.x) * l.x.step;
+    if (z >= dest.edge.z || y >= dest.edge.y || x >= dest.edge.x) return -1;
+    base = l.base_of({corner.n, corner.z + z, corner.y + y, corner.x + x});
+    return ((block * dest.edge.z + z) * dest.edge.y + y) * dest.edge.x + x;
+  }
+  // Of the class, within a block that starts at `corner`.
+  __device__ static int first(const Axis& a, int corner) { return ((a.offset - corner) % a.step + a.step) % a.step; }
+  __device__ const float* source_row(const DeviceLattice& l, Voxel base, const SumCursor& at) const {
+    if (at.ended(l)) return nullptr;
+    const int64_t voxel = source.find(l.source(base, at.z, at.y, at.x));
+    return voxel < 0 ? nullptr : x + voxel * source_channels;
+  }
+};
+
+// What a thread loads of a slice: four values of the sum for one row and one column.
+struct Loaded {
+  float a[4], b[4];
+};
+
+// One thread's view of the class that its block works on. kWide: the four lie in one tap.
+template <bool kWide>
+struct Loader {
+  const Gather& g;
+  const DeviceLattice& l;
+  Voxel base;
+  bool exists;  // the row
+  int column;
+  SumCursor at;
+  const float* row;
+
+  __device__ Loader(const Gather& g, const DeviceLattice& l, Voxel base, bool exists, int column, int k)
+      : g(g), l(l), base(base), exists(exists), column(column), at(l, k, g.source_channels), row(nullptr) {
+    if (kWide && exists) row = g.source_row(l, base, at);
+  }
+  __device__ float weight(const SumCursor& c, int i) const {
+    return g.weights[l.weight_of(c.z, c.y, c.x) * g.tap_stride + (c.channel + i) * g.source_stride +
+                     column * g.dest_stride];
+  }
+  __device__ Loaded next() {
+    Loaded values = {};
+    const bool has_weight = column < g.dest_channels;
+    if constexpr (kWide) {
+      if (row) {
+        const Channels<4> four = load<4>(row + at.channel);
+        for (int i = 0; i < 4; i++) values.a[i] = four.v[i];
+      }
+      for (int i = 0; i < 4 && has_weight && !at.ended(l); i++) values.b[i] = weight(at, i);
+      if (at.advance(l, kConvDepth, g.source_channels) && exists) row = g.source_row(l, base, at);
+    } else {
+      SumCursor c = at;
+      for (int i = 0; i < 4; i++) {
+        const float* from = exists ? g.source_row(l, base, c) : nullptr;
+        if (from) values.a[i] = from[c.channel];
+        if (has_weight && !c.ended(l)) values.b[i] = weight(c, 0);
+        c.advance(l, 1, g.source_channels);
+      }
+      at.advance(l, kConvDepth, g.source_channels);
+    }
+    return values;
+  }
+};
+
+__device__ void put(const Loaded& values, int line, int k, ConvSlice& a, ConvSlice& b) {
+  for (int i = 0; i < 4; i++) {
+    a[k + i][line] = values.a[i];
+    b[k + i][line] = values.b[i];
+  }
+}
+
+__device__ void write(const Gather& g, const ConvSums& sums, const int64_t* destinations, int first_column) {
+  for (int i = 0; i < kConvWork; i++) {
+    const int64_t voxel = destinations[ConvSums::row() + i];
+    if (voxel < 0) continue;
+    for (int j = 0; j < kConvWork; j++) {
+      const int c = first_column + ConvSums::column() + j;
+      if (c < g.dest_channels) g.y[voxel * g.dest_channels + c] = sums.total[i][j] + (g.bias ? g.bias[c] : 0.0f);
+    }
+  }
+}
+
+template <bool kWide>
+__global__ void __launch_bounds__(kConvThreads) gather_gemm_kernel(Gather g) {
+  SHARED_ARRAY(float, a, [2][kConvDepth][kConvPitch]);
+  SHARED_ARRAY(float, b, [2][kConvDepth][kConvPitch]);
+  SHARED_ARRAY(int64_t, destinations, [kConvTile]);
+  const int line = threadIdx.x / 4, k = threadIdx.x % 4 * 4, first_column = blockIdx.y * kConvTile;
+  for (int64_t c = blockIdx.z; c < g.family.classes(); c += gridDim.z) {
+    const DeviceLattice l = g.family.lattice(c);
+    Voxel base;
+    const int64_t voxel = g.destination(l, static_cast<int64_t>(blockIdx.x) * kConvTile + line, base);
+    if (k == 0) destinations[line] = voxel;
+    Loader<kWide> loader(g, l, base, voxel >= 0, first_column + line, k);
+    const int slices = (l.taps() * g.source_channels + kConvDepth - 1) / kConvDepth;
+    ConvSums sums;
+    put(loader.next(), line, k, a[0], b[0]);
+    for (int s = 0; s < slices; s++) {
+      __syncthreads();
+      const Loaded next = loader.next();  // beyond the end: zeros that nobody reads
+      sums.add(a[s % 2], b[s % 2]);
+      put(next, line, k, a[(s + 1) % 2], b[(s + 1) % 2]);
+    }
+    sums.fold();
+    __syncthreads();
+    write(g, sums, destinations, first_column);
+    __syncthreads();
+  }
+}
+
+void run(const Gather& g) {
+  if (g.rows == 0) return;
+  const auto tiles = [](int64_t n) { return static_cast<unsigned>((n + kConvTile - 1) / kConvTile); };
+  const int64_t classes = g.family.classes();
+  const dim3 grid(tiles(g.rows), tiles(g.dest_channels), static_cast<unsigned>(classes < 65535 ? classes : 65535));
+  if (g.source_channels % 4 == 0) LAUNCH_KERNEL(gather_gemm_kernel<true>, grid, kConvThreads, g);
+  else LAUNCH_KERNEL(gather_gemm_kernel<false>, grid, kConvThreads, g);
+  check_cuda(cudaGetLastError(), "a convolution");
+}
+
+Gather gather_of(const ConvGeometry& g, bool adjoint, const Tensor& source, const Tensor& weight, const float* bias,
+                 const Tensor& dest) {
+  const int64_t taps = g.kernel.product(), stored = weight.layout.channels();  // [K][tap][stored]
+  const Int3 edge = dest.layout.edge();
+  const Int3 lattice_edge = adjoint ? (edge + g.stride - Int3{1, 1, 1}) / g.stride : edge;
+  return {{extent(g.kernel), extent(g.stride), extent(g.padding), adjoint},
+          view_of(source.layout),
+          view_of(dest.layout),
+          extent(lattice_edge),
+          dest.layout.blocks() * lattice_edge.product(),
+          static_cast<int>(source.layout.channels()),
+          static_cast<int>(dest.layout.channels()),
+          stored,
+          adjoint ? taps * stored : 1,
+          adjoint ? 1 : taps * stored,
+          source.f32(),
+          weight.f32(),
+          bias,
+          dest.f32()};
+}
+
+}  // namespace
+
+void forward_gemm_cuda(const ConvGeometry& g, const Tensor& x, const Tensor& weight, const float* bias,
+                       const Tensor& y) {
+  run(gather_of(g, false, x, weight, bias, y));
+}
+
+void adjoint_gemm_cuda(const ConvGeometry& g, const Tensor& gy, const Tensor& weight, const float* bias,
+                       const Tensor& gx) {
+  run(gather_of(g, true, gy, weight, bias, gx));
+}
+
+}  // namespace voxelspark

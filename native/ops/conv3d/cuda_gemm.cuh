@@ -1,0 +1,15 @@
+// The engines of convolution on the device in float32, as gather_gemm.h and weight_gradient.h are on the CPU.
+#pragma once
+#include "ops/conv3d/conv3d.h"
+
+namespace voxelspark {
+
+// conv3d forward and its adjoint; weights are [K][tap][C]. A bias may be null.
+void forward_gemm_cuda(const ConvGeometry& g, const Tensor& x, const Tensor& weight, const float* bias,
+                       const Tensor& y);
+void adjoint_gemm_cuda(const ConvGeometry& g, const Tensor& gy, const Tensor& weight, const float* bias,
+                       const Tensor& gx);
+// gw[k][tap][c]; the workspace is cuda_weight_gradient_workspace()'s.
+void weight_gradient_cuda(const ConvGeometry& g, const Tensor& x, const Tensor& gy, const Tensor& gw, void* workspace);
+
+}  // namespace voxelspark

@@ -1,0 +1,131 @@
+// gw[k][tap][c] = sum over voxels of gy[voxel][k] * x[source(voxel, tap)][c]: rows are the channels of gy, columns the
+// (tap, c), and the sum runs over the stored voxels of gy, in splits of fixed size that a second kernel adds in order.
+#include "ops/conv3d/cuda_gemm.cuh"
+#include "ops/conv3d/cuda_lattice.cuh"
+#include "ops/conv3d/cuda_tile.cuh"
+
+namespace voxelspark {
+
+namespace {
+
+struct WeightSum {
+  LatticeFamily family;
+  BlockView source, dest;
+  int64_t voxels, split;  // of gy; of a split
+  int rows, columns, source_channels;
+  const float *x, *gy;
+  float* partial;  // [split][row][column]
+};
+
+// Four columns of one thread: their taps and channels stay, voxels pass by.
+template <bool kWide>
+struct SourceLoader {
+  const WeightSum& w;
+  DeviceLattice l;
+  SumCursor first;
+
+  __device__ SourceLoader(const WeightSum& w, int column)
+      : w(w), l(w.family.lattice(0)), first(l, column, w.source_channels) {}
+  __device__ const float* row(Voxel base, const SumCursor& c) const {
+    if (c.ended(l)) return nullptr;
+    const int64_t voxel = w.source.find(l.source(base, c.z, c.y, c.x));
+    return voxel < 0 ? nullptr : w.x + voxel * w.source_channels;
+  }
+  __device__ Channels<4> at(int64_t voxel) const {
+    Channels<4> values = {};
+    const Voxel base = l.base_of(w.dest.position(voxel));
+    if constexpr (kWide) {
+      if (const float* from = row(base, first)) values = load<4>(from + first.channel);
+    } else {
+      SumCursor c = first;
+      for (int i = 0; i < 4; i++) {
+        if (const float* from = row(base, c)) values.v[i] = from[c.channel];
+        c.advance(l, 1, w.source_channels);
+      }
+    }
+    return values;
+  }
+};
+
+__device__ Channels<4> gradient_at(const WeightSum& w, int64_t voxel, int row) {
+  Channels<4> values = {};
+  for (int i = 0; i < 4; i++)
+    if (row + i < w.rows) values.v[i] = w.gy[voxel * w.rows + row + i];
+  return values;
+}
+
+template <bool kWide>
+__global__ void __launch_bounds__(kConvThreads) weight_gradient_kernel(WeightSum w) {
+  SHARED_ARRAY(float, a, [2][kConvDepth][kConvPitch]);
+  SHARED_ARRAY(float, b, [2][kConvDepth][kConvPitch]);
+  const int line = threadIdx.x / 16, four = threadIdx.x % 16 * 4;
+  const int first_row = blockIdx.x * kConvTile, first_column = blockIdx.y * kConvTile;
+  const int64_t begin = blockIdx.z * w.split, end = begin + w.split < w.voxels ? begin + w.split : w.voxels;
+  const SourceLoader<kWide> source(w, first_column + four);
+  const auto fetch = [&](int64_t slice, Channels<4>& p, Channels<4>& q) {
+    const int64_t voxel = slice + line;
+    p = q = {};
+    if (voxel >= end) return;
+    p = gradient_at(w, voxel, first_row + four);
+    q = source.at(voxel);
+  };
+  ConvSums sums;
+  Channels<4> p, q;
+  fetch(begin, p, q);
+  store<4>(&a[0][line][four], p);
+  store<4>(&b[0][line][four], q);
+  int buffer = 0;
+  for (int64_t slice = begin; slice < end; slice += kConvDepth, buffer ^= 1) {
+    __syncthreads();
+    fetch(slice + kConvDepth, p, q);
+    sums.add(a[buffer], b[buffer]);
+    store<4>(&a[buffer ^ 1][line][four], p);
+    store<4>(&b[buffer ^ 1][line][four], q);
+  }
+  sums.fold();
+  float* to = w.partial + static_cast<int64_t>(blockIdx.z) * w.rows * w.columns;
+  for (int i = 0; i < kConvWork; i++)
+    for (int j = 0; j < kConvWork; j++) {
+      const int row = first_row + ConvSums::row() + i, column = first_column + ConvSums::column() + j;
+      if (row < w.rows && column < w.columns) to[static_cast<int64_t>(row) * w.columns + column] = sums.total[i][j];
+    }
+}
+
+struct AddSplits {
+  const float* partial;
+  int64_t splits, elements;
+  float* gw;
+
+  __device__ void operator()(int64_t i) const {
+    double sum = 0;
+    for (int64_t s = 0; s < splits; s++) sum += partial[s * elements + i];
+    gw[i] = static_cast<float>(sum);
+  }
+};
+
+}  // namespace
+
+void weight_gradient_cuda(const ConvGeometry& g, const Tensor& x, const Tensor& gy, const Tensor& gw, void* workspace) {
+  const int64_t columns = g.kernel.product() * x.layout.channels(), elements = gy.layout.channels() * columns;
+  const WeightSplits splits = WeightSplits::of(gy.layout, columns);
+  const bool split = splits.splits > 1;
+  const WeightSum w{{extent(g.kernel), extent(g.stride), extent(g.padding), false},
+                    view_of(x.layout),
+                    view_of(gy.layout),
+                    gy.layout.voxels(),
+                    splits.voxels,
+                    static_cast<int>(gy.layout.channels()),
+                    static_cast<int>(columns),
+                    static_cast<int>(x.layout.channels()),
+                    x.f32(),
+                    gy.f32(),
+                    split ? static_cast<float*>(workspace) : gw.f32()};
+  const auto tiles = [](int64_t n) { return static_cast<unsigned>((n + kConvTile - 1) / kConvTile); };
+  const dim3 grid(tiles(w.rows), tiles(w.columns), static_cast<unsigned>(splits.splits));
+  if (w.source_channels % 4 == 0) LAUNCH_KERNEL(weight_gradient_kernel<true>, grid, kConvThreads, w);
+  else LAUNCH_KERNEL(weight_gradient_kernel<false>, grid, kConvThreads, w);
+  check_cuda(cudaGetLastError(), "a weight gradient");
+  if (split) launch_elementwise(elements, AddSplits{w.partial, splits.splits, elements, gw.f32()}, "a weight gradient");
+}
+
+}  // namespace voxelspark
