@@ -15,6 +15,8 @@ export interface BenchOptions {
   patch: number;
   batch: number;
   ratio: number;
+  /** Of the prediction: z,y,x. */
+  volume: string;
 }
 
 const positive = { type: "number", requiresArg: true } as const;
@@ -35,11 +37,14 @@ export function parseOptions(args: readonly string[], all: readonly string[]) {
       patch: { ...positive, default: 64, describe: "step, read: edge of the patch in voxels" },
       batch: { ...positive, default: 1, describe: "step: patches in a batch" },
       ratio: { ...positive, default: 0.75, describe: "step: share of masked blocks" },
+      volume: { type: "string", default: "160,192,160", describe: "predict: z,y,x in voxels" },
     })
     .check((values) => {
       for (const [name, value] of Object.entries(values))
         if (typeof value === "number" && !(value > 0))
           throw new Error(`--${name} is ${value}, allowed are numbers above 0`);
+      if (!/^\d+,\d+,\d+$/.test(String(values.volume)))
+        throw new Error(`--volume is ${values.volume}, allowed are three whole numbers: z,y,x`);
       return true;
     })
     .strict()

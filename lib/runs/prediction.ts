@@ -243,10 +243,20 @@ async function* oneCase(
     }
   } catch (error) {
     if (signal?.aborted && error === signal.reason) return undefined;
-    // Inputs fail one by one, the output folder for all.
-    if (!(error instanceof VoxelsparkError) || error.message.startsWith("Cannot write")) throw error;
-    return { status: "failed", error, warnings: [], seconds: took() };
+    const known = ofCase(error, files);
+    if (!known) throw error;
+    return { status: "failed", error: known, warnings: [], seconds: took() };
   } finally {
     await steps.return(undefined as never); // the consumer left
   }
+}
+
+/** The error when it is of the case and not of the output folder or of this program. */
+function ofCase(error: unknown, files: readonly string[]): VoxelsparkError | undefined {
+  if (error instanceof VoxelsparkError) return error.message.startsWith("Cannot write") ? undefined : error;
+  const { name, message, code } = error as NodeJS.ErrnoException;
+  if (name !== "RangeError" || code !== undefined) return undefined;
+  // V8 refuses an allocation with a plain RangeError
+  const sentence = `${files.join(", ")}: does not fit into memory: ${message}.`;
+  return new DataError("ERR_VOXELSPARK_DATA", sentence, { cause: error });
 }

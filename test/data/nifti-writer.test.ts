@@ -121,6 +121,16 @@ describe("writing", () => {
     }
   });
 
+  test("a copy of NIfTI-2 geometry stays NIfTI-2, whose numbers are float64", async () => {
+    const original = await readNifti(join(__dirname, "../golden/nifti/v2_le_f4.nii"));
+    const like = { ...original.header, srow: original.header.srow.map((v) => v + 1e-9) };
+    const path = join(folder, "copy2.nii");
+    await writeNifti(path, { data: original.data, shape: original.shape, like });
+    const { header } = await readNifti(path);
+    expect(header.version).toBe(2);
+    expect(header.srow).toEqual(like.srow);
+  });
+
   test("values outside the type, wrong shapes and names are refused, and leave nothing behind", async () => {
     const out = join(folder, "refused");
     const good: NiftiImage = { data: ramp(), shape };
