@@ -136,9 +136,12 @@ async function watch(events: AsyncIterable<PredictionEvent>, total: number): Pro
   try {
     for await (const event of events) {
       bar ??= progress("predict", total);
-      if (event.type === "window") bar.update(done, `${event.case}: window ${event.done}/${event.total}`);
-      else if (event.type === "end") report.reason = event.reason;
-      else {
+      if (event.type === "window") {
+        const part = done + event.done / event.total; // hundredths of a case, so that a single one has a bar, too
+        bar.update(Math.round(100 * part) / 100, `${event.case}: window ${event.done}/${event.total}`);
+      }
+      if (event.type === "end") report.reason = event.reason;
+      if (event.type === "case") {
         done = event.done;
         add(event, report);
         bar.update(done, `${event.case} ${event.status}, ${duration(event.seconds)}`);
