@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import yargs from "yargs";
 import { hideBin } from "yargs/helpers";
+import { compare } from "./compare";
 import { evaluate } from "./evaluate";
 import { finetune } from "./finetune";
 import { info } from "./info";
@@ -28,6 +29,7 @@ async function main(): Promise<void> {
     .command(predict)
     .command(evaluate)
     .command(report)
+    .command(compare)
     .strict()
     .parserConfiguration({ "duplicate-arguments-array": false }) // the last one wins, never a list of two
     .check(requireValues)

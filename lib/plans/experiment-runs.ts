@@ -25,7 +25,7 @@ export interface FinetuningRun {
   dataset: string;
   source: DataSource;
   seed: number;
-  fold: number | "all";
+  fold: number;
   preset: Experiment["preset"];
   /** Everything but what the data set's own dataset.json says. */
   input: FinetunePlanInput;
@@ -85,7 +85,7 @@ type Place = {
   method: Method;
   dataset: ExperimentDataset;
   seed: number;
-  fold: number | "all";
+  fold: number;
   weights: PretrainingRun | string | undefined;
 };
 
@@ -119,7 +119,8 @@ function computed({ name: _, device: __, loader: ___, checkpoint: ____, ...plan 
   return plan;
 }
 
-function keyOf(...parts: unknown[]): string {
+/** A short name that changes with any of the parts. */
+export function keyOf(...parts: unknown[]): string {
   return sha256(JSON.stringify(parts)).slice(0, 10);
 }
 
@@ -130,7 +131,7 @@ export function sourceFolder(source: DataSource): string | { made: string } {
 }
 
 /** A name as a part of a path: letters, digits and hyphens. */
-function slug(name: string): string {
+export function slug(name: string): string {
   const plain = name
     .toLowerCase()
     .replace(/[^a-z0-9]+/g, "-")

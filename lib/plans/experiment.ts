@@ -43,7 +43,7 @@ export interface Experiment {
   /** Where both plans start. */
   preset: PresetName;
   seeds: number[];
-  folds: (number | "all")[];
+  folds: number[];
   /** Undefined where no method pre-trains. */
   pretraining?: { source: DataSource; seed: number | "each"; plan: PlanInput } | undefined;
   finetuning: FinetunePlanInput;
@@ -85,7 +85,7 @@ const schema = object({
   /** Every method is fine-tuned with each. */
   seeds: list(whole(0, Number.MAX_SAFE_INTEGER), 1, 100, "seeds"),
   /** Folds of each data set; their validation cases are pooled. */
-  folds: list(z.union([whole(0, 999), z.literal("all")]), 1, 100, "folds").default([0]),
+  folds: list(whole(0, 999), 1, 100, "folds").default([0]),
   pretraining: object({
     ...source,
     /** "each": pre-training is repeated with every seed; a number: one pre-training serves all seeds. */

@@ -102,7 +102,7 @@ function diceSection({ summary, plan, missing }: FinetuningReport): Section {
 }
 
 /** Names by the keys of summary.json: "1" of a label, "(1, 2)" of a region. */
-function regionNames(plan: FinetunePlan): Record<string, string> {
+export function regionNames(plan: Pick<FinetunePlan, "labels">): Record<string, string> {
   return Object.fromEntries(
     foregroundOf(plan.labels).flatMap(({ name, labels }) => [
       [labels.length === 1 ? String(labels[0]) : `(${labels.join(", ")})`, name],

@@ -49,6 +49,7 @@ ${[1, 2, 3, 4, 5, 6, 7, 8].map((n) => `.c${n}{--c:var(--c${n})}`).join("")}
 .dot{fill:var(--c);stroke:var(--card);stroke-width:1.5}
 .stop rect{fill:transparent}.stop .cross,.stop .reading{visibility:hidden}
 .stop:hover .cross,.stop:hover .reading{visibility:visible}
+.mean{stroke:var(--ink);stroke-width:2.5}
 .cross{stroke:var(--faint);stroke-dasharray:2 3}
 .reading{text-anchor:end;fill:var(--ink)!important;font-weight:600;paint-order:stroke;stroke:var(--card);stroke-width:6px}
 .scroll{overflow-x:auto;margin:10px -4px 0;padding:0 4px}
