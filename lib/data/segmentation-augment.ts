@@ -2,6 +2,9 @@
  * nnU-Net's default augmentation of a labelled patch (method.md §7.5): rotation and scaling of image and label, noise,
  * blur, brightness, contrast, low resolution, gamma of the negated and of the plain image, mirroring of both. The
  * transforms are kernels of the CPU device and run in the thread that calls, in a loader's worker for instance.
+ *
+ * Differences from nnU-Net: places beyond the outermost voxel centres of the read box are 0 at once, where it fades
+ * within one voxel; labels there are -1; two labels of equal weight yield the lower one.
  */
 import { ShapeError } from "../errors";
 import { gaussianBlur } from "../ops/gaussian-blur";

@@ -186,15 +186,15 @@ void SIMD(linear_row)(const LinearRow& r) {
     find_places(r, first, p);
     float value[kRun];
     const float *v = r.volume, *vx = v + step.x;
-    for (int i = 0; i < kRun; i++) {
-      const int32_t a = p.at[i], b = a + step.y, c = a + step.z, d = c + step.y;
-      const float tx = p.t[2][i], ty = p.t[1][i], tz = p.t[0][i];
+    for (int i = 0; i < kRun; i += kLanes) {
+      const Index a = load(p.at + i), b = a + step.y, c = a + step.z, d = c + step.y;
+      const Vec tx = load(p.t[2] + i), ty = load(p.t[1] + i), tz = load(p.t[0] + i);
       // Weights 0 and 1 must leave a voxel as it is.
-      const float sx = 1 - tx, sy = 1 - ty, sz = 1 - tz;
-      const float e = sx * v[a] + tx * vx[a], f = sx * v[b] + tx * vx[b];
-      const float g = sx * v[c] + tx * vx[c], h = sx * v[d] + tx * vx[d];
-      const float near = sy * e + ty * f, far = sy * g + ty * h;
-      value[i] = p.inside[i] ? sz * near + tz * far : r.outside;
+      const Vec sx = 1 - tx, sy = 1 - ty, sz = 1 - tz;
+      const Vec e = sx * gather(v, a) + tx * gather(vx, a), f = sx * gather(v, b) + tx * gather(vx, b);
+      const Vec g = sx * gather(v, c) + tx * gather(vx, c), h = sx * gather(v, d) + tx * gather(vx, d);
+      const Vec near = sy * e + ty * f, far = sy * g + ty * h;
+      store(value + i, load(p.inside + i) != 0 ? sz * near + tz * far : all(r.outside));
     }
     const int64_t left = r.count - first;
     for (int64_t i = 0; i < (left < kRun ? left : kRun); i++) r.out[first + i] = value[i];

@@ -1,6 +1,10 @@
 // Where a run of voxels of an output row reads in linear affine resampling, for `*_simd.cc` files: the lowest of the
 // eight neighbours, the fractions, and whether the place lies inside.
 #pragma once
+#if defined(__AVX2__)
+#include <immintrin.h>
+#endif
+
 #include "device/simd.h"
 #include "ops/resample/row.h"
 
@@ -22,6 +26,26 @@ struct Steps {
 static VS_INLINE Steps steps_of(const int64_t size[3]) {
   return {size[0] > 1 ? static_cast<int32_t>(size[1] * size[2]) : 0, size[1] > 1 ? static_cast<int32_t>(size[2]) : 0,
           size[2] > 1 ? 1 : 0};
+}
+
+typedef int32_t Index __attribute__((vector_size(kLanes * 4)));
+typedef int32_t IndexU __attribute__((vector_size(kLanes * 4), aligned(4), may_alias));
+static VS_INLINE Index load(const int32_t* p) { return *reinterpret_cast<const IndexU*>(p); }
+
+static VS_INLINE void store(int32_t* p, Index v) { *reinterpret_cast<IndexU*>(p) = v; }
+
+// from[at] in every lane
+static VS_INLINE Vec gather(const float* from, Index at) {
+#if defined(__AVX512F__)
+  return reinterpret_cast<Vec>(
+      _mm512_mask_i32gather_ps(_mm512_setzero_ps(), 0xffff, reinterpret_cast<__m512i>(at), from, 4));
+#elif defined(__AVX2__)
+  return reinterpret_cast<Vec>(_mm256_i32gather_ps(from, reinterpret_cast<__m256i>(at), 4));
+#else
+  Vec v = {};
+  for (int k = 0; k < kLanes; k++) v[k] = from[at[k]];
+  return v;
+#endif
 }
 
 static VS_INLINE void find_places(const LinearRow& r, int64_t first, Places& p) {

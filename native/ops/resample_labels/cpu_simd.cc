@@ -24,16 +24,19 @@ void SIMD(label_row)(const LinearRow& r) {
   for (int64_t first = 0; first < r.count; first += kRun) {
     find_places(r, first, p);
     float value[kRun];
-    int32_t same[kRun];
-    for (int i = 0; i < kRun; i++) {
-      const int32_t a = p.at[i], b = a + step.y, c = a + step.z, d = c + step.y;
-      const float l = v[a];
-      same[i] = (vx[a] == l) & (v[b] == l) & (vx[b] == l) & (v[c] == l) & (vx[c] == l) & (v[d] == l) & (vx[d] == l);
-      value[i] = p.inside[i] ? l : r.outside;
+    int32_t votes[kRun];
+    for (int i = 0; i < kRun; i += kLanes) {
+      const Index a = load(p.at + i), b = a + step.y, c = a + step.z, d = c + step.y;
+      const Vec l = gather(v, a);
+      const Index equal = (gather(vx, a) == l) & (gather(v, b) == l) & (gather(vx, b) == l) & (gather(v, c) == l) &
+                          (gather(vx, c) == l) & (gather(v, d) == l) & (gather(vx, d) == l);
+      const Index inside = load(p.inside + i) != 0;
+      store(value + i, inside ? l : all(r.outside));
+      store(votes + i, inside & ~equal);
     }
     const int64_t left = r.count - first;
     for (int64_t i = 0; i < (left < kRun ? left : kRun); i++) {
-      if (!same[i] && p.inside[i]) {
+      if (votes[i]) {
         const float z = p.t[0][i], y = p.t[1][i], x = p.t[2][i];
         float label[8], weight[8];
         for (int k = 0; k < 8; k++) {
