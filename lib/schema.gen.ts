@@ -41,7 +41,11 @@ export const kernelIds = {
   gaussian_normalize: 36,
   label_counts: 37,
   surface_dice: 38,
-  sgd: 39,
+  folded_conv3d_forward: 39,
+  folded_conv3d_constants: 40,
+  token_affine_forward: 41,
+  token_affine_backward: 42,
+  sgd: 43,
 } as const;
 
 export interface KernelAttributes {
@@ -324,6 +328,17 @@ export interface KernelAttributes {
     /** Default 1. */
     tolerance?: number;
   };
+  /** (s weight token bias? up? up_weight?) -> (y) */
+  folded_conv3d_forward: {
+    /** Default 0. */
+    winograd?: number;
+  };
+  /** (gy weight token swapped) -> (gw gtoken gbias) */
+  folded_conv3d_constants: {};
+  /** (token) -> (gamma beta) */
+  token_affine_forward: {};
+  /** (gbeta token) -> (gtoken) */
+  token_affine_backward: {};
   /** (norm? tensors!*) -> () */
   sgd: {
     /** Default 0. */

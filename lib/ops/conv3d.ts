@@ -11,7 +11,8 @@ export type Triple = readonly [number, number, number];
  * F(2,4,4)), "off" 2e-6 (the direct engine).
  */
 export type Winograd = "off" | "f2" | "f4";
-const winogradNumbers = { off: 0, f2: 1, f4: 2 } as const;
+/** @internal The attribute of the kernels. */
+export const winogradNumbers = { off: 0, f2: 1, f4: 2 } as const;
 const defaultWinograd: Winograd = "off";
 
 export interface Conv3dOptions {

@@ -1,6 +1,7 @@
 // Entry points of the CPU: each call is a plan for the gather-GEMM, the weight gradient or Winograd convolution.
 
 #include "ops/conv3d/conv3d.h"
+#include "ops/conv3d/convolve.h"
 #include "ops/conv3d/gather_gemm.h"
 #include "ops/conv3d/weight_gradient.h"
 #include "ops/conv3d/winograd.h"
@@ -12,11 +13,33 @@ DEFINE_KERNEL(conv3d_forward, ConvForward)
 DEFINE_KERNEL(conv3d_grad_input, ConvGradInput)
 DEFINE_KERNEL(conv3d_grad_weight, ConvGradWeight)
 
+int64_t convolve_workspace(const ConvGeometry& g, int64_t winograd, const Layout& x, const Layout& y) {
+  if (const int m = winograd_tile(winograd, g, x, y)) return winograd_workspace(m, x, y);
+  return gather_gemm_workspace(g.kernel.product(), x.channels(), y.channels());
+}
+
+void convolve(const ConvGeometry& g, int64_t winograd, const Tensor& x, const Tensor& weight, const float* bias,
+              const Tensor& y, void* workspace) {
+  if (const int m = winograd_tile(winograd, g, x.layout, y.layout))
+    return winograd_forward(m, x, weight, bias, y, workspace);
+  gather_gemm(forward_gemm(g, x, weight, bias, y), workspace);
+}
+
+int64_t convolve_add_workspace(const ConvGeometry& g, int64_t winograd, const Layout& x, const Layout& y) {
+  if (const int m = winograd_tile(winograd, g, x, y)) return winograd_add_workspace(m, x, y);
+  return gather_gemm_workspace(g.kernel.product(), x.channels(), y.channels());
+}
+
+void convolve_add(const ConvGeometry& g, int64_t winograd, const Tensor& x, const Tensor& weight, const Tensor& y,
+                  void* workspace) {
+  if (const int m = winograd_tile(winograd, g, x.layout, y.layout)) return winograd_add(m, x, weight, y, workspace);
+  GatherGemm gemm = forward_gemm(g, x, weight, nullptr, y);
+  gemm.add = true;
+  gather_gemm(gemm, workspace);
+}
+
 int64_t ConvForward::workspace(const Inputs& in) const {
-  const Shape& w = in[1].layout.shape;
-  const Layout &x = in[0].layout, y = infer(in)[0];
-  if (const int m = winograd_tile(winograd, {w.size(), stride, padding}, x, y)) return winograd_workspace(m, x, y);
-  return gather_gemm_workspace(w.size().product(), w[1], w[0]);
+  return convolve_workspace({kernel_of(in[1]), stride, padding}, winograd, in[0].layout, infer(in)[0]);
 }
 
 int64_t ConvGradInput::workspace(const Inputs& in) const {
@@ -35,12 +58,9 @@ int64_t ConvGradWeight::workspace(const Inputs& in) const {
 
 void conv3d_forward_cpu(const Descriptor& d, const Launch& l) {
   const auto& a = as<ConvForward>(d);
-  const Tensor &x = l.inputs[0], &weight = l.inputs[1];
   const float* bias = present(l.inputs, 2) ? l.inputs[2].f32() : nullptr;
-  const ConvGeometry geometry{kernel_of(weight), a.stride, a.padding};
-  if (const int m = winograd_tile(a.winograd, geometry, x.layout, l.outputs[0].layout))
-    return winograd_forward(m, x, weight, bias, l.outputs[0], l.workspace);
-  gather_gemm(forward_gemm(geometry, x, weight, bias, l.outputs[0]), l.workspace);
+  convolve({kernel_of(l.inputs[1]), a.stride, a.padding}, a.winograd, l.inputs[0], l.inputs[1], bias, l.outputs[0],
+           l.workspace);
 }
 
 void conv3d_grad_input_cpu(const Descriptor& d, const Launch& l) {

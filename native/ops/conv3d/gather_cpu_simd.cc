@@ -15,6 +15,19 @@ VS_INLINE void add_column(Vec (&sum)[T][V], const float* const* x, int64_t c, co
 }
 
 template <int T, int V>
+VS_INLINE void store_tile(const GatherTile& g, Vec (&sum)[T][V]) {
+  VS_UNROLL for (int t = 0; t < T; t++) {
+    float* to = g.out + g.voxel[t] * g.out_stride;
+    if (g.add) {
+      Vec before[V];
+      load_columns<V>(to, before, g.valid);
+      VS_UNROLL for (int j = 0; j < V; j++) sum[t][j] += before[j];
+    }
+    store_columns<V>(to, sum[t], g.valid);
+  }
+}
+
+template <int T, int V>
 __attribute__((noinline)) void tile_of_values(const GatherTile& g) {
   Vec sum[T][V];
   VS_UNROLL for (int t = 0; t < T; t++) VS_UNROLL for (int j = 0; j < V; j++) sum[t][j] = load(g.bias + j * kLanes);
@@ -22,7 +35,7 @@ __attribute__((noinline)) void tile_of_values(const GatherTile& g) {
   VS_UNROLL for (int t = 0; t < T; t++) x[t] = g.values + g.base[t] * g.value_stride;
   const float* w = g.weights;
   for (int64_t c = 0; c < g.channels; c++, w += V * kLanes) add_column<T, V>(sum, x, g.offsets[c], w);
-  VS_UNROLL for (int t = 0; t < T; t++) store_columns<V>(g.out + g.voxel[t] * g.out_stride, sum[t], g.valid);
+  store_tile<T, V>(g, sum);
 }
 
 // Products that are added up before they join the total. One long sum would round the more the more channels there are.
@@ -62,7 +75,7 @@ __attribute__((noinline)) void tile(const GatherTile& g) {
     }
   }
   add_tile<T, V>(total, sum);
-  VS_UNROLL for (int t = 0; t < T; t++) store_columns<V>(g.out + g.voxel[t] * g.out_stride, total[t], g.valid);
+  store_tile<T, V>(g, total);
 }
 
 using Tile = void (*)(const GatherTile&);

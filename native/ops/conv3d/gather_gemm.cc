@@ -105,6 +105,7 @@ void run(const Engine& e, const Items& items, int64_t item, int64_t first_panel,
       tile.channels = tile.taps * e.channels;
     }
     tile.out_stride = e.panels.channels;
+    tile.add = g.add;
     const int64_t voxels = table.voxels, groups = (voxels + e.shape.rows - 1) / e.shape.rows;
     for (int64_t p = first_panel; p < end_panel; p++) {
       const int vectors = e.panels.vectors(p);
@@ -130,7 +131,9 @@ void gather_gemm(const GatherGemm& g, void* workspace) {
   e.pack();
   const Int3 step = g.lattices[0].step;
   const int64_t panels = e.panels.count(), cells = g.dest.layout.voxels() / step.product();
-  const Items items = cut(g.dest.layout, step, std::clamp(cells * panels / kUnits, kFewestCells, kMostCells));
+  Items items = cut(g.dest.layout, step, std::clamp(cells * panels / kUnits, kFewestCells, kMostCells));
+  if (g.add) keep_near(items, g.source.layout, g.lattices[0]);
+  if (items.size() == 0) return;
   // Few items: threads share out the panels too, all working on one panel before the next.
   const int64_t parts = items.size() >= kUnits ? 1 : panels;
   std::vector<RowTable> tables(omp_get_max_threads(), RowTable(items, g.lattices, e.channels));

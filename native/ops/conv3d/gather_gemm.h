@@ -16,6 +16,7 @@ struct GatherGemm {
   const float* weights;
   int64_t tap_stride, source_stride, dest_stride;
   const float* bias;  // null: none
+  bool add = false;   // to what dest, which is dense, holds, and only in items that see a stored source voxel
 };
 
 int64_t gather_gemm_workspace(int64_t taps, int64_t source_channels, int64_t dest_channels);  // bytes

@@ -47,6 +47,33 @@ Items cut(const Layout& layout, Int3 step, int64_t most) {
   return items;
 }
 
+static bool sees(const Region& r, const Layout& source, const Lattice& l) {
+  const BlockGrid& grid = *source.grid;
+  const Int3 edge = source.edge(), one{1, 1, 1}, low = r.first * l.jump + l.low(),
+             high = (r.end - one) * l.jump + l.low() + l.span();
+  const Int3 first = max_of(low, {0, 0, 0}) / edge, last = min_of(high, source.shape.size() - one) / edge;
+  for (int64_t z = first.z; z <= last.z; z++)
+    for (int64_t y = first.y; y <= last.y; y++)
+      for (int64_t x = first.x; x <= last.x; x++)
+        if (grid.block_of[((r.sample * grid.cells.z + z) * grid.cells.y + y) * grid.cells.x + x] >= 0) return true;
+  return false;
+}
+
+void keep_near(Items& items, const Layout& source, const Lattice& lattice) {
+  Items near;
+  near.largest = items.largest;
+  near.most_cells = items.most_cells;
+  near.most_regions = items.most_regions;
+  near.first.push_back(0);
+  for (int64_t i = 0; i < items.size(); i++) {
+    for (int64_t r = items.first[i]; r < items.first[i + 1]; r++)
+      if (sees(items.regions[r], source, lattice)) near.regions.push_back(items.regions[r]);
+    const int64_t end = static_cast<int64_t>(near.regions.size());
+    if (end > near.first.back()) near.first.push_back(end);
+  }
+  items = std::move(near);
+}
+
 Rows::Rows(const Tensor& t, const float* zeros)
     : data(t.f32()),
       zeros(zeros),

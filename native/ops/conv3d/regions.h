@@ -27,6 +27,9 @@ struct Items {
 // Items of about `cells` cells of `step` voxels, which follow from the layout alone.
 Items cut(const Layout& layout, Int3 step, int64_t cells);
 
+// Leaves the items that read a stored voxel of `source` through a lattice of step 1.
+void keep_near(Items& items, const Layout& source, const Lattice& lattice);
+
 // Channel rows of a tensor by volume coordinate; zeros where it is masked or outside.
 struct Rows {
   const float* data;

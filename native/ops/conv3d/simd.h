@@ -30,6 +30,7 @@ struct GatherTile {
   const int64_t* voxel;
   float* out;  // row of voxel i at out + i * out_stride
   int64_t out_stride, valid;
+  bool add;  // to what out holds
 };
 DECLARE_SIMD(gather_tile, void, (const GatherTile& g, int voxels, int vectors))
 

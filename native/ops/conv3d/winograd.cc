@@ -71,14 +71,25 @@ static int64_t batch_of(int m, int64_t tiles) {
   return std::min(tiles, (tiles + batches - 1) / batches + kPieceTiles - 1);
 }
 
-int64_t winograd_workspace(int m, const Layout& source, const Layout& dest) {
-  const int64_t tiles = Cells::count(dest, source) * Tiles(Cells::edge_of(dest, source), m).per_cell(),
-                width = round_up(dest.channels(), kWidestVector);
+static int64_t workspace_for(int m, int64_t tiles, const Layout& source, const Layout& dest) {
+  const int64_t width = round_up(dest.channels(), kWidestVector);
   if (by_panels(m, tiles, source.channels(), dest.channels())) {
     const int64_t v_step = round_up(source.channels(), kWidestVector) * batch_of(m, tiles) + kSkew;
     return 4 * (width + frequencies_of(m) * v_step);
   }
   return 4 * (width + frequencies_of(m) * source.channels() * width);
+}
+
+int64_t winograd_workspace(int m, const Layout& source, const Layout& dest) {
+  const Tiles tiles(Cells::edge_of(dest, source), m);
+  return workspace_for(m, Cells::count(dest, source) * tiles.per_cell(), source, dest);
+}
+
+int64_t winograd_add_workspace(int m, const Layout& x, const Layout& y) {
+  const Cells cells(y, x);
+  Tiles tiles(cells.edge, m);
+  tiles.keep_near(CellView({x}, cells), cells);
+  return workspace_for(m, tiles.before(static_cast<int64_t>(cells.cell.size())), x, y);
 }
 
 namespace {
@@ -103,16 +114,18 @@ struct Convolution {
   int m;
   const Tensor &source, &dest;
   WeightView weights;
+  bool add = false;  // to what dest holds, at the tiles that see the source
 
   const WinogradShape shape = simd_winograd_shape()();
   const Panels panels{dest.layout.channels(), shape.lanes};
   const int64_t channels = source.layout.channels(), frequencies = frequencies_of(m);
   const Cells cells{dest.layout, source.layout};
-  const Tiles tiles{cells.edge, m};
   const CellView from{source, cells}, to{dest, cells};
+  Tiles tiles{cells.edge, m};
   float *bias, *large;  // the workspace: bias, padded; transformed weights or inputs
 
-  Convolution(int m, const Tensor& source, const Tensor& dest, WeightView weights, const float* bias, void* workspace);
+  Convolution(int m, const Tensor& source, const Tensor& dest, WeightView weights, const float* bias, void* workspace,
+              bool add = false);
   int64_t width(int64_t p) const { return panels.vectors(p) * shape.lanes; }
   int64_t u_step(int64_t p) const { return channels * width(p); }
   // large[panel][frequency][channel][width of the panel]
@@ -126,8 +139,9 @@ struct Convolution {
 };
 
 Convolution::Convolution(int m, const Tensor& source, const Tensor& dest, WeightView weights, const float* given,
-                         void* workspace)
-    : m(m), source(source), dest(dest), weights(weights), bias(static_cast<float*>(workspace)) {
+                         void* workspace, bool add)
+    : m(m), source(source), dest(dest), weights(weights), add(add), bias(static_cast<float*>(workspace)) {
+  if (add) tiles.keep_near(from, cells);
   const int64_t padded = round_up(panels.channels, kWidestVector);
   large = bias + padded;
   std::fill(bias, bias + padded, 0.0f);
@@ -166,8 +180,9 @@ void Convolution::store(const Chunk& chunk, int64_t p, const WinogradProduct& pr
   o.y_stride = to.y_stride;
   o.x_stride = to.channels;
   o.channels = static_cast<int>(panels.valid(p));
+  o.add = add;
   for (int t = 0; t < chunk.tiles; t++) {
-    const int64_t tile = chunk.first + t;
+    const int64_t tile = tiles.at(chunk.first + t);
     const Int3 at = tiles.first_voxel(tile), room = tiles.edge - at;
     o.m = product.m + t * panels.width();
     o.y = to.voxel(tiles.entry_of(tile), at) + p * panels.width();
@@ -262,7 +277,8 @@ void Convolution::run_by_panels() const {
 }
 
 void convolve(const Convolution& c) {
-  const int64_t tiles = static_cast<int64_t>(c.cells.cell.size()) * c.tiles.per_cell();
+  const int64_t tiles = c.tiles.before(static_cast<int64_t>(c.cells.cell.size()));
+  if (tiles == 0) return;
   if (by_panels(c.m, tiles, c.channels, c.panels.channels)) c.run_by_panels();
   else c.run_by_chunks();
 }
@@ -273,6 +289,11 @@ void winograd_forward(int m, const Tensor& x, const Tensor& weight, const float*
                       void* workspace) {
   const int64_t c = weight.layout.shape[1];
   convolve({m, x, y, {weight.f32(), c, 1, 27 * c}, bias, workspace});
+}
+
+void winograd_add(int m, const Tensor& x, const Tensor& weight, const Tensor& y, void* workspace) {
+  const int64_t c = weight.layout.shape[1];
+  convolve({m, x, y, {weight.f32(), c, 1, 27 * c}, nullptr, workspace, true});
 }
 
 void winograd_grad_input(int m, const Tensor& gy, const Tensor& weight, const Tensor& gx, void* workspace) {

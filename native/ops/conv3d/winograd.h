@@ -21,6 +21,9 @@ int64_t winograd_workspace(int m, const Layout& source, const Layout& dest);  //
 // y = conv(x) + bias (null: none).
 void winograd_forward(int m, const Tensor& x, const Tensor& weight, const float* bias, const Tensor& y,
                       void* workspace);
+// y += conv(x) for a dense y and a sparse x, computed only where a tile sees a stored voxel of x.
+int64_t winograd_add_workspace(int m, const Layout& x, const Layout& y);  // bytes
+void winograd_add(int m, const Tensor& x, const Tensor& weight, const Tensor& y, void* workspace);
 // gx = the gradient of the input: the convolution of gy with flipped weights from K to C channels.
 void winograd_grad_input(int m, const Tensor& gy, const Tensor& weight, const Tensor& gx, void* workspace);
 

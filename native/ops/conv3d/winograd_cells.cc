@@ -58,12 +58,46 @@ Int3 Tiles::first_voxel(int64_t tile) const {
   return Int3{i / (count.y * count.x), i / count.x % count.y, i % count.x} * Int3{2, m, m};
 }
 
-int Tiles::run(int64_t tile, int n) const { return static_cast<int>(std::min<int64_t>(n, count.x - tile % count.x)); }
+int Tiles::run(int64_t place, int n) const {
+  const int most = static_cast<int>(std::min<int64_t>(n, count.x - at(place) % count.x));
+  int length = all ? most : 1;
+  while (length < most && at(place + length) == at(place) + length) length++;
+  return length;
+}
+
+int64_t Tiles::before(int64_t entry) const {
+  const int64_t tile = entry * per_cell();
+  return all ? tile : std::lower_bound(near.begin(), near.end(), tile) - near.begin();
+}
+
+// Of the voxels from i - 1 to i + length, does one lie in the cell before, in this one, in the one behind?
+static void touched(int64_t i, int64_t length, int64_t edge, bool cells[3]) {
+  cells[0] = i == 0;
+  cells[1] = true;
+  cells[2] = i + length >= edge;
+}
+
+void Tiles::keep_near(const CellView& source, const Cells& cells) {
+  all = false;
+  near.clear();
+  for (int64_t entry = 0; entry < static_cast<int64_t>(cells.cell.size()); entry++) {
+    const int64_t* at = &source.at[entry * 27];
+    for (int64_t tile = entry * per_cell(); tile < (entry + 1) * per_cell(); tile++) {
+      const Int3 voxel = first_voxel(tile);
+      bool z[3], y[3], x[3], sees = at[13] != CellView::kNone;
+      touched(voxel.z, 2, edge.z, z);
+      touched(voxel.y, m, edge.y, y);
+      touched(voxel.x, m, edge.x, x);
+      for (int64_t k = 0; k < 27 && !sees; k++) sees = z[k / 9] && y[k / 3 % 3] && x[k % 3] && at[k] != CellView::kNone;
+      if (sees) near.push_back(tile);
+    }
+  }
+}
 
 std::vector<Chunk> chunks_of(const Cells& cells, const Tiles& tiles, int want) {
   std::vector<Chunk> chunks;
   for (size_t n = 0; n + 1 < cells.first.size(); n++) {
-    const int64_t begin = cells.first[n] * tiles.per_cell(), total = cells.first[n + 1] * tiles.per_cell() - begin;
+    const int64_t begin = tiles.before(cells.first[n]), total = tiles.before(cells.first[n + 1]) - begin;
     const int64_t parts = (total + want - 1) / want;
     for (int64_t i = 0; i < parts; i++) {
       const int64_t a = total * i / parts, b = total * (i + 1) / parts;
@@ -116,7 +150,7 @@ void load_tiles(const CellView& source, const Tiles& tiles, const Chunk& chunk, 
   for (int t = 0; t < chunk.tiles; t += to.tiles) {
     to.tiles = tiles.run(chunk.first + t, chunk.tiles - t);
     to.v = v + t * lanes;
-    find_rows(source, tiles, chunk.first + t, zeros, to);
+    find_rows(source, tiles, tiles.at(chunk.first + t), zeros, to);
     transform(tiles.m, to);
   }
 }

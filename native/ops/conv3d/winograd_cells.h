@@ -35,20 +35,28 @@ struct CellView {
   }
 };
 
-// Tiles of 2 x m x m outputs, numbered by cell, z, y, x. They may hang over the end of a cell.
+// Tiles of 2 x m x m outputs, numbered by cell, z, y, x. They may hang over the end of a cell. Work is listed by place:
+// all tiles in their order, or those of them that keep_near() leaves.
 struct Tiles {
   int m;
   Int3 edge, count;  // of a cell: voxels, tiles
+  std::vector<int64_t> near;
+  bool all = true;
 
   Tiles(Int3 edge, int m);
   int64_t per_cell() const { return count.product(); }
   int64_t entry_of(int64_t tile) const { return tile / per_cell(); }
   Int3 first_voxel(int64_t tile) const;  // inside the cell
-  // Number of tiles from `tile` on that lie side by side, at most n.
-  int run(int64_t tile, int n) const;
+  // Leaves the tiles that read a stored voxel of the source seen through the cells.
+  void keep_near(const CellView& source, const Cells& cells);
+  int64_t at(int64_t place) const { return all ? place : near[place]; }
+  // Number of places before a cell.
+  int64_t before(int64_t entry) const;
+  // Number of tiles from a place on that lie side by side, at most n.
+  int run(int64_t place, int n) const;
 };
 
-// Consecutive tiles of one sample that one thread works on. Sizes follow from the tiles alone.
+// Consecutive places of one sample that one thread works on. Sizes follow from the tiles alone.
 struct Chunk {
   int64_t first;
   int tiles;

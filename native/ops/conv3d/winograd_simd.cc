@@ -158,7 +158,7 @@ VS_INLINE void output_voxels(const float* m, int64_t step, Vec bias, Keep keep) 
   }
 }
 
-template <int kTile>
+template <int kTile, bool kAdd>
 static void output(const WinogradOutput& o) {
   const bool whole = o.room_z >= 2 && o.room_y >= kTile && o.room_x >= kTile;
   for (int k = 0; k < o.channels; k += kLanes) {
@@ -166,14 +166,16 @@ static void output(const WinogradOutput& o) {
     float* to = o.y + k;
     if (whole && k + kLanes <= o.channels) {
       output_voxels<kTile>(o.m + k, o.m_frequency_stride, bias, [&](int z, int y, int x, Vec value) {
-        store(to + z * o.z_stride + y * o.y_stride + x * o.x_stride, value);
+        float* at = to + z * o.z_stride + y * o.y_stride + x * o.x_stride;
+        store(at, kAdd ? load(at) + value : value);
       });
       continue;
     }
     const int64_t live = o.channels - k < kLanes ? o.channels - k : kLanes;
     output_voxels<kTile>(o.m + k, o.m_frequency_stride, bias, [&](int z, int y, int x, Vec value) {
-      if (z < o.room_z && y < o.room_y && x < o.room_x)
-        store_first(to + z * o.z_stride + y * o.y_stride + x * o.x_stride, value, live);
+      if (z >= o.room_z || y >= o.room_y || x >= o.room_x) return;
+      float* at = to + z * o.z_stride + y * o.y_stride + x * o.x_stride;
+      store_first(at, kAdd ? load_first(at, live) + value : value, live);
     });
   }
 }
@@ -221,8 +223,9 @@ void SIMD(winograd_multiply)(const WinogradProduct& p) {
 }
 
 void SIMD(winograd_output)(int m, const WinogradOutput& o) {
-  if (m == 4) WINOGRAD_NAMESPACE::output<4>(o);
-  else WINOGRAD_NAMESPACE::output<2>(o);
+  using namespace WINOGRAD_NAMESPACE;
+  if (m == 4) (o.add ? output<4, true> : output<4, false>)(o);
+  else (o.add ? output<2, true> : output<2, false>)(o);
 }
 
 }  // namespace voxelspark

@@ -67,6 +67,7 @@ struct WinogradOutput {
   int64_t z_stride, y_stride, x_stride;
   int room_z, room_y, room_x;
   int channels;  // of the panel
+  bool add;      // to what y holds
 };
 DECLARE_SIMD(winograd_output, void, (int m, const WinogradOutput& o))
 

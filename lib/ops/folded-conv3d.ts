@@ -1,0 +1,58 @@
+import { record } from "../autograd";
+import type { BlockMask } from "../block-mask";
+import { launch } from "../launch";
+import type { Tensor } from "../tensor";
+import { sizeOf, type Triple, type Winograd, winogradNumbers } from "./conv3d";
+
+/** A masked feature map that a token fills, not written out: features − token, sparse, and the token. */
+export interface FoldedSkip {
+  readonly offset: Tensor;
+  readonly token: Tensor;
+}
+
+/**
+ * conv3d(concat(up, filled)), where `filled` holds features at visible voxels and the token at masked ones: the same
+ * but for rounding, without making `filled` or the concatenation. Only what lies near visible blocks is computed; the
+ * token's part elsewhere is one constant, another at each border. "Same" padding, stride 1.
+ *
+ * @param skip offset (N, C, D, H, W) under a mask, which must live until backward has run; token (C) or (1, C, 1, 1, 1)
+ * @param weight (K, C' + C, kD, kH, kW), kernels of 1 or 3 voxels, those of 3 over axes of at least 2
+ * @param bias (K)
+ * @param options.up (N, C', D, H, W), dense; without it C' = 0
+ * @returns (N, K, D, H, W), dense
+ * @throws ShapeError
+ */
+export function foldedConv3d(
+  { offset, token }: FoldedSkip,
+  weight: Tensor,
+  bias?: Tensor,
+  options: { up?: Tensor | undefined; winograd?: Winograd } = {},
+): Tensor {
+  const { up } = options;
+  const winograd = winogradNumbers[options.winograd ?? "off"];
+  const channels = [up, offset].flatMap((t) => (t ? [t.shape[1] as number] : []));
+  const parts = up ? launch("concat_backward", [weight], { channels }) : [weight];
+  const [own, upWeight] = [parts.at(-1) as Tensor, up && parts[0]];
+  const [y] = launch("folded_conv3d_forward", [offset, own, token, bias, up, upWeight], { winograd }) as [
+    Tensor,
+  ];
+  const saved = [offset, token, ...parts, ...(up ? [up] : [])];
+  record([offset, token, weight, bias, up], [y], saved, ([gy]) => {
+    const kernel = sizeOf(weight);
+    const padding = kernel.map((k) => (k - 1) / 2) as unknown as Triple;
+    const common = { padding, winograd };
+    const input = { ...common, size: sizeOf(offset) };
+    const back = (w: Tensor | undefined, mask: BlockMask | undefined) =>
+      launch("conv3d_grad_input", [gy, w], { ...input, mask })[0];
+    const goffset = offset.requiresGrad ? back(own, offset.mask) : undefined;
+    const gup = up?.requiresGrad ? back(upWeight, undefined) : undefined;
+    // Visible voxels only: the roles of input and output are exchanged, which reverses the taps.
+    const [swapped] = launch("conv3d_grad_weight", [gy, offset], { ...common, kernel, bias: false });
+    const [gown, gtoken, gbias] = launch("folded_conv3d_constants", [gy, own, token, swapped], {});
+    const gparts = [...(up ? launch("conv3d_grad_weight", [up, gy], { ...common, kernel }) : []), gown];
+    const gweight = up ? launch("concat_forward", gparts, {})[0] : gown;
+    return [goffset, gtoken, gweight, gbias, gup];
+  });
+  if (up) for (const part of parts) part.dispose(); // from here on the tape's, if anybody's
+  return y;
+}

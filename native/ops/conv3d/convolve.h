@@ -1,0 +1,17 @@
+// Forward convolution on the CPU for other ops: the engine is chosen as for conv3d_forward.
+#pragma once
+#include "ops/conv3d/conv3d.h"
+
+namespace voxelspark {
+
+int64_t convolve_workspace(const ConvGeometry& g, int64_t winograd, const Layout& x, const Layout& y);  // bytes
+// y = conv(x) + bias (null: none)
+void convolve(const ConvGeometry& g, int64_t winograd, const Tensor& x, const Tensor& weight, const float* bias,
+              const Tensor& y, void* workspace);
+
+int64_t convolve_add_workspace(const ConvGeometry& g, int64_t winograd, const Layout& x, const Layout& y);  // bytes
+// y += conv(x) for a sparse x and a dense y. Only tiles that see a stored voxel of x are computed.
+void convolve_add(const ConvGeometry& g, int64_t winograd, const Tensor& x, const Tensor& weight, const Tensor& y,
+                  void* workspace);
+
+}  // namespace voxelspark
