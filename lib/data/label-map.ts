@@ -4,7 +4,7 @@ import { allowedLabels, countedLabels, foregroundOf, ignoreLabel, type LabelSche
 import { rng } from "../random";
 import type { Vector3 } from "./geometry";
 import type { PreprocessOptions } from "./preprocess-image";
-import { resampled, resampledShape } from "./preprocess-steps";
+import { resampledShape, separateAxis } from "./preprocess-steps";
 
 const MOST_SHOWN = 10;
 
@@ -29,29 +29,88 @@ export function requireLabels(data: Float32Array, scheme: LabelScheme, source: s
   );
 }
 
+/** For each voxel along an output axis: the two voxels that it lies between, and how much the second weighs. */
+interface AxisPlaces {
+  readonly low: Int32Array;
+  readonly high: Int32Array;
+  readonly weight: Float64Array;
+}
+
+/** Pixel centres on pixel centres, beyond the edge the edge (method.md §6.3). */
+function axisPlaces(from: number, to: number, nearest: boolean): AxisPlaces {
+  const [low, high, weight] = [new Int32Array(to), new Int32Array(to), new Float64Array(to)];
+  for (let i = 0; i < to; i++) {
+    const at = Math.min(from - 1, Math.max(0, ((i + 0.5) * from) / to - 0.5));
+    low[i] = Math.floor(nearest ? at + 0.5 : at);
+    high[i] = nearest ? low[i]! : Math.min(from - 1, low[i]! + 1);
+    weight[i] = nearest ? 0 : at - low[i]!;
+  }
+  return { low, high, weight };
+}
+
+const HALF = 0.5 - 1e-9; // one half in spite of rounding
+
+/** The highest label whose corners weigh one half, 0 if none does. */
+function labelOf(labels: Float64Array, weights: Float64Array): number {
+  let chosen = 0;
+  for (let i = 0; i < 8; i++) {
+    const label = labels[i]!;
+    if (label <= chosen) continue;
+    let sum = 0;
+    for (let k = 0; k < 8; k++) if (labels[k] === label) sum += weights[k]!;
+    if (sum >= HALF) chosen = label;
+  }
+  return chosen;
+}
+
 /**
  * A label map at the target spacing: each label is resampled as a mask, linearly, and takes the voxels where that reaches
- * one half, higher labels over lower ones (method.md §6.3; nnU-Net's resize_segmentation).
+ * one half, higher labels over lower ones (method.md §6.3; nnU-Net's resize_segmentation). All labels in one pass.
  */
-export async function resampledLabels(
+export function resampledLabels(
   data: Float32Array,
   shape: Vector3,
   current: Vector3,
   target: Vector3,
   { anisotropyThreshold }: Pick<PreprocessOptions, "anisotropyThreshold">,
-): Promise<Float32Array> {
+): Float32Array {
   const size = resampledShape(shape, current, target);
   if (size.every((n, a) => n === shape[a])) return data;
-  const labels = [...new Set(data)].filter((label) => label !== 0).sort((a, b) => a - b);
+  const alone = separateAxis(current, target, anisotropyThreshold);
+  const [pz, py, px] = size.map((n, a) => axisPlaces(shape[a]!, n, a === alone)) as [
+    AxisPlaces,
+    AxisPlaces,
+    AxisPlaces,
+  ];
+  const [, height, width] = shape;
   const out = new Float32Array(size[0] * size[1] * size[2]);
-  const mask = new Float32Array(data.length);
-  for (const label of labels) {
-    for (let i = 0; i < mask.length; i++) mask[i] = data[i] === label ? 1 : 0;
-    const soft = await resampled(mask, shape, current, target, {
-      interpolation: "linear",
-      anisotropyThreshold,
-    });
-    for (let i = 0; i < out.length; i++) if (soft[i]! >= 0.5) out[i] = label;
+  const [labels, weights] = [new Float64Array(8), new Float64Array(8)];
+  let to = 0;
+  for (let z = 0; z < size[0]; z++) {
+    const wz = pz.weight[z]!;
+    for (let y = 0; y < size[1]; y++) {
+      const wy = py.weight[y]!;
+      const rows = [pz.low[z]!, pz.high[z]!].flatMap((k) =>
+        [py.low[y]!, py.high[y]!].map((j) => (k * height + j) * width),
+      );
+      for (let x = 0; x < size[2]; x++, to++) {
+        const [low, high, wx] = [px.low[x]!, px.high[x]!, px.weight[x]!];
+        let same = true;
+        for (let row = 0; row < 4; row++) {
+          const [left, right] = [data[rows[row]! + low]!, data[rows[row]! + high]!];
+          labels[row * 2] = left;
+          labels[row * 2 + 1] = right;
+          same &&= left === labels[0] && right === labels[0];
+        }
+        if (same) {
+          out[to] = labels[0]!;
+          continue;
+        }
+        for (let i = 0; i < 8; i++)
+          weights[i] = (i & 4 ? wz : 1 - wz) * (i & 2 ? wy : 1 - wy) * (i & 1 ? wx : 1 - wx);
+        out[to] = labelOf(labels, weights);
+      }
+    }
   }
   return out;
 }

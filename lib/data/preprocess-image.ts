@@ -163,7 +163,7 @@ export interface MadeCase {
 }
 
 /** The label map on the grid of the channels that were made from the same case. */
-async function labelPart(
+function labelPart(
   map: Volume,
   image: ImageCase,
   source: Source,
@@ -174,7 +174,7 @@ async function labelPart(
   const values = cut(map.data, map.shape, crop);
   const current = reversed(map.geometry.spacing);
   const { scheme } = image.label!;
-  const data = await resampledLabels(values, shapes.cropped, current, spacing, options);
+  const data = resampledLabels(values, shapes.cropped, current, spacing, options);
   const { table, locations } = foregroundLocations(data, scheme);
   const empty = table.every(({ voxels }) => voxels === 0);
   const warnings = empty ? [`${source.path}: no voxel has a label other than the background.`] : [];
@@ -189,7 +189,7 @@ export async function preprocessImage(
 ): Promise<MadeCase> {
   const { channels, label: map } = await readCase(image, options);
   const made = await preprocessVolumes(channels, [image.path, ...(image.further ?? [])], options);
-  const label = map && (await labelPart(map, image, sources.label!, made, options));
+  const label = map && labelPart(map, image, sources.label!, made, options);
   const [first, ...further] = made.channels;
   const properties: CaseProperties = {
     id: image.id,
