@@ -44,14 +44,23 @@ static void fill(const Layout& layout, double value, void* stored) {
                   [&](int64_t a, int64_t b) { std::fill(data + a, data + b, static_cast<T>(value)); });
 }
 
+// Whether both orders are the same: plain tensors, and dense feature maps with one channel.
+static bool is_plain(const Layout& l) { return l.shape.rank < 5 || (!l.grid && l.channels() == 1); }
+
+static void copy(const Layout& layout, const void* from, void* to) {
+  parallel_ranges(layout.bytes(), 1 << 20, [&](int64_t a, int64_t b) {
+    std::memcpy(static_cast<char*>(to) + a, static_cast<const char*>(from) + a, static_cast<size_t>(b - a));
+  });
+}
+
 void to_storage(const Layout& layout, const void* dense, void* stored) {
-  if (layout.shape.rank < 5) std::memcpy(stored, dense, static_cast<size_t>(layout.bytes()));
+  if (is_plain(layout)) copy(layout, dense, stored);
   else if (layout.dtype == DType::float64) store<double>(layout, dense, stored);
   else store<float>(layout, dense, stored);
 }
 
 void from_storage(const Layout& layout, const void* stored, void* dense) {
-  if (layout.shape.rank < 5) std::memcpy(dense, stored, static_cast<size_t>(layout.bytes()));
+  if (is_plain(layout)) copy(layout, stored, dense);
   else if (layout.dtype == DType::float64) restore<double>(layout, stored, dense);
   else restore<float>(layout, stored, dense);
 }
