@@ -131,6 +131,7 @@ export { constant, perEpoch, poly, type Schedule, type Stage, sequence, warmup }
 export { SGD, type SGDOptions } from "./optim/sgd";
 export { type ProgressPoint, renderProgress } from "./pictures/progress";
 export { renderVolumes, type VolumeColumn, type VolumeOptions, visibleVoxels } from "./pictures/volume";
+export { type Experiment, parseExperiment, readExperiment } from "./plans/experiment";
 export {
   createFinetunePlan,
   type FinetunePlan,
@@ -170,6 +171,12 @@ export { buildS3D, buildSGD, pretrainStep, type StepInput } from "./recipes/step
 export { type TransferReport, transferWeights } from "./recipes/transfer";
 export { validate } from "./recipes/validate";
 export { type SegmentationValidation, validateSegmentation } from "./recipes/validate-segmentation";
+export {
+  type Comparison,
+  type ComparisonEvent,
+  type ComparisonOptions,
+  runComparison,
+} from "./runs/comparison";
 export { type FinetuneEvent, type FinetuneOptions, runFinetuning } from "./runs/finetuning";
 export { loadSegmenter, type Segmenter } from "./runs/load-segmenter";
 export {
@@ -183,6 +190,7 @@ export {
   runPrediction,
   writePrediction,
 } from "./runs/prediction";
+export { type ReportOptions, type ReportResult, writeReport } from "./runs/report";
 export { keep, scope } from "./scope";
 export {
   type DeviceName,

@@ -1,4 +1,5 @@
 /** What a plan says, in a few words, and numbers as people read them. */
+import type { Plan } from "../plans/plan";
 import { html, type Markup } from "./html";
 
 /** Seconds as a person says them. */
@@ -23,9 +24,11 @@ export function sizes(values: readonly number[]): string {
   return values.every((v) => v === values[0]) && values.length === 3 ? `${values[0]}³` : values.join(" × ");
 }
 
-export function spacing(value: unknown): string {
-  if (value === null || value === undefined) return "each image's own";
-  return Array.isArray(value) ? `${sizes(value as number[])} mm` : String(value);
+/** Voxel size as a plan states it: "1 mm", "1 × 0.5 × 0.5 mm", "median". */
+export function spacing(value: Plan["preprocessing"]["spacing"]): string {
+  if (value === null) return "each image's own";
+  if (typeof value === "string") return value;
+  return `${value.every((v) => v === value[0]) ? value[0] : value.join(" × ")} mm`;
 }
 
 /** The plan file, folded away. */

@@ -61,7 +61,7 @@ tr:last-child td{border-bottom:0}
 tfoot td,tr.mean td{border-top:1.5px solid var(--line);font-weight:600}
 td small,th small{color:var(--faint);font-weight:400}
 td.best{font-weight:700}
-td.bar{background:linear-gradient(to right,var(--chip) var(--v),transparent var(--v)) no-repeat}
+td.bar{background:linear-gradient(var(--chip),var(--chip)) no-repeat 0 0/var(--v) 100%}
 dl{display:grid;grid-template-columns:repeat(auto-fill,minmax(210px,1fr));gap:10px 22px;margin:12px 0 4px}
 dt{color:var(--soft);font-size:13px}
 dd{margin:0;font-weight:500;overflow-wrap:anywhere}
@@ -87,6 +87,6 @@ footer{color:var(--faint);font-size:13px;margin-top:24px}
 .tiles{grid-template-columns:1fr 1fr;gap:8px}.tile{padding:10px 12px}.tile b{font-size:18px}
 .chart svg.wide{display:none}.chart svg.narrow{display:block}
 dl{grid-template-columns:1fr 1fr}.planes{padding:6px;gap:4px}}
-@media print{:root{color-scheme:light;--bg:#fff}body{font-size:12px}main{max-width:none;padding:0}section,.tile{break-inside:avoid;border-color:#ccc}
+@media print{:root{color-scheme:light;--bg:#fff}body{font-size:12px}main{max-width:none;padding:0}.tile,figure,tr{break-inside:avoid}section,.tile{border-color:#ccc}h2,h3,figcaption{break-after:avoid}
 details:not([open]){display:none}.stop{display:none}*{print-color-adjust:exact;-webkit-print-color-adjust:exact}}
 `;

@@ -71,7 +71,7 @@ async function readPlan(run: string): Promise<unknown> {
   if (!(await exists(file)))
     throw new DataError(
       "ERR_VOXELSPARK_DATA",
-      `${run} is no run folder: it has no plan.json. Give the --out folder of pretrain, finetune or compare.`,
+      `${run} is no run folder: it has no plan.json. Give the --out folder of pretrain or finetune.`,
     );
   try {
     return parseJson(await readTextFile(file, MAX_PLAN_BYTES));

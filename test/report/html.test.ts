@@ -1,5 +1,5 @@
 import { chart } from "../../lib/report/chart";
-import { duration, fixed, sizes } from "../../lib/report/facts";
+import { duration, fixed, sizes, spacing } from "../../lib/report/facts";
 import { escapeHtml, html } from "../../lib/report/html";
 import { renderPage } from "../../lib/report/page";
 
@@ -104,5 +104,11 @@ describe("page", () => {
 test("numbers as people read them", () => {
   expect([0.0123, 12.34, 125, 7384].map(duration)).toEqual(["12 ms", "12.3 s", "2 min 5 s", "2 h 3 min"]);
   expect([fixed(0.12345), fixed(null), fixed(Number.NaN)]).toEqual(["0.123", "–", "–"]);
+  expect([spacing([1, 1, 1]), spacing([3, 0.5, 0.5]), spacing(null), spacing("median")]).toEqual([
+    "1 mm",
+    "3 × 0.5 × 0.5 mm",
+    "each image's own",
+    "median",
+  ]);
   expect([sizes([96, 96, 96]), sizes([8, 9, 9])]).toEqual(["96³", "8 × 9 × 9"]);
 });
