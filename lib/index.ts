@@ -95,6 +95,7 @@ export {
   type LabelScheme,
   outputChannels,
   parseLabelScheme,
+  sameScheme,
 } from "./labels";
 export { type MaskOptions, type MaskRatio, type SampledMask, sampleMask, validationMask } from "./masking";
 export { type Metrics, MetricsLog, readMetrics } from "./metrics-log";

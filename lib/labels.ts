@@ -71,6 +71,12 @@ export function outputChannels(s: LabelScheme): number {
   return channelsOf(s).length;
 }
 
+/** Whether two schemes give the network the same channels and read label maps alike. */
+export function sameScheme(a: LabelScheme, b: LabelScheme): boolean {
+  const meaning = (s: LabelScheme) => JSON.stringify([channelsOf(s), ignoreLabel(s), s.regionsClassOrder]);
+  return meaning(a) === meaning(b);
+}
+
 const shown = (value: unknown) =>
   value === undefined ? "nothing" : (JSON.stringify(value) ?? String(value)).slice(0, 80);
 const isLabel = (value: unknown): value is number =>

@@ -8,6 +8,7 @@ import {
   ignoreLabel,
   outputChannels,
   parseLabelScheme,
+  sameScheme,
 } from "../lib/labels";
 import { rng } from "../lib/random";
 
@@ -40,6 +41,17 @@ describe("exclusive classes", () => {
     expect(classNames(s)).toEqual(["background", "lesion"]);
     expect([ignoreLabel(s), countedLabels(s), allowedLabels(s)]).toEqual([2, [0, 1], [0, 1, 2]]);
   });
+});
+
+test("schemes are the same where order does not count", () => {
+  const s = (labels: Record<string, number | number[]>, order?: number[]) =>
+    parse({ labels: { background: 0, ...labels }, regions_class_order: order });
+  expect(sameScheme(s({ a: 1, b: 2 }), s({ b: 2, a: 1 }))).toBe(true);
+  expect(sameScheme(s({ a: 1, b: 2 }), s({ a: 2, b: 1 }))).toBe(false);
+  expect(sameScheme(s({ a: 1 }), s({ a: 1, ignore: 2 }))).toBe(false);
+  const whole = { w: [1, 2] };
+  expect(sameScheme(s({ ...whole, c: 2 }, [1, 2]), s({ c: 2, ...whole }, [1, 2]))).toBe(false);
+  expect(sameScheme(s({ ...whole, c: 2 }, [1, 2]), s({ ...whole, c: 2 }, [2, 1]))).toBe(false);
 });
 
 test("regions stand in the order of the file, without background", () => {

@@ -42,7 +42,7 @@ export interface LabelledSampleOptions {
 export interface LabelledSample {
   readonly case: string;
   readonly image: Float32Array; // (C, D, H, W); 0 outside of the case
-  readonly label: Float32Array; // (D, H, W); -1 outside of the case
+  readonly label: Float32Array; // (D, H, W); -1 outside of the case, which upstream counts as background
 }
 
 const OUTSIDE = -1;

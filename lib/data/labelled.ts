@@ -1,7 +1,7 @@
 /** Labelled patches for fine-tuning, cut and augmented by loader workers. */
 import { DataError } from "../errors";
 import { sha256 } from "../files";
-import type { LabelScheme } from "../labels";
+import { type LabelScheme, sameScheme } from "../labels";
 import { type CaseProperties, StoredCase } from "./case-store";
 import { refuse } from "./dataset-json";
 import { ANNOTATED } from "./label-map";
@@ -68,7 +68,7 @@ async function propertiesOf(folder: string, ids: readonly string[]): Promise<Cas
 function requireCases(cases: readonly CaseProperties[], { channels, labels, folder }: LabelledOptions): void {
   const faults = cases.flatMap(({ id, label, further = [] }) => {
     if (!label) return [`case ${id} has no label map`];
-    if (JSON.stringify(label.scheme) !== JSON.stringify(labels)) return [`case ${id} has other labels`];
+    if (!sameScheme(label.scheme, labels)) return [`case ${id} has other labels`];
     const found = 1 + further.length;
     return found === channels ? [] : [`case ${id} has ${found} channels, ${channels} are expected`];
   });

@@ -12,7 +12,7 @@ import {
 } from "../../lib/data/segmentation-augment";
 import { kFolds } from "../../lib/data/splits";
 import type { LabelScheme } from "../../lib/labels";
-import { makeDataset } from "./made-dataset";
+import { LABELS, makeDataset, writeCaseFiles, writeDatasetJson } from "./made-dataset";
 import { failure, temporaryFolder } from "./temp";
 
 const root = temporaryFolder();
@@ -133,6 +133,26 @@ describe("foreground oversampling", () => {
     const [left = 0, right = 0] = [seen.get(1), seen.get(2)];
     expect(left + right).toBeGreaterThan(40); // of 48
     expect(Math.min(left, right)).toBeGreaterThan(6); // p < 1e-6 for fair draws
+  });
+
+  test("centres the other samples on what is annotated where there is an ignore label", async () => {
+    const partly = join(root, "partly");
+    const [made] = await makeDataset(partly, 1, 1, seed);
+    // Only the balls and their neighbourhood along x are annotated.
+    made!.label.forEach((label, i, all) => {
+      if (label === 0 && ![1, 2].includes(all[i - 1]!)) all[i] = 3;
+    });
+    await writeCaseFiles(partly, made!);
+    writeDatasetJson(partly, { channel_names: { 0: "T1" }, labels: { ...LABELS, ignore: 3 } });
+    const dataset = await readDataset(partly);
+    const to = join(root, "annotated");
+    for await (const _ of prepareLabelled(dataset, to, {})) void _;
+    const options: Partial<LabelledOptions> = {
+      ...{ folder: to, labels: dataset.labels, channels: 1, foreground: 0, patch: [1, 1, 1] },
+      fold: { training: ["c00"], validation: [] },
+    };
+    const seen = new Set((await batches({ ...options, batch: 30 })).flatMap((batch) => [...batch.labels]));
+    expect([...seen].sort()).toEqual([0, 1, 2]);
   });
 
   test("draws anywhere in a case without foreground", async () => {
