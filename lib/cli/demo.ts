@@ -1,6 +1,7 @@
 /**
- * `npm run demo`: the main job on synthetic heads, with nothing but this package. Writes phantoms as NIfTI,
- * preprocesses them, pre-trains a tiny S3D and shows what it reconstructs. Everything lands in ./demo-output.
+ * `npm run demo`: the whole way on synthetic heads, with nothing but this package. Writes phantoms as NIfTI,
+ * preprocesses them, pre-trains a tiny S3D, shows what it reconstructs, fine-tunes it on a few labelled heads beside a
+ * network from scratch and writes a page about each run. Everything lands in ./demo-output.
  */
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
@@ -9,6 +10,8 @@ import { createPlan, type Plan } from "../plans/plan";
 import { openCases } from "../runs/cases";
 import { runPretraining } from "../runs/pretraining";
 import { reconstructImage } from "../runs/reconstruction";
+import { writeReport } from "../runs/report";
+import { compareTuning } from "./demo-tuning";
 import { chooseDevice } from "./options";
 import { duration, log, underBar } from "./output";
 import { type RunSummary, watchRun } from "./watch";
@@ -53,6 +56,14 @@ async function pictures(image: string): Promise<string> {
   return picture;
 }
 
+async function pages(runs: readonly string[]): Promise<void> {
+  for (const run of runs) {
+    const steps = writeReport({ run, device: "cpu" });
+    const { file } = await underBar("report", steps, ({ note }) => note);
+    log(`page about a run: ${file}`);
+  }
+}
+
 async function demo(): Promise<void> {
   const start = performance.now();
   chooseDevice({ device: "cpu" });
@@ -68,6 +79,9 @@ async function demo(): Promise<void> {
   const picture = await pictures(image);
   log(`\ninput, masked, reconstruction: ${picture}`);
   log(`loss curve:                    ${join(OUT, "run", "progress.png")}`);
+  const run = join(OUT, "run");
+  const tuned = await compareTuning({ out: OUT, pretraining: plan, pretrained: run, seen: HEADS });
+  await pages([run, ...tuned]);
   log(`done in ${duration((performance.now() - start) / 1000)}`);
   const last = validations.at(-1);
   if (!last || !(last.loss < last.baseline)) {

@@ -1,11 +1,10 @@
 import { dirname, join } from "node:path";
 import type { CommandModule } from "yargs";
 import { readDatasetJson } from "../data/dataset-json";
-import { regionKey } from "../evaluation/dice";
-import { evaluateFolders, type FolderOptions, optionsOf } from "../evaluation/folders";
+import { evaluateFolders, type FolderOptions, optionsOf, regionNames } from "../evaluation/folders";
 import { type MeanMetrics, type Summary, writeSummary } from "../evaluation/summary";
 import { exists } from "../files";
-import { foregroundOf, type LabelScheme } from "../labels";
+import type { LabelScheme } from "../labels";
 import { setThreads } from "../tensor";
 import { type CommonArgs, commonOptions } from "./options";
 import { log, printJson, UsageError, underBar } from "./output";
@@ -123,15 +122,9 @@ export function tellSummary(
   scheme: LabelScheme | undefined,
 ): void {
   // By key: JavaScript puts those that are numbers first, whatever the order of the regions.
-  const names = new Map(
-    scheme &&
-      foregroundOf(scheme).map(({ name, labels }) => [
-        regionKey(labels.length === 1 ? labels[0]! : labels),
-        name,
-      ]),
-  );
+  const names = scheme ? regionNames(scheme) : {};
   const rows: [string, MeanMetrics][] = Object.entries(mean).map(([key, metrics]) => [
-    names.has(key) ? `${names.get(key)} (${key.replace(/[()]/g, "")})` : key,
+    names[key] ? `${names[key]} (${key.replace(/[()]/g, "")})` : key,
     metrics,
   ]);
   rows.push([`mean of ${rows.length}`, foreground_mean]);

@@ -1,16 +1,14 @@
 import { join } from "node:path";
 import type { CommandModule } from "yargs";
 import { readDataset } from "../data/dataset-json";
-import type { Summary } from "../evaluation/summary";
-import { type FinetunePlan, finetuneStages } from "../plans/finetune";
-import { type FinetuneEvent, runFinetuning } from "../runs/finetuning";
+import { runFinetuning } from "../runs/finetuning";
 import { openLabelledCases, resolveSpacing } from "../runs/labelled-cases";
 import { tellSummary } from "./evaluate";
 import { type FinetunePlanArgs, finetunePlanOf, finetunePlanOptions } from "./finetune-plan";
 import { interruptible } from "./interruption";
 import { type ComputeArgs, chooseDevice, computeOptions } from "./options";
 import { duration, log, printJson, UsageError } from "./output";
-import { watchTraining } from "./watch";
+import { tellStages, watchFinetuning } from "./watch-finetuning";
 
 interface Args extends ComputeArgs, FinetunePlanArgs {
   data: string;
@@ -61,7 +59,7 @@ export const finetune: CommandModule<object, Args> = {
       const { out, pretrained, resume = false, allowPrevious = false } = args;
       const { signal } = interruption;
       const events = runFinetuning({ plan, out, open, device, pretrained, resume, allowPrevious, signal });
-      const run = await watch(plan, events);
+      const run = await watchFinetuning(plan, events);
       log(
         `${run.reason} at step ${run.step} after ${duration(run.seconds)} (${duration(run.dataWaitSeconds)} waiting for data)`,
       );
@@ -72,53 +70,3 @@ export const finetune: CommandModule<object, Args> = {
     });
   },
 };
-
-function tellStages(plan: FinetunePlan): void {
-  const { kind, learningRate } = plan.schedule;
-  let from = 0;
-  const parts = finetuneStages(plan).map(({ steps, trains }) => {
-    const text = `steps ${from} to ${from + steps! - 1} train ${trains.join(", ")}`;
-    from += steps!;
-    return text;
-  });
-  log(`schedule ${kind}, peak learning rate ${learningRate}: ${parts.join("; ")}`);
-}
-
-async function watch(plan: FinetunePlan, events: AsyncIterable<FinetuneEvent>) {
-  const validations: { step: number; loss: number; dice: number | null; smoothedDice: number | null }[] = [];
-  const found: { summary?: Summary; transfer?: string } = {};
-  const run = await watchTraining("finetune", plan.steps, events, (event) => {
-    if (event.type === "transfer") tellTransfer(event);
-    else if (event.type === "data") for (const warning of event.warnings) log(`warning: ${warning}`);
-    else if (event.type === "summary") found.summary = event.summary;
-    else if (event.type === "validation") {
-      const { step, loss, meanDice: dice, smoothedDice } = event;
-      validations.push({ step, loss, dice, smoothedDice });
-    }
-  });
-  return { ...run, validations, ...found };
-}
-
-/** Names without the numbers of layers, each with how often it occurs: "encoder.stages (12)". */
-function tellTransfer(report: FinetuneEvent & { type: "transfer" }): void {
-  const { source, transfer, loaded, adapted, reinitialised, skipped, unexpected } = report;
-  const names = (list: readonly string[]) => (list.length > 0 ? `: ${brief(list)}` : "");
-  const because = [...new Set(skipped.map(({ why }) => why))];
-  const count = (why: string) => skipped.filter((entry) => entry.why === why).length;
-  log(`transfer ${transfer} from ${source}`);
-  log(`  loaded          ${loaded.length} tensors${names(loaded)}`);
-  for (const { name, from, to } of adapted)
-    log(`  adapted         ${name} ${from.join("×")} to ${to.join("×")}`);
-  log(`  re-initialised  ${reinitialised.length}${names(reinitialised)}`);
-  log(`  skipped         ${skipped.length}${because.map((why) => `, ${count(why)} of a ${why}`).join("")}`);
-  log(`  unexpected      ${unexpected.length}${names(unexpected)}`);
-}
-
-function brief(names: readonly string[]): string {
-  const groups = new Map<string, number>();
-  for (const name of names) {
-    const group = name.split(".").slice(0, 2).join(".");
-    groups.set(group, (groups.get(group) ?? 0) + 1);
-  }
-  return [...groups].map(([group, count]) => `${group} (${count})`).join(", ");
-}

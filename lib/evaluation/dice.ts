@@ -33,6 +33,11 @@ export function regionKey(region: Region): string {
   return region.length === 1 ? `(${region[0]},)` : `(${region.join(", ")})`;
 }
 
+/** What is evaluated of a class or region: a label alone is a label, not a region of one. */
+export function regionOf(labels: readonly number[]): Region {
+  return labels.length === 1 ? labels[0]! : labels;
+}
+
 /** Dice = 2 TP / (2 TP + FP + FN), IoU = TP / (TP + FP + FN): 0 when one volume lacks the region, null when both do. */
 export function overlapMetrics({ TP, FP, FN, TN }: LabelCounts): RegionMetrics {
   const union = TP + FP + FN;

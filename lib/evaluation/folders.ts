@@ -9,7 +9,7 @@ import { DataError, type ErrorCode, VoxelsparkError } from "../errors";
 import { allowedLabels, foregroundOf, ignoreLabel, type LabelScheme } from "../labels";
 import type { Region } from "../ops/label-counts";
 import { tensor } from "../tensor";
-import { evaluateCase, type RegionMetrics, requireRegions } from "./dice";
+import { evaluateCase, type RegionMetrics, regionKey, regionOf, requireRegions } from "./dice";
 import { type CaseResult, type Summary, summarize } from "./summary";
 
 export interface FolderOptions {
@@ -30,11 +30,18 @@ export interface FolderOptions {
 export function optionsOf(scheme: LabelScheme, tolerance?: number): FolderOptions {
   const ignore = ignoreLabel(scheme);
   return {
-    regions: foregroundOf(scheme).map(({ labels }) => (labels.length === 1 ? labels[0]! : labels)),
+    regions: foregroundOf(scheme).map(({ labels }) => regionOf(labels)),
     labels: allowedLabels(scheme),
     ...(ignore === undefined ? {} : { ignore }),
     ...(tolerance === undefined ? {} : { tolerance }),
   };
+}
+
+/** Names of the classes or regions by their keys in summary.json. */
+export function regionNames(scheme: LabelScheme): Record<string, string> {
+  return Object.fromEntries(
+    foregroundOf(scheme).map(({ name, labels }) => [regionKey(regionOf(labels)), name]),
+  );
 }
 
 export interface EvaluatedCase {

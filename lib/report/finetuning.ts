@@ -1,4 +1,6 @@
 /** The page of a fine-tuning run. */
+
+import { regionNames } from "../evaluation/folders";
 import type { Summary } from "../evaluation/summary";
 import { foregroundOf } from "../labels";
 import type { Metrics } from "../metrics-log";
@@ -97,18 +99,8 @@ function diceSection({ summary, plan, missing }: FinetuningReport): Section {
   return {
     title: "Dice",
     note: "The final network on whole validation cases in their own grid, worst case first. A class that is in neither volume has no value and counts nowhere.",
-    body: diceTable(summary, regionNames(plan)),
+    body: diceTable(summary, regionNames(plan.labels)),
   };
-}
-
-/** Names by the keys of summary.json: "1" of a label, "(1, 2)" of a region. */
-export function regionNames(plan: Pick<FinetunePlan, "labels">): Record<string, string> {
-  return Object.fromEntries(
-    foregroundOf(plan.labels).flatMap(({ name, labels }) => [
-      [labels.length === 1 ? String(labels[0]) : `(${labels.join(", ")})`, name],
-      [`(${labels.join(", ")},)`, name],
-    ]),
-  );
 }
 
 function overlaySection({ cases, plan, missing, summary }: FinetuningReport): Section {

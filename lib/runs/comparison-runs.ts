@@ -2,6 +2,7 @@
 import { join } from "node:path";
 import { checkpointSteps } from "../checkpoints/train-state";
 import type { LabelledDataset } from "../data/dataset-json";
+import { regionNames } from "../evaluation/folders";
 import { readSummary } from "../evaluation/read-summary";
 import type { Summary } from "../evaluation/summary";
 import { exists } from "../files";
@@ -13,7 +14,6 @@ import {
   inputFromPretraining,
   mergeFinetuneInputs,
 } from "../plans/finetune";
-import { regionNames } from "../report/finetuning";
 import type { DeviceName } from "../tensor";
 import { openCases, resolvePreprocessing } from "./cases";
 import { type FinetuneEvent, runFinetuning } from "./finetuning";
@@ -108,7 +108,7 @@ export async function* tuneOne(
   }
   const metrics = await readMetrics(join(out, "metrics.jsonl"));
   const seconds = metrics.reduce((sum, m) => sum + (typeof m.seconds === "number" ? m.seconds : 0), 0);
-  return { summary: await readSummary(file), names: regionNames(plan), seconds };
+  return { summary: await readSummary(file), names: regionNames(plan.labels), seconds };
 }
 
 async function stepsDone(out: string): Promise<number> {
