@@ -67,9 +67,18 @@ export async function* verifyDataset(
 
 const SPLITS = "splits_final.json";
 
+/** Throws DataError naming the cases that the folds of an older, smaller data set would leave out unnoticed. */
+function requireAll(ids: readonly string[], folds: readonly Fold[], path: string): void {
+  const named = new Set(folds.flatMap(({ training, validation }) => [...training, ...validation]));
+  const left = ids.filter((id) => !named.has(id)).map((id) => `case ${id} is in no fold`);
+  const cure = `delete the file for new folds, or put it beside dataset.json to leave cases out on purpose`;
+  if (left.length > 0) refuse(path, [...left, cure]);
+}
+
 /**
  * The cases that train and validate in a fold. splits_final.json of the data set or, if it has none, of the case folder
  * counts; if neither has one, nnU-Net's five folds are written to the case folder.
+ * @throws DataError naming every case that does not fit
  */
 export async function datasetFold(
   dataset: LabelledDataset,
@@ -78,11 +87,10 @@ export async function datasetFold(
 ): Promise<Fold> {
   const ids = dataset.cases.map(({ id }) => id);
   if (fold === "all") return foldOf(ids, fold);
-  for (const place of [dataset.folder, folder]) {
-    const path = join(place, SPLITS);
-    if (await exists(path)) return foldOf(ids, fold, await readSplits(path), path);
-  }
-  const folds = kFolds(ids);
-  await writeSplits(join(folder, SPLITS), folds);
-  return foldOf(ids, fold, folds);
+  const [own, kept] = [join(dataset.folder, SPLITS), join(folder, SPLITS)];
+  if (await exists(own)) return foldOf(ids, fold, await readSplits(own), own);
+  if (!(await exists(kept))) await writeSplits(kept, kFolds(ids));
+  const folds = await readSplits(kept);
+  requireAll(ids, folds, kept);
+  return foldOf(ids, fold, folds, kept);
 }

@@ -170,6 +170,10 @@ export async function openLabelled(options: LabelledOptions): Promise<LabelledSo
     return [id, sources.map((file) => file.sha256), label!.scheme, made];
   });
   const fingerprint = sha256(JSON.stringify([training.length, contents]));
-  const warnings = [...missingClasses(training, "training"), ...missingClasses(validation, "validation")];
+  const warnings = [
+    ...(fold.warning ? [fold.warning] : []),
+    ...missingClasses(training, "training"),
+    ...missingClasses(validation, "validation"),
+  ];
   return new CaseFolderSource(options, fingerprint, warnings);
 }

@@ -12,6 +12,8 @@ import { byId, refuse } from "./dataset-json";
 export interface Fold {
   readonly training: readonly string[];
   readonly validation: readonly string[];
+  /** What a user should know about it. */
+  readonly warning?: string;
 }
 
 const FOLDS = 5;
@@ -165,7 +167,12 @@ export function foldOf(
   source = "splits_final.json",
 ): Fold {
   if (fold === "all") return { training: [...cases].sort(byId), validation: [] };
-  const chosen = (splits ?? kFolds(cases))[fold] ?? randomFold(cases, fold);
+  const folds = splits ?? kFolds(cases);
+  const chosen = folds[fold];
+  if (!chosen) {
+    const warning = `Fold ${fold} was asked for, there are ${folds.length}: a random 80 % of the cases train.`;
+    return { ...randomFold(cases, fold), warning };
+  }
   requireFold(chosen, cases, `${source}, fold ${fold}`);
   return chosen;
 }

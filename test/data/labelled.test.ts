@@ -66,6 +66,14 @@ test("the fold is nnU-Net's, written beside the cases", async () => {
   expect(written[0]).toEqual({ train: base.fold.training, val: base.fold.validation });
 });
 
+test("folds of a smaller data set do not leave cases out unnoticed", async () => {
+  const dataset = await readDataset(raw);
+  const grown = { ...dataset, cases: [...dataset.cases, { ...dataset.cases[0]!, id: "new" }] };
+  const { code, message } = await failure(() => datasetFold(grown, folder, 1));
+  expect(code).toBe("ERR_VOXELSPARK_DATA");
+  expect(message).toMatch(/splits_final.json.*\n.*case new is in no fold/);
+});
+
 test("splits_final.json of the data set goes first", async () => {
   const own = [{ train: ["c03"], val: ["c01", "c00"] }];
   writeFileSync(join(raw, "splits_final.json"), JSON.stringify(own));

@@ -53,7 +53,8 @@ describe("a fold", () => {
   test("is taken from the splits given, else from five", () => {
     expect(foldOf(ids, 0, splits)).toEqual(splits[0]);
     expect(foldOf(ids, 1, splits)).toEqual(splits[1]);
-    expect(foldOf(ids, 2, splits)).toEqual(randomFold(ids, 2));
+    const warning = "Fold 2 was asked for, there are 2: a random 80 % of the cases train.";
+    expect(foldOf(ids, 2, splits)).toEqual({ ...randomFold(ids, 2), warning });
     expect(foldOf(ids, 4)).toEqual(kFolds(ids)[4]);
     expect(foldOf(["b", "a"], "all", splits)).toEqual({ training: ["a", "b"], validation: [] });
   });
