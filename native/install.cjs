@@ -91,7 +91,10 @@ async function buildCudaIfWanted(wish) {
   try {
     const cmakeJs = require.resolve("cmake-js/bin/cmake-js");
     const args = [cmakeJs, "compile", "-d", root, "-O", path.join(root, "build-cuda"), "-p", String(jobs())];
-    await phase(`building the CUDA backend (cmake-js, ${nvcc})`, args, { CUDACXX: nvcc });
+    // What the compilers say of one file stays together, for native/cuda-report.cjs.
+    const env = { CUDACXX: nvcc, MAKEFLAGS: "--output-sync=target" };
+    const said = await phase(`building the CUDA backend (cmake-js, ${nvcc})`, args, env);
+    fs.writeFileSync(path.join(root, "build-cuda", "build.log"), said);
     fs.writeFileSync(cudaStamp, sources);
     return true;
   } catch (error) {
@@ -106,7 +109,7 @@ function jobs() {
   return Math.max(1, Math.min(os.availableParallelism(), Math.floor(os.totalmem() / 2 ** 30)));
 }
 
-// npm shows nothing of a build that succeeds, so only a failure's end is printed.
+// npm shows nothing of a build that succeeds, so only a failure's end is printed. Resolves to the output.
 function phase(title, args, env = {}) {
   say(`${title} ...`);
   const began = Date.now();
@@ -114,7 +117,7 @@ function phase(title, args, env = {}) {
     const child = spawn(process.execPath, args, { cwd: root, env: { ...process.env, ...env } });
     let output = "";
     const collect = (chunk) => {
-      output = (output + chunk).slice(-200_000);
+      output = (output + chunk).slice(-2_000_000);
     };
     child.stdout.on("data", collect);
     child.stderr.on("data", collect);
@@ -122,7 +125,7 @@ function phase(title, args, env = {}) {
     child.on("close", (code) => {
       if (code === 0) {
         say(`... done in ${seconds(began)}`);
-        resolve();
+        resolve(output);
       } else {
         const end = lastLines(output, failureLines);
         reject(

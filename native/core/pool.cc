@@ -13,7 +13,11 @@ constexpr int64_t kGranule = 512;  // alignment and unit of blocks
 static int64_t rounded(int64_t bytes) { return std::max<int64_t>(1, (bytes + kGranule - 1) / kGranule) * kGranule; }
 
 Pool::~Pool() {
-  wait_idle_();
+  try {
+    wait_idle_();
+  } catch (const Failure&) {
+    // A device that failed runs nothing any more, and whoever used it has been told.
+  }
   for (auto& [begin, segment] : segments_) api_.release(begin, segment.bytes);
 }
 

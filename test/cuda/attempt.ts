@@ -1,0 +1,60 @@
+/**
+ * Uses the emulated device in a process of its own and tells what came of it, as JSON:
+ *   node -r tsx/cjs test/cuda/attempt.ts use | memory | failure
+ */
+import { leakyRelu, resolveDevice, sync, tensor, zeros } from "../../lib";
+import { forget, steer } from "./control";
+
+const tell = (error: unknown) => {
+  const { name, code, message } = error as Error & { code?: string };
+  return { name, code, message };
+};
+
+/** What an asynchronous call throws; "nothing" when it is well. */
+async function outcome(call: () => unknown) {
+  try {
+    await call();
+    return "nothing";
+  } catch (error) {
+    return tell(error);
+  }
+}
+
+const attempts: Record<string, () => Promise<unknown>> = {
+  use: async () => ({
+    tensor: await outcome(() => tensor([1], [1], { device: "cuda" })),
+    choice: await outcome(() => resolveDevice("cuda")),
+    auto: resolveDevice("auto").device,
+  }),
+  // More than the device has, then something that fits.
+  memory: async () => {
+    steer({ memory: 2 ** 20 });
+    const big = await outcome(() => zeros([1, 1, 128, 128, 128], { device: "cuda" }));
+    using small = tensor([-2, 4], [2], { device: "cuda" });
+    return { big, small: Array.from(await small.data()) };
+  },
+  // The second kernel fails; what follows on the device fails too.
+  failure: async () => {
+    steer({ launches: 1 });
+    using x = tensor([-2, 4], [2], { device: "cuda" });
+    using a = leakyRelu(x, 0.5);
+    const before = Array.from(await a.data());
+    using b = leakyRelu(x, 0.5);
+    const at = await outcome(() => b.data());
+    const after = await outcome(async () => {
+      leakyRelu(x, 0.5).dispose();
+      await sync();
+    });
+    return { before, at, after };
+  },
+};
+
+async function main(): Promise<void> {
+  const result = await attempts[process.argv[2] as string]?.();
+  using x = tensor([-2, 4], [2]);
+  using y = leakyRelu(x, 0.5);
+  console.log(JSON.stringify({ result, cpu: Array.from(await y.data()) }));
+  forget();
+}
+
+void main();

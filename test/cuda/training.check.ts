@@ -1,0 +1,121 @@
+/** Whole steps of pre-training on the emulated device, beside the CPU. */
+import {
+  BlockMask,
+  type DeviceName,
+  gradNorm,
+  maskedMse,
+  rng,
+  S3D,
+  SGD,
+  scope,
+  Tape,
+  tensor,
+} from "../../lib";
+import { Initializer } from "../../lib/nn/init";
+import { relativeError } from "../golden/check";
+import { forget, type Steering, schedules, steer } from "./control";
+
+afterAll(forget);
+
+const STEPS = 3;
+const k3 = [3, 3, 3] as const;
+const visible = Uint8Array.of(1, 0, 0, 1, 0, 0, 1, 0, 0, 1, 1, 0, 0, 0, 0, 1);
+
+function model(norm: "instance" | "batch", device: DeviceName): S3D {
+  return new S3D(new Initializer(1, device), {
+    network: {
+      inChannels: 1,
+      outChannels: 1,
+      features: [4, 8, 12],
+      blocks: [1, 1, 1],
+      kernels: [k3, k3, k3],
+      strides: [
+        [1, 1, 1],
+        [2, 2, 2],
+        [2, 2, 2],
+      ],
+      norm,
+      decoder: { convs: [1, 1] },
+    },
+    sparse: true,
+    maskToken: true,
+    densifyConv: true,
+    maskInput: true,
+  });
+}
+
+/** Losses and gradient norms of some steps, then the state of the model. */
+async function train(norm: "instance" | "batch", device: DeviceName, steering?: Steering) {
+  steer(steering);
+  const net = model(norm, device);
+  const optimizer = new SGD(net.parameters(), { momentum: 0.9, nesterov: true, weightDecay: 3e-5, clip: 1 });
+  const curve: number[] = [];
+  for (let step = 0; step < STEPS; step++) {
+    const [loss, size] = scope(() => {
+      const data = rng(1, step, "test").fillNormal(new Float32Array(2 * 8 ** 3));
+      const x = tensor(data, [2, 1, 8, 8, 8], { device });
+      const mask = new BlockMask({ samples: 2, grid: [2, 2, 2], visible });
+      const tape = new Tape();
+      const loss = tape.record(() => maskedMse(net.forward(x, mask), x, mask));
+      tape.backward(loss);
+      const norm = optimizer.step(0.05);
+      optimizer.zeroGrad();
+      return [loss, norm] as const;
+    });
+    curve.push(await loss.item(), await size.item());
+    loss.dispose();
+    size.dispose();
+  }
+  const state: [string, Float32Array][] = [];
+  for (const [name, t] of net.state()) state.push([name, (await t.data()) as Float32Array]);
+  optimizer.dispose();
+  net.dispose();
+  return { curve, state };
+}
+
+test.each(["instance", "batch"] as const)("a small S3D with %s norms learns as on the CPU", async (norm) => {
+  const cpu = await train(norm, "cpu");
+  const cuda = await train(norm, "cuda");
+  cpu.curve.forEach((v, i) => {
+    expect(Math.abs((cuda.curve[i] as number) / v - 1)).toBeLessThan(1e-4);
+  });
+  expect(cuda.state.map(([name]) => name)).toEqual(cpu.state.map(([name]) => name));
+  const all = (state: typeof cpu.state) => Float32Array.from(state.flatMap(([, v]) => [...v]));
+  expect(relativeError(all(cuda.state), all(cpu.state))).toBeLessThan(1e-4);
+  expect(await train(norm, "cuda", schedules[2])).toEqual(cuda);
+});
+
+test("the norm of more tensors than one launch takes", async () => {
+  const norms = await Promise.all(
+    (["reference", "cuda"] as const).map((device) => {
+      const norm = scope(() =>
+        gradNorm(
+          Array.from({ length: 120 }, (_, i) => {
+            const t = tensor(rng(1, i, "test").fillNormal(new Float32Array(1 + i * 7)), [1 + i * 7], {
+              device,
+              requiresGrad: true,
+            });
+            t.grad = t;
+            return t;
+          }),
+        ),
+      );
+      return norm.item().finally(() => norm.dispose());
+    }),
+  );
+  expect(Math.abs((norms[1] as number) / (norms[0] as number) - 1)).toBeLessThan(1e-6);
+});
+
+test.each([Number.NaN, Number.POSITIVE_INFINITY])("a gradient of %p changes nothing", async (bad) => {
+  const [w, g] = [
+    tensor([1, 2], [2], { device: "cuda", requiresGrad: true }),
+    tensor([1, bad], [2], { device: "cuda" }),
+  ];
+  const optimizer = new SGD([["w", w]], { momentum: 0.9, nesterov: true, clip: 1 });
+  w.grad = g;
+  const norm = optimizer.step(0.1);
+  expect(await norm.item()).not.toBe(0);
+  expect(Array.from(await w.data())).toEqual([1, 2]);
+  optimizer.zeroGrad();
+  for (const t of [norm, optimizer, w, g]) t.dispose();
+});
