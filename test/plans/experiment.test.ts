@@ -21,8 +21,8 @@ describe("experiment file", () => {
     const experiment = parse({ methods: ["ablation", "s3d", { name: "Mine", pretraining: "runs/s3d" }] });
     expect(experiment.methods.map(({ name }) => name)).toEqual([
       "Dense MAE",
-      "+ sparse convolutions and norms",
-      "+ mask token",
+      "Sparse MAE",
+      "Sparse MAE with mask token",
       "S3D",
       "Mine",
     ]);

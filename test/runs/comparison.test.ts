@@ -38,7 +38,6 @@ const written = {
     plan: {
       loader,
       steps: 4,
-      checkpoint: { every: 1 },
       validation: { patches: 0 },
       prediction: { mirroring: [] },
     },
