@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import type { LabelledSource } from "../data/labelled";
-import { PlanError } from "../errors";
+import { CheckpointError, PlanError } from "../errors";
 import { exists, writeJsonAtomic } from "../files";
 import { type FinetunePlan, resumeFinetunePlan } from "../plans/finetune";
 import { type FinetuneStep, finetune } from "../recipes/finetune";
@@ -69,7 +69,7 @@ type Run = TrainingRun<FinetunePlan, State, TuningSource>;
  * fit; PlanError when the plan changed
  */
 export async function* runFinetuning(options: FinetuneOptions): AsyncGenerator<FinetuneEvent> {
-  if (!options.resume) await requirePretrained(options); // now, not after hours of preprocessing
+  if (!options.resume) await requireStart(options); // now, not after hours of preprocessing
   const finetuning: Training<FinetunePlan, State, TuningSource, FinetuneStep, Own> = {
     planOf: finetunePlanOf,
     resumePlan: resumeFinetunePlan,
@@ -89,8 +89,16 @@ export async function* runFinetuning(options: FinetuneOptions): AsyncGenerator<F
   yield* runTraining(finetuning, options);
 }
 
-/** @throws PlanError or CheckpointError unless there are weights where the plan transfers some, and none else */
-async function requirePretrained({ plan: { transfer }, pretrained }: FinetuneOptions): Promise<void> {
+/**
+ * @throws CheckpointError when the folder holds results already or the weights cannot be read; PlanError unless weights
+ * are given where the plan transfers some, and none else
+ */
+async function requireStart({ plan: { transfer }, out, pretrained }: FinetuneOptions): Promise<void> {
+  if (await exists(join(out, "final")))
+    throw new CheckpointError(
+      "ERR_VOXELSPARK_CHECKPOINT",
+      `${out} already holds the results of a run; choose another folder`,
+    );
   if (pretrained !== undefined && transfer !== "none") return (await openPretrained(pretrained)).close();
   if (pretrained === undefined && transfer === "none") return;
   throw new PlanError(

@@ -2,12 +2,13 @@
 """Golden values for the tests, from PyTorch on the CPU.
 
 Made with Python 3.11, torch 2.13, numpy 2.4, safetensors 0.8 (other versions are refused).
-Run `python test/golden/generate.py [ops | s3d]`; a second run writes the same bytes.
+Run `python test/golden/generate.py [ops | s3d | finetune]`; a second run writes the same bytes.
 """
 
 import sys
 from pathlib import Path
 
+import finetune
 import ops
 import small_s3d
 import torch
@@ -17,6 +18,7 @@ HERE = Path(__file__).resolve().parent
 PARTS = {
     "ops": lambda versions: ops.write(HERE / "ops", versions),
     "s3d": lambda versions: small_s3d.write(HERE / "s3d", versions),
+    "finetune": lambda versions: finetune.write(HERE / "finetune", versions),
 }
 
 

@@ -125,3 +125,9 @@ export function goldenS3D(name: string): GoldenS3D {
   if (!entry) throw new Error(`s3d.json has no case ${name}`);
   return { name, entry, tensors: readGoldenFile(join(__dirname, entry.file)) };
 }
+
+/** The curve of fine-tuning. */
+export function goldenFinetune(): GoldenS3D {
+  const entry = readGoldenIndex("finetune.json").cases[0]!;
+  return { name: entry.name, entry, tensors: readGoldenFile(join(__dirname, entry.file)) };
+}
