@@ -15,6 +15,8 @@ export interface BenchOptions {
   patch: number;
   batch: number;
   ratio: number;
+  /** Of the training step: measure it without token folding too. */
+  plain: boolean;
   /** Of the prediction: z,y,x. */
   volume: string;
 }
@@ -37,6 +39,7 @@ export function parseOptions(args: readonly string[], all: readonly string[]) {
       patch: { ...positive, default: 64, describe: "step, read: edge of the patch in voxels" },
       batch: { ...positive, default: 1, describe: "step: patches in a batch" },
       ratio: { ...positive, default: 0.75, describe: "step: share of masked blocks" },
+      plain: { type: "boolean", default: false, describe: "step: also without token folding" },
       volume: { type: "string", default: "160,192,160", describe: "predict: z,y,x in voxels" },
     })
     .check((values) => {

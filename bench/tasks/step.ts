@@ -2,7 +2,7 @@
  * One S3D pre-training step of ResEnc-L beside the same step in PyTorch, computed densely and multiplied by the mask
  * as the public implementations do. Peer A is PyTorch as it comes, B has malloc told to keep big buffers.
  *
- *   npm run bench -- step [--patch 64] [--batch 1] [--threads 2] [--ratio 0.75] [--peer python] [--json]
+ *   npm run bench -- step [--patch 64] [--batch 1] [--threads 2] [--ratio 0.75] [--plain] [--peer python] [--json]
  */
 import { sampleMask } from "../../lib/masking";
 import { createPlan } from "../../lib/plans/plan";
@@ -13,7 +13,8 @@ import type { Bench, Contestant } from "../harness";
 import type { BenchOptions } from "../options";
 import { findPeerPython, Peer } from "../peers/peer";
 
-function ours({ patch, batch, ratio }: BenchOptions): Contestant {
+/** The step with token folding, and with `plain` also without: one model, one optimiser. */
+function ours({ patch, batch, ratio, plain }: BenchOptions): Contestant[] {
   const plan = createPlan({ patch: [patch, patch, patch], batch, mask: { ratio }, device: "cpu" });
   const model = buildS3D(plan, "cpu");
   const optimizer = buildSGD(plan, model);
@@ -21,9 +22,10 @@ function ours({ patch, batch, ratio }: BenchOptions): Contestant {
   const patches = rng(0, 0, "bench").fillNormal(new Float32Array(batch * patch ** 3));
   const masking = { patch: plan.patch, block: plan.mask.block, ratio, per: "batch" as const };
   let step = 0;
-  return {
-    name: "voxelspark",
+  const contestant = (name: string, tokenFolding: boolean): Contestant => ({
+    name,
     async run() {
+      (model.options as { tokenFolding?: boolean }).tokenFolding = tokenFolding;
       const mask = sampleMask(masking, { seed: 0, step: step++, samples: batch });
       const start = performance.now();
       const result = pretrainStep(model, optimizer, { patches, shape, mask, device: "cpu" }, 1e-3);
@@ -33,7 +35,11 @@ function ours({ patch, batch, ratio }: BenchOptions): Contestant {
       result.gradientNorm.dispose();
       return seconds;
     },
-  };
+  });
+  return [
+    contestant("voxelspark", true),
+    ...(plain ? [contestant("voxelspark, tokens not folded", false)] : []),
+  ];
 }
 
 export default async function step(bench: Bench): Promise<void> {
@@ -57,7 +63,7 @@ export default async function step(bench: Bench): Promise<void> {
     }),
   );
   await bench.compare(`S3D step, ResEnc-L, ${patch}³ × ${batch}, ${ratio * 100} % masked`, [
-    ours(options),
+    ...ours(options),
     ...contestants,
   ]);
   if (!options.json) {

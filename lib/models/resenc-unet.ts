@@ -10,6 +10,7 @@ import { avgPool3d } from "../ops/avg-pool3d";
 import { concat } from "../ops/concat";
 import type { Winograd } from "../ops/conv3d";
 import { densify } from "../ops/densify";
+import type { FoldedSkip } from "../ops/folded-conv3d";
 import { leakyRelu } from "../ops/leaky-relu";
 import { scope } from "../scope";
 import type { Tensor } from "../tensor";
@@ -170,6 +171,13 @@ export class ResEncEncoder extends Module {
   }
 }
 
+/** What a decoder stage takes beside the upsampled map. The lowest resolution is always a tensor. */
+export type Skip = Tensor | FoldedSkip;
+
+function join(unit: ConvNormAct, up: Tensor, skip: Skip): Tensor {
+  return "offset" in skip ? unit.forwardFolded(skip, up) : unit.forward(concat(up, skip));
+}
+
 /** Upsampling, concatenation with the skip, one convolution unit per stage; a 1×1×1 head at each. */
 export class UNetDecoder extends Module {
   readonly parts: {
@@ -202,10 +210,10 @@ export class UNetDecoder extends Module {
   }
 
   /**
-   * @param skips dense stage outputs, highest resolution first
+   * @param skips stage outputs, dense or filled by a token that is not written out, highest resolution first
    * @returns (N, outChannels, D, H, W) at full resolution
    */
-  forward(skips: readonly Tensor[]): Tensor {
+  forward(skips: readonly Skip[]): Tensor {
     return scope(() => this.forwardScales(skips, 1)[0]!);
   }
 
@@ -213,14 +221,14 @@ export class UNetDecoder extends Module {
    * Outputs of the last `count` stages' heads, for deep supervision.
    * @returns (N, outChannels, …) each, highest resolution first
    */
-  forwardScales(skips: readonly Tensor[], count: number): Tensor[] {
+  forwardScales(skips: readonly Skip[], count: number): Tensor[] {
     return scope(() => {
-      let x = skips.at(-1)!;
+      let x = skips.at(-1) as Tensor;
       const scales = this.parts.transpconvs.map((up, s) => {
         const skip = skips[skips.length - 2 - s]!;
         const previous = x;
-        const { convs } = this.parts.stages[s]!;
-        x = scope(() => convs.reduce((f, unit) => unit.forward(f), concat(up.forward(previous), skip)));
+        const [first, ...convs] = this.parts.stages[s]!.convs;
+        x = scope(() => convs.reduce((f, unit) => unit.forward(f), join(first!, up.forward(previous), skip)));
         return s < skips.length - 1 - count ? undefined : this.parts.seg_layers[s]!.forward(x);
       });
       return scales.filter((scale) => scale !== undefined).reverse();

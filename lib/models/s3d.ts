@@ -1,13 +1,15 @@
 import type { BlockMask } from "../block-mask";
-import { Conv3d } from "../nn/conv";
+import { Conv3d, type Triple } from "../nn/conv";
 import type { Initializer } from "../nn/init";
 import { Module } from "../nn/module";
 import { applyMask } from "../ops/apply-mask";
 import { densify } from "../ops/densify";
 import { maskedNorm } from "../ops/masked-norm";
+import { tokenAffine } from "../ops/token-affine";
 import { scope } from "../scope";
 import type { Tensor } from "../tensor";
-import { type CoarseRule, ResEncUNet, type ResEncUNetOptions } from "./resenc-unet";
+import { type CoarseRule, ResEncUNet, type ResEncUNetOptions, type Skip } from "./resenc-unet";
+import { foldingPays } from "./token-folding";
 
 /** The parts of the sparsification, each a switch as in the paper's ablation, and the mask's rules. */
 export interface S3DOptions {
@@ -22,6 +24,11 @@ export interface S3DOptions {
   coarse?: CoarseRule | undefined;
   /** Mask the input before the stem, as the paper says. Off only to reproduce upstream's code, which leaks. */
   maskInput: boolean;
+  /**
+   * Convolve filled skips without filling them, where that is faster: the same but for rounding. Default true; off, the
+   * plain path is the reference.
+   */
+  tokenFolding?: boolean | undefined;
 }
 
 /**
@@ -60,7 +67,9 @@ export class S3D extends Module {
   forward(x: Tensor, mask: BlockMask): Tensor {
     return scope(() => {
       const skips = this.encode(x, mask);
-      return this.parts.decoder.forward(skips.map((f, i) => this.densifySkip(f, i, mask)));
+      return this.parts.decoder.forward(
+        skips.map((f, i) => this.foldSkip(f, i) ?? this.densifySkip(f, i, mask)),
+      );
     });
   }
 
@@ -86,6 +95,22 @@ export class S3D extends Module {
       const visible = token && !normed.mask && fits ? applyMask(normed, mask) : normed;
       const dense = visible.mask ? densify(visible, token) : visible;
       return this.parts.densify_projs[level]?.forward(dense) ?? dense;
+    });
+  }
+  /** What `densifySkip` gives, or stands for it, without writing the filled map; undefined where that does not pay. */
+  private foldSkip(features: Tensor, level: number): Skip | undefined {
+    const { tokenFolding = true, network } = this.options;
+    const token = this.parts.mask_tokens[level];
+    const projection = this.parts.densify_projs[level];
+    const alone = projection !== undefined;
+    const last = level === network.features.length - 1;
+    const kernel = alone ? projection.kernel : (network.kernels[level] as Triple);
+    if (!tokenFolding || !token || (last && !alone) || !foldingPays(features, kernel, alone))
+      return undefined;
+    return scope(() => {
+      const { gamma, beta } = tokenAffine(token);
+      const skip = { offset: maskedNorm(features, gamma, beta, { kind: "instance" }), token };
+      return projection ? projection.forwardFolded(skip) : skip;
     });
   }
 }

@@ -1,6 +1,7 @@
 import type { BlockMask } from "../block-mask";
 import { convTranspose3d } from "../ops/conv-transpose3d";
 import { conv3d, type Winograd } from "../ops/conv3d";
+import { type FoldedSkip, foldedConv3d } from "../ops/folded-conv3d";
 import type { Tensor } from "../tensor";
 import type { Initializer } from "./init";
 import { Module } from "./module";
@@ -19,7 +20,7 @@ export class Conv3d extends Module {
     init: Initializer,
     inChannels: number,
     outChannels: number,
-    kernel: Triple,
+    readonly kernel: Triple,
     private readonly stride: Triple = ones,
     bias = true,
     private readonly winograd: Winograd = "off",
@@ -37,6 +38,11 @@ export class Conv3d extends Module {
   forward(x: Tensor, mask?: BlockMask): Tensor {
     const { stride, padding, winograd } = this;
     return conv3d(x, this.parts.weight, this.parts.bias, { stride, padding, winograd, mask });
+  }
+
+  /** As forward of [up, the filled skip], for stride 1. @see foldedConv3d */
+  forwardFolded(skip: FoldedSkip, up?: Tensor): Tensor {
+    return foldedConv3d(skip, this.parts.weight, this.parts.bias, { up, winograd: this.winograd });
   }
 }
 
@@ -83,5 +89,9 @@ export class ConvNormAct extends Module {
 
   forward(x: Tensor, mask?: BlockMask): Tensor {
     return this.parts.norm.forward(this.parts.conv.forward(x, mask));
+  }
+
+  forwardFolded(skip: FoldedSkip, up?: Tensor): Tensor {
+    return this.parts.norm.forward(this.parts.conv.forwardFolded(skip, up));
   }
 }

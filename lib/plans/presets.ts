@@ -29,6 +29,7 @@ const s3d: Plan = {
     decoder: { convs: [1, 1, 1, 1, 1] },
   },
   sparsification: { sparse: true, maskToken: true, densifyConv: true },
+  tokenFolding: true,
   mask: { block: 32, ratio: [0.6, 0.9], per: "batch", coarse: null },
   optimizer: {
     learningRate: 1e-2,

@@ -101,6 +101,11 @@ export const planSchema = object({
   padding: oneOf("minimum", "zero"),
   network,
   sparsification,
+  /**
+   * Convolve skips that a mask token fills without filling them, where that is faster on the CPU. Changes results by
+   * rounding only, as winograd does.
+   */
+  tokenFolding: flag(),
   mask,
   optimizer,
   validation,

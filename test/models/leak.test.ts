@@ -87,6 +87,27 @@ describe.each(["instance", "batch"] as const)("leak test, %s norm", (norm) => {
   );
 });
 
+test.each([true, false])("the prediction has the same bits too, token folding %s", async (tokenFolding) => {
+  const model = new S3D(new Initializer(2, "cpu"), { ...options, tokenFolding });
+  const sampled = sampleMask(
+    { patch, block: 16, ratio: 0.75, per: "sample" },
+    { seed: 3, step: 0, samples: 2 },
+  );
+  const mask = new BlockMask(sampled);
+  const x = rng(3, 0, "test").fillNormal(new Float32Array(size));
+  const predict = async (values: Float32Array) => {
+    const y = scope(() => model.forward(tensor(values, [2, 1, ...patch]), mask));
+    const data = Buffer.from((await y.data()).buffer);
+    y.dispose();
+    return data;
+  };
+  const expected = await predict(x);
+  const hidden = withHidden(x, mask.visible, mask.grid, () => Number.NaN);
+  expect((await predict(hidden)).equals(expected)).toBe(true);
+  mask.dispose();
+  model.dispose();
+});
+
 test("upstream parity leaks at the rim, which is why it is not the default", async () => {
   const model = new S3D(new Initializer(1, "cpu"), { ...options, maskInput: false });
   const mask = new BlockMask(

@@ -50,9 +50,12 @@ describe.each(cases)("small S3D '%s' equals PyTorch", (name) => {
     for (const t of [x, mask, model]) t.dispose();
   });
 
-  test("prediction, loss and every gradient; nothing is left alive", async () => {
+  test.each([
+    ["folded tokens", true],
+    ["filled skips", false],
+  ])("prediction, loss and every gradient by %s; nothing is left alive", async (_, tokenFolding) => {
     const before = stats().liveBytes;
-    const model = goldenModel(entry.plan, tensors);
+    const model = goldenModel({ ...entry.plan, tokenFolding }, tensors);
     const [x, mask] = [input(), goldenMask(entry.mask)];
     const tape = new Tape();
     const { loss, prediction } = scope(() =>
