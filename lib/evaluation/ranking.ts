@@ -23,9 +23,12 @@ export interface ComparisonRow {
   method: string;
   /** By data set. */
   dice: Record<string, Spread | null>;
-  /** Over the data sets of each seed, then over seeds; null unless every data set has a value. */
+  /** Over the data sets of each seed, then over seeds; null unless every data set and seed has a value. */
   average: Spread | null;
-  /** Mean over data sets of the rank by mean Dice, with the spread of what single seeds give; null as `average`. */
+  /**
+   * Mean over data sets of the rank by mean Dice among the complete methods, with the spread of what single seeds give;
+   * null as `average`.
+   */
   rank: Spread | null;
 }
 
@@ -64,17 +67,20 @@ export function comparisonTable(
     known.get(keyOf(method, dataset, seed)) ?? null;
   const cell = (method: string, dataset: string) =>
     spreadOf(seeds.map((seed) => diceOf(method, dataset, seed)).filter((v) => v !== null));
-  const ranks = meanRanks(methods, datasets, (m, d) => cell(m, d)?.mean ?? null);
-  const seedRanks = seeds.map((seed) => meanRanks(methods, datasets, (m, d) => diceOf(m, d, seed)));
-  const rows = methods.map((method, m) => {
-    const averages = seeds.map((seed) => meanOf(datasets.map((d) => diceOf(method, d, seed))));
-    const complete = averages.every((v) => v !== null) ? spreadOf(averages as number[]) : null;
-    const single = seedRanks.map((of) => of[m]!).filter((v) => v !== null);
-    const rank = ranks[m]!;
+  const averagesOf = (method: string) =>
+    seeds.map((seed) => meanOf(datasets.map((d) => diceOf(method, d, seed))));
+  // An unfinished method takes no part in the ranking, lest ranks change with what happens to be there.
+  const complete = methods.filter((m) => averagesOf(m).every((v) => v !== null));
+  const ranks = meanRanks(complete, datasets, (m, d) => cell(m, d)?.mean ?? null);
+  const seedRanks = seeds.map((seed) => meanRanks(complete, datasets, (m, d) => diceOf(m, d, seed)));
+  const rows = methods.map((method) => {
+    const at = complete.indexOf(method);
+    const rank = ranks[at] ?? null;
+    const single = seedRanks.map((of) => of[at] ?? null).filter((v) => v !== null);
     return {
       method,
       dice: Object.fromEntries(datasets.map((d) => [d, cell(method, d)])),
-      average: complete,
+      average: at < 0 ? null : spreadOf(averagesOf(method) as number[]),
       rank: rank === null ? null : { mean: rank, sd: spreadOf(single)?.sd ?? null, count: single.length },
     };
   });

@@ -51,7 +51,7 @@ export function comparisonPage(report: ComparisonReport): string {
     sections: [
       {
         title: "Table",
-        note: "DSC: Dice × 100, mean over the foreground classes and validation cases (folds pooled), mean over seeds ± standard deviation over seeds. Average rank: of the mean DSC among the methods, 1 is the best, equal values share their ranks; ± is that of the ranks that single seeds give. Bold: the best of a column.",
+        note: "DSC: Dice × 100, mean over the foreground classes and validation cases (folds pooled), mean over seeds ± standard deviation over seeds. Average rank: of the mean DSC among the methods that are complete, 1 is the best, equal values share their ranks; ± is that of the ranks that single seeds give. Bold: the best of a column.",
         body: paperTable(report.table),
       },
       {

@@ -65,6 +65,7 @@ describe("comparisonTable", () => {
     expect(some.rows[1]!.dice).toMatchObject({ x: { mean: 0.7, sd: null, count: 1 }, y: null });
     expect(some.rows[1]).toMatchObject({ average: null, rank: null });
     expect(some.rows[0]!.average).not.toBeNull();
+    expect(some.rows[0]!.rank).toEqual({ mean: 1, sd: 0, count: 2 }); // b is not ranked yet
     expect(comparisonTable([score("a", "x", 0, null)], ["a"], ["x"]).rows[0]!.dice).toEqual({ x: null });
   });
 
