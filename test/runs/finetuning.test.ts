@@ -1,11 +1,11 @@
 /** Fine-tuning runs that stop and resume: the same bits; what is frozen stays; what is written where. */
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { FinetunePlan } from "../../lib/plans/finetune";
 import { type FinetuneEvent, type FinetuneOptions, runFinetuning } from "../../lib/runs/finetuning";
 import { loadSegmenter } from "../../lib/runs/load-segmenter";
 import { stats } from "../../lib/tensor";
-import { temporaryFolder } from "../data/temp";
+import { failure, temporaryFolder } from "../data/temp";
 import { ballSource, tinyTuning } from "../finetune-fixtures";
 import { leftovers, outcomeOf } from "../fixtures";
 import { pretrainedRun } from "./pretrained-run";
@@ -127,5 +127,46 @@ describe.each<[string, Partial<FinetunePlan>]>([
     expect(outcomeOf(out)).toEqual(expected);
     for (const file of ["final", "best"].map((name) => join(name, "weights.safetensors")))
       expect(readFileSync(join(out, file))).toEqual(readFileSync(join(whole, file)));
+  });
+});
+
+describe("refused", () => {
+  test("weights where none are transferred, none where some are, and the folder is not made", async () => {
+    const out = freshRun();
+    const without = await failure(() => events(options(out, { pretrained: undefined })));
+    expect(without.code).toBe("ERR_VOXELSPARK_PLAN");
+    expect(without.message).toMatch(/transfer is "encoder\+decoder", which needs pre-trained weights/);
+    const scratch = tinyTuning({ transfer: "none" });
+    const needless = await failure(() => events(options(out, { plan: scratch, pretrained })));
+    expect(needless.message).toMatch(/where pre-trained weights are given, found "none"/);
+    expect(existsSync(out)).toBe(false);
+  });
+
+  test("a pre-trained network of another architecture, before the first step", async () => {
+    const out = freshRun();
+    const wider = tinyTuning({ network: { features: [4, 12] } });
+    const { code, message } = await failure(() => events(options(out, { plan: wider })));
+    expect(code).toBe("ERR_VOXELSPARK_CHECKPOINT");
+    expect(message).toMatch(/encoder\.stages\.1.* has shape \[8, .*, the network needs \[12, /);
+  });
+
+  test("a new run where results are; a resumed one where pre-training is", async () => {
+    const out = freshRun();
+    await events(options(out, { plan: tinyTuning({ transfer: "none", steps: 1 }) }));
+    rmSync(join(out, "step-00000001"), { recursive: true });
+    const again = await failure(() => events(options(out)));
+    expect(again.message).toMatch(/already holds the results of a run/);
+    const foreign = await failure(() => events(options(pretrained, { resume: true })));
+    expect(foreign.message).toMatch(
+      /step-00000002 is a checkpoint of pre-training, which predicts no labels/,
+    );
+  });
+
+  test("a segmenter of a run that has not ended, or of pre-training", async () => {
+    const unfinished = await failure(() => loadSegmenter(pretrained, "cpu"));
+    expect(unfinished.code).toBe("ERR_VOXELSPARK_CHECKPOINT");
+    expect(unfinished.message).toMatch(/holds no folder final\/; a run that has not ended holds step-/);
+    const foreign = await failure(() => loadSegmenter(join(pretrained, "step-00000002"), "cpu"));
+    expect(foreign.message).toMatch(/is a checkpoint of pre-training/);
   });
 });
