@@ -11,7 +11,7 @@ import { exists, removeIfEmpty, removeTemporary } from "../files";
 import { type CaseGrid, type LabelArray, LabelPainter } from "../inference/label-painter";
 import { probabilitySink } from "../inference/probability-file";
 import { slidingWindow } from "../inference/sliding-window";
-import { classNames, hasRegions } from "../labels";
+import { classNames, hasRegions, sameScheme } from "../labels";
 import { lockFolder } from "../lock";
 import { PendingFile } from "../pending-file";
 import type { FinetunePlan } from "../plans/finetune";
@@ -59,7 +59,7 @@ export function requireEnsemble(models: readonly PredictionModel[]): PredictionM
   for (const [i, { plan }] of others.entries())
     for (const key of SHARED) {
       const [a, b] = [JSON.stringify(first.plan[key]), JSON.stringify(plan[key])];
-      if (a !== b)
+      if (key === "labels" ? !sameScheme(first.plan.labels, plan.labels) : a !== b)
         throw new DataError(
           "ERR_VOXELSPARK_DATA",
           `models of an ensemble must agree: ${key} of model 1 is ${a}, of model ${i + 2} ${b}.`,
