@@ -192,6 +192,28 @@ test("from scratch on balls, the Dice of unseen ones exceeds 0.9", async () => {
   expect(meanDice).toBeGreaterThan(0.9);
 });
 
+test("regions, an ignore label, two channels and batch norm train and validate", async () => {
+  const labels = {
+    labels: { background: 0, whole: [1, 2], core: [2], ignore: 3 },
+    regionsClassOrder: [1, 2],
+  };
+  const plan = tinyTuning({
+    labels,
+    channels: ["T1", "T2"],
+    transfer: "none",
+    steps: 40,
+    network: { features: [8, 16], norm: "batch" },
+  });
+  using t = tuner(plan);
+  for await (const _ of finetune(plan, t, ballSource(plan), "cpu"));
+  const before = await values(t);
+  const { dice, loss } = await validateSegmentation(plan, t.model, ballSource(plan), "cpu");
+  expect(await values(t)).toEqual(before); // running statistics too
+  expect(Object.keys(dice)).toEqual(["whole", "core"]);
+  expect(dice.whole).toBeGreaterThan(0.7);
+  expect(loss).toBeLessThan(0);
+});
+
 test("label maps of logits: the largest of classes, the lowest of equal ones; regions painted in order", () => {
   const logits = Float32Array.of(1, 0, 5, /**/ 1, 2, 4, /**/ 0, 2, 6);
   expect([...labelMap(logits, 1, CLASSES)]).toEqual([0, 1, 2]);
