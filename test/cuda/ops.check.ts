@@ -18,6 +18,7 @@ const ready = [
   "conv3d",
   "conv_transpose3d",
   "densify",
+  "gaussian_accumulate",
   "grad_norm and sgd",
   "leaky_relu",
   "masked_mse",
