@@ -10,17 +10,13 @@ export interface Steering {
   memory?: number;
 }
 
-const file = () => `${process.env.VOXELSPARK_EMULATOR_CONTROL}${process.pid}`;
+const file = (pid = process.pid) => `${process.env.VOXELSPARK_EMULATOR_CONTROL}${pid}`;
 
-/** Holds for kernels that start from now on; without arguments everything is ordinary again. */
-export function steer({
-  order = "ascending",
-  seed = 0,
-  launches = -1,
-  memory = 2 ** 33,
-}: Steering = {}): void {
+/** Holds for kernels that start from now on, in this process or another; `{}`: everything is ordinary again. */
+export function steer(steering: Steering = {}, pid?: number): void {
+  const { order = "ascending", seed = 0, launches = -1, memory = 2 ** 33 } = steering;
   const number = ["ascending", "descending", "drawn"].indexOf(order);
-  writeFileSync(file(), `${number} ${seed} ${launches} ${memory}\n`);
+  writeFileSync(file(pid), `${number} ${seed} ${launches} ${memory}\n`);
 }
 
 export const forget = () => rmSync(file(), { force: true });
