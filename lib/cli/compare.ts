@@ -111,7 +111,7 @@ function show(event: ComparisonEvent, bar: Bar): void {
 function showTraining(event: (ComparisonEvent & { type: "training" })["event"], bar: Bar): void {
   if (event.type === "prepare") {
     if (event.status !== "current") bar.update("  preprocess", event.done, event.total, event.case);
-    if (event.error) log(`left out: ${event.error.message} [${event.error.code}]`);
+    if (event.error) log(`cannot be used: ${event.error.message} [${event.error.code}]`);
   } else if (event.type === "start") bar.update("  train", event.step, steps, "", event.step);
   else if (event.type === "step")
     bar.update(

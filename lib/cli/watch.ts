@@ -70,7 +70,7 @@ function show(event: Watched, title: string, steps: number, bar: Progress | unde
       const shown = bar ?? progress("preprocess", event.total);
       shown.update(event.done, event.case);
       for (const w of event.warnings) log(`warning: ${w}`);
-      if (event.error) log(`left out: ${event.error.message} [${event.error.code}]`);
+      if (event.error) log(`cannot be used: ${event.error.message} [${event.error.code}]`);
       return shown;
     }
     case "start":

@@ -157,7 +157,7 @@ describe("images", () => {
     mkdirSync(folder);
     for (const name of ["nan.nii.gz", "good.nii.gz"]) copyFileSync(at("bad", name), join(folder, name));
     const { code, stderr } = await cli("pretrain", "--data", folder, "--out", at("mixed-run"), ...plan);
-    expect(stderr).toMatch(/left out: .*nan\.nii\.gz/);
+    expect(stderr).toMatch(/cannot be used: .*nan\.nii\.gz/);
     expect(stderr).toMatch(/warning: fewer than two subjects/);
     expect(stderr).toMatch(/finished at step 4/);
     expect(code).toBe(1);
