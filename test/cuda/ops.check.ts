@@ -18,6 +18,7 @@ const ready = [
   "conv3d",
   "conv_transpose3d",
   "densify",
+  "dice_cross_entropy",
   "gaussian_accumulate",
   "grad_norm and sgd",
   "leaky_relu",

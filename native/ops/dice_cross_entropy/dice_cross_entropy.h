@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "ops/checks.h"
+#include "ops/reduce/voxel_splits.h"
 
 namespace voxelspark {
 
@@ -44,6 +45,22 @@ struct DiceCrossEntropy : Descriptor {
     require_pair(in);
     const Layout& logits = in[0].layout;
     return {plain(logits, scalar_shape()), plain(logits, coefficients(logits)), plain(logits, scalar_shape())};
+  }
+  // What CUDA keeps beside its outputs, as bytes: the regions, two floats a voxel, partial sums and their totals.
+  struct CudaParts {
+    int64_t regions, voxels, partials, totals;
+  };
+  int64_t cuda_sums(const Layout& logits) const { return 3 * logits.channels() + 2; }  // a group
+  CudaParts cuda_parts(const Layout& logits) const {
+    const auto rounded = [](int64_t bytes) { return (bytes + 511) / 512 * 512; };
+    const VoxelSplits splits = VoxelSplits::of(logits, batch_dice);
+    const int64_t table = static_cast<int64_t>(labels.size() + sizes.size()) + 1, sums = cuda_sums(logits) * 8;
+    return {rounded(4 * table), rounded(8 * logits.voxels()), rounded(splits.groups * splits.splits * sums),
+            rounded(splits.groups * sums)};
+  }
+  int64_t cuda_workspace(const Inputs& in) const override {
+    const CudaParts parts = cuda_parts(in[0].layout);
+    return parts.regions + parts.voxels + parts.partials + parts.totals;
   }
   void require_pair(const Inputs& in) const {
     const std::string op = "dice_cross_entropy";

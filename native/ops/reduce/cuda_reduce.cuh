@@ -91,7 +91,9 @@ __device__ inline double sum_of_block(double value) {
     if (threadIdx.x < half) values[threadIdx.x] += values[threadIdx.x + half];
   }
   __syncthreads();
-  return values[0];
+  const double sum = values[0];
+  __syncthreads();  // the next call writes there
+  return sum;
 }
 
 inline unsigned channel_tiles(int64_t channels) { return static_cast<unsigned>((channels + kLanes - 1) / kLanes); }
