@@ -12,11 +12,14 @@ import {
   tensor,
   tokenAffine,
 } from "../../lib";
+import { native } from "../../lib/binding";
+import { launch } from "../../lib/launch";
 import type { Winograd } from "../../lib/ops/conv3d";
 import { type Random, rng } from "../../lib/random";
 import { scope } from "../../lib/scope";
 import { relativeError } from "../golden/check";
 import { freeAfterEach } from "../lifetime";
+import { isas } from "../op-suite-checks";
 
 freeAfterEach();
 
@@ -50,6 +53,11 @@ const cases: Case[] = [
   { name: "many channels", size: [4, 8, 8], grid: [1, 2, 2], channels: [32, 160, 96], visible: few },
 ];
 
+function visibleOf({ grid, samples = 1, visible }: Case): Uint8Array {
+  const cells = grid[0] * grid[1] * grid[2];
+  return Uint8Array.from({ length: samples * cells }, (_, i) => Number(visible(i, cells)));
+}
+
 type Values = Record<string, Float32Array>;
 
 function draw(
@@ -79,11 +87,7 @@ interface Way {
 
 async function results(c: Case, values: Values, shapes: Record<string, number[]>, way: Way) {
   const double = way.device === "reference";
-  const cells = c.grid[0] * c.grid[1] * c.grid[2];
-  const visible = Uint8Array.from({ length: (c.samples ?? 1) * cells }, (_, i) =>
-    Number(c.visible(i, cells)),
-  );
-  const mask = new BlockMask({ samples: c.samples ?? 1, grid: c.grid, visible });
+  const mask = new BlockMask({ samples: c.samples ?? 1, grid: c.grid, visible: visibleOf(c) });
   const t: Record<string, Tensor> = {};
   for (const [name, v] of Object.entries(values))
     t[name] = tensor(double ? Float64Array.from(v) : v, shapes[name] as number[], {
@@ -140,4 +144,33 @@ test.each(cases)("$name: folded equals plain in output and gradients", async (c)
         error: expect.toBeAtMost(bounds[winograd]),
       });
   }
+});
+
+/** The attribute `winograd` for tests: that form whatever it costs. */
+const forced = { f2: 3, f4: 4 } as const;
+
+describe.each(isas)("%s", (isa) => {
+  afterEach(() => native.configure({ isa: native.info().bestIsa }));
+
+  test.each(cases)("$name: both forms of tiles, whatever they cost", async (c) => {
+    const seed = Math.floor(Math.random() * 2 ** 31);
+    const [values, shapes] = draw(rng(seed, 1, "test"), c);
+    const [u, k] = [c.channels[0], c.channels[2]];
+    const forward = async (device: DeviceName, winograd: number) => {
+      const mask = new BlockMask({ samples: c.samples ?? 1, grid: c.grid, visible: visibleOf(c) });
+      const make = (name: string, shape = shapes[name] as number[]) =>
+        tensor(values[name] as Float32Array, shape, { device, mask: name === "features" ? mask : undefined });
+      const channels = [u, c.channels[1]].filter((n) => n > 0);
+      const parts = u ? launch("concat_backward", [make("weight")], { channels }) : [make("weight")];
+      const up = u ? [make("up"), parts[0]] : [];
+      const inputs = [make("features"), parts.at(-1), make("token"), make("bias", [k]), ...up];
+      return (launch("folded_conv3d_forward", inputs, { winograd })[0] as Tensor).data();
+    };
+    native.configure({ isa });
+    const wanted = await forward("reference", 0);
+    for (const form of ["f2", "f4"] as const) {
+      const error = relativeError(await forward("cpu", forced[form]), wanted);
+      expect({ seed, form, error }).toEqual({ seed, form, error: expect.toBeAtMost(bounds[form]) });
+    }
+  });
 });

@@ -32,6 +32,7 @@ async function measured(plan: Plan): Promise<{ peakBytes: number; residentBytes:
 const variants: [string, PlanInput][] = [
   ["sparse", {}],
   ["ratio per sample, batch norm", { mask: { per: "sample" }, network: { norm: "batch" } }],
+  ["tokens not folded", { tokenFolding: false }],
   ["dense encoder", { sparsification: { sparse: false } }],
   ["no mask token", { sparsification: { maskToken: false } }],
   ["no densify convolution", { sparsification: { densifyConv: false } }],
