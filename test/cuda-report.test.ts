@@ -1,0 +1,41 @@
+/** The gate on what ptxas says of the CUDA kernels. */
+const { parse, complaints } = require("../native/cuda-report.cjs") as {
+  parse(text: string): { kernels: { name?: string; symbol: string }[]; problems: string[] };
+  complaints(report: ReturnType<typeof parse>): string[];
+};
+
+const kernel = (target: string, { stack = 0, spills = 0 } = {}) => `
+ptxas info    : Compiling entry function '_Z4axpyv' for '${target}'
+ptxas info    : Function properties for _Z4axpyv
+    ${stack} bytes stack frame, ${spills} bytes spill stores, ${spills} bytes spill loads
+ptxas info    : Used 40 registers, used 1 barriers, 2048 bytes smem, 400 bytes cmem[0]
+ptxas info    : Compile time = 1.5 ms`;
+const judged = (...texts: string[]) => complaints(parse(texts.join("\n")));
+
+test("figures of every kernel and target are read", () => {
+  const found = parse(kernel("sm_80") + kernel("sm_90a")).kernels;
+  const figures = { symbol: "_Z4axpyv", registers: 40, shared: 2048, spills: 0, stack: 0 };
+  expect(found).toEqual([
+    { ...figures, target: "sm_80" },
+    { ...figures, target: "sm_90a" },
+  ]);
+  expect(judged(kernel("sm_80"), kernel("sm_90a"))).toEqual([]);
+});
+
+test.each([
+  ["spills", [kernel("sm_80", { spills: 8 }), kernel("sm_90a")], /16 bytes of spills, 0 bytes of stack/],
+  [
+    "local memory",
+    [kernel("sm_80", { stack: 64 }), kernel("sm_90a")],
+    /0 bytes of spills, 64 bytes of stack/,
+  ],
+  ["a missing target", [kernel("sm_80")], /no kernel was compiled for sm_90a/],
+  ["a warning", [kernel("sm_80"), kernel("sm_90a"), "x.cu(3): warning #177-D: unused"], /warning #177-D/],
+  [
+    "a log that is cut off",
+    [kernel("sm_80"), kernel("sm_90a").split("\n").slice(0, 3).join("\n")],
+    /the log is cut off/,
+  ],
+])("%s is a complaint", (_, texts, sentence) => {
+  expect(judged(...texts)).toEqual([expect.stringMatching(sentence)]);
+});
