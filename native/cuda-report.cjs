@@ -4,6 +4,7 @@
 const { execFileSync } = require("node:child_process");
 const fs = require("node:fs");
 const path = require("node:path");
+const { list } = require("./sources.cjs");
 
 const log = path.join(__dirname, "..", "build-cuda", "build.log");
 const targets = ["sm_80", "sm_90a"];
@@ -59,12 +60,20 @@ function complaints({ kernels, problems }) {
   return found;
 }
 
+/** An incremental build tells of what it compiled only. */
+function notCompiled(text) {
+  return list("cuda")
+    .filter((file) => file.endsWith(".cu") && !text.includes(`/${file}.o`))
+    .map((file) => `${file} is not in the log: remove build-cuda/ and build again`);
+}
+
 function main() {
   if (!fs.existsSync(log)) {
     console.error(`${log} is missing: run \`VOXELSPARK_CUDA=1 node native/install.cjs\` first`);
     return 1;
   }
-  const report = parse(fs.readFileSync(log, "utf8"));
+  const text = fs.readFileSync(log, "utf8");
+  const report = parse(text);
   const names = demangled(report.kernels.map((k) => k.symbol));
   report.kernels.forEach((k, i) => {
     k.name = names[i];
@@ -75,7 +84,7 @@ function main() {
       `${String(k.registers).padStart(9)}  ${String(k.shared).padStart(6)}  ${String(k.spills).padStart(6)}  ` +
         `${k.target.padEnd(6)}  ${k.name}`,
     );
-  const found = complaints(report);
+  const found = [...complaints(report), ...notCompiled(text)];
   for (const sentence of found) console.error(sentence);
   console.log(
     found.length ? `${found.length} complaints` : `${report.kernels.length} kernels, no spills, no warnings`,
