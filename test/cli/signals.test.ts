@@ -65,7 +65,7 @@ test("a second SIGINT stops at once and damages nothing", async () => {
 });
 
 /** `npm run test:faults` kills more often. */
-const kills = Number(process.env.VOXELSPARK_FAULTS ?? 5);
+const kills = Number(process.env.VOXELSPARK_FAULTS ?? 3);
 
 test(
   "SIGKILL at random moments, again and again",
