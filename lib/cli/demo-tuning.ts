@@ -23,7 +23,7 @@ export interface DemoTuning {
 
 const TRAINING = 3;
 const HELD_OUT = 4;
-const STEPS = 200;
+const STEPS = 400;
 
 type Name = "from scratch" | "pre-trained";
 
