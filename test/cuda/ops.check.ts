@@ -20,10 +20,17 @@ const ready = [
   "densify",
   "dice_cross_entropy",
   "gaussian_accumulate",
+  "gaussian_blur",
+  "gaussian_noise",
   "grad_norm and sgd",
+  "intensity",
   "leaky_relu",
   "masked_mse",
   "masked_norm",
+  "mirror",
+  "resample",
+  "resample_labels",
+  "token_affine",
 ];
 
 afterAll(forget);

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "device/parts.h"
 #include "ops/checks.h"
 
 namespace voxelspark {
@@ -34,6 +35,16 @@ inline std::vector<double> blur_weights(double sigma) {
   return w;
 }
 
+// What CUDA keeps: a volume between two axes, and the weights of the three.
+struct BlurParts {
+  float *half, *weights[3];
+
+  BlurParts(Parts& parts, const Layout& x, const std::vector<double>& sigma)
+      : half(parts.take<float>(x.shape.elements())) {
+    for (int a = 0; a < 3; a++) weights[a] = parts.take<float>(blur_taps(sigma[a]));
+  }
+};
+
 struct GaussianBlur : Descriptor {
   std::vector<double> sigma;  // voxels along z, y, x
 
@@ -48,6 +59,11 @@ struct GaussianBlur : Descriptor {
     for (double s : sigma)
       require(s >= 0 && s <= 100, "RANGE", op + ": sigma is " + std::to_string(s) + " voxels, allowed is 0 to 100");
     return {in[0].layout};
+  }
+  int64_t cuda_workspace(const Inputs& in) const override {
+    Parts parts;
+    BlurParts(parts, in[0].layout, sigma);
+    return parts.bytes();
   }
 };
 

@@ -10,11 +10,30 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/host_device.h"
+#include "device/parts.h"
 #include "ops/checks.h"
+#include "ops/reduce/voxel_splits.h"
 
 namespace voxelspark {
 
 constexpr float kLeastSpread = 1e-7f;  // what ranges and deviations are divided by at least
+
+// What CUDA keeps of a sample: partial statistics of fixed splits, and what the transform makes of them.
+struct IntensityParts {
+  static constexpr int64_t kStatistics = 4, kParameters = 16;  // numbers of a split, of a sample
+  double *partial, *parameters;
+
+  IntensityParts(Parts& parts, const Layout& x)
+      : partial(
+            parts.take<double>(x.shape.samples() * ElementSplits::of(x.shape.size().product()).splits * kStatistics)),
+        parameters(parts.take<double>(x.shape.samples() * kParameters)) {}
+  static int64_t bytes(const Layout& x) {
+    Parts parts;
+    IntensityParts(parts, x);
+    return parts.bytes();
+  }
+};
 
 inline void require_intensities(const Inputs& in, const std::string& op) {
   require_dense(in[0].layout, op, "x");
@@ -44,6 +63,7 @@ struct IntensityContrast : Descriptor {
             "intensity_contrast: factor is " + std::to_string(factor) + ", allowed is any finite number");
     return {};
   }
+  int64_t cuda_workspace(const Inputs& in) const override { return IntensityParts::bytes(in[0].layout); }
 };
 
 struct IntensityGamma : Descriptor {
@@ -60,15 +80,17 @@ struct IntensityGamma : Descriptor {
             "intensity_gamma: exponent is " + std::to_string(exponent) + ", allowed is above 0 up to 100");
     return {};
   }
+  int64_t cuda_workspace(const Inputs& in) const override { return IntensityParts::bytes(in[0].layout); }
 };
 
 // Of n values: what the transforms need to know, from the sums of x and x^2 about a pivot near the mean.
 struct Spread {
   double mean, deviation;
-  Spread(double pivot, double sum, double squares, int64_t n) {
+  HOST_DEVICE Spread(double pivot, double sum, double squares, int64_t n) {
     const double count = static_cast<double>(n), offset = sum / count;
+    const double variance = n > 1 ? (squares - count * offset * offset) / (count - 1) : 0;
     mean = pivot + offset;
-    deviation = n > 1 ? std::sqrt(std::max(0.0, (squares - count * offset * offset) / (count - 1))) : 0;
+    deviation = variance > 0 ? std::sqrt(variance) : 0;
   }
 };
 

@@ -4,7 +4,7 @@
 
 #include "device/parallel.h"
 #include "ops/resample/lines.h"
-#include "ops/resample/resample.h"
+#include "ops/resample/passes.h"
 #include "ops/resample/simd.h"
 #include "ops/resample/spline.h"
 
@@ -56,23 +56,6 @@ void filter_axis(float* y, const Lines& l) {
   });
 }
 
-// Axes in the order they are resized: shrinking ones first, to work on less; the clip axis last.
-struct Passes {
-  int count = 0;
-  int axis[3];
-  Passes(const ResampleSeparable& d, Int3 from) {
-    int64_t n[3], m[3];
-    sizes_of(from, n);
-    sizes_of(d.size, m);
-    for (int a = 0; a < 3; a++)
-      if (n[a] != m[a]) axis[count++] = a;
-    std::stable_sort(axis, axis + count, [&](int a, int b) {
-      if ((a == d.clip_axis) != (b == d.clip_axis)) return b == d.clip_axis;
-      return m[a] * n[b] < m[b] * n[a];
-    });
-  }
-};
-
 // Ranges of the input per sample, slice along the clip axis (one when there is none) and channel.
 class Ranges {
  public:
@@ -121,15 +104,7 @@ class Ranges {
 // Two buffers of the largest intermediate result.
 int64_t ResampleSeparable::workspace(const Inputs& in) const {
   const Shape& s = in[0].layout.shape;
-  const Passes passes(*this, s.size());
-  int64_t now[3], to[3], largest = 0;
-  sizes_of(s.size(), now);
-  sizes_of(size, to);
-  for (int p = 0; p + 1 < passes.count; p++) {
-    now[passes.axis[p]] = to[passes.axis[p]];
-    largest = std::max(largest, s.samples() * s.channels() * now[0] * now[1] * now[2]);
-  }
-  return 2 * largest * static_cast<int64_t>(sizeof(float));
+  return 2 * Passes(*this, s.size()).largest(s, size) * static_cast<int64_t>(sizeof(float));
 }
 
 void resample_separable_cpu(const Descriptor& descriptor, const Launch& l) {

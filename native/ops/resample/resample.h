@@ -51,6 +51,7 @@ struct ResampleSeparable : Descriptor {
     return {like(in[0].layout, feature_shape(s.samples(), s.channels(), size))};
   }
   int64_t workspace(const Inputs& in) const override;
+  int64_t cuda_workspace(const Inputs& in) const override;
 };
 
 struct ResampleAffine : Descriptor {
@@ -77,6 +78,7 @@ struct ResampleAffine : Descriptor {
     return {like(in[0].layout, feature_shape(s.samples(), s.channels(), size))};
   }
   int64_t workspace(const Inputs& in) const override { return order == 3 ? in[0].layout.bytes() : 0; }
+  int64_t cuda_workspace(const Inputs& in) const override;
 
   const double* matrix_of(int64_t sample) const { return matrix.data() + (matrix.size() > 12 ? sample * 12 : 0); }
 };
@@ -103,6 +105,7 @@ struct ResampleSeparableBackward : Descriptor {
     return 2 * s.samples() * s.channels() * std::max(from.z, s[2]) * std::max(from.y, s[3]) * std::max(from.x, s[4]) *
            static_cast<int64_t>(sizeof(float));
   }
+  int64_t cuda_workspace(const Inputs& in) const override;
 };
 
 // Adjoint of resample_affine: gy back to a volume of size `from`; places outside receive nothing.
@@ -126,6 +129,7 @@ struct ResampleAffineBackward : Descriptor {
     const Shape& s = in[0].layout.shape;
     return {like(in[0].layout, feature_shape(s.samples(), s.channels(), from))};
   }
+  int64_t cuda_workspace(const Inputs& in) const override;
   const double* matrix_of(int64_t sample) const { return matrix.data() + (matrix.size() > 12 ? sample * 12 : 0); }
 };
 

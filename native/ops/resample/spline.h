@@ -6,13 +6,15 @@
 #include <cstdint>
 #include <vector>
 
+#include "core/host_device.h"
+
 namespace voxelspark {
 
 constexpr double kPole = -0.26794919243112270647;  // sqrt(3) - 2, of the cubic B-spline
 
 // Weights of the four B-splines around t in [0, 1): at -1, 0, 1, 2.
 template <class T>
-inline void cubic_weights(T t, T w[4]) {
+HOST_DEVICE inline void cubic_weights(T t, T w[4]) {
   const T u = 1 - t;
   w[0] = u * u * u / 6;
   w[1] = (4 - 3 * t * t * (2 - t)) / 6;
@@ -50,7 +52,7 @@ inline AxisTaps axis_taps(int64_t n, int64_t m, int64_t order) {
 }
 
 // Index k of a line of n samples mirrored at the middle of its end samples: … 2 1 | 0 1 2 … n-1 | n-2 …
-inline int64_t mirrored(int64_t k, int64_t n) {
+HOST_DEVICE inline int64_t mirrored(int64_t k, int64_t n) {
   if (n == 1) return 0;
   const int64_t period = 2 * (n - 1);
   k %= period;
