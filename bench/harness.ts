@@ -32,6 +32,9 @@ export interface Result {
   ratio: number;
 }
 
+/** Seconds of work that needs one warm-up, not a second one to be timed. */
+const LONG = 5;
+
 const quantile = (sorted: readonly number[], q: number) =>
   sorted[Math.floor((sorted.length - 1) * q)] as number;
 
@@ -78,6 +81,8 @@ export function comparison(
 export class Bench {
   readonly results: Result[] = [];
   readonly comparisons: Comparison[] = [];
+  /** Peak memory, where a benchmark looked. */
+  readonly memory: { what: string; bytes: number }[] = [];
 
   constructor(readonly options: BenchOptions) {
     setThreads(options.threads);
@@ -87,8 +92,9 @@ export class Bench {
   async compare(group: string, contestants: readonly Contestant[]): Promise<Result[]> {
     const repetitions: number[] = [];
     for (const c of contestants) {
-      await timed(c.run, 1);
-      repetitions.push(Math.max(1, Math.ceil(this.options.seconds / (await timed(c.run, 1)))));
+      const cold = await timed(c.run, 1);
+      const warm = cold > LONG ? cold : await timed(c.run, 1);
+      repetitions.push(Math.max(1, Math.ceil(this.options.seconds / warm)));
     }
     const times: number[][] = contestants.map(() => []);
     for (let round = 0; round < this.options.rounds; round++)
@@ -140,6 +146,14 @@ export class Bench {
     };
   }
 
+  /** Peak memory by who used it, in bytes. */
+  remember(memory: ReadonlyMap<string, number>): void {
+    for (const [what, bytes] of memory) this.memory.push({ what, bytes });
+    if (this.options.json) return;
+    for (const [what, bytes] of memory)
+      console.log(`  peak memory of ${what}: ${(bytes / 2 ** 20).toFixed(0)} MiB`);
+  }
+
   /** Everything measured, with what it depends on. */
   summary(): object {
     const { isa, compiler } = native.info();
@@ -152,6 +166,7 @@ export class Bench {
       threads,
       rounds,
       comparisons: this.comparisons,
+      memory: this.memory,
       results: this.results,
     };
   }

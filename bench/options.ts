@@ -1,6 +1,7 @@
 /** The command line of the benchmarks. */
 import { cpus } from "node:os";
 import yargs from "yargs";
+import { PRESETS, type PresetName } from "../lib/plans/presets";
 
 export interface BenchOptions {
   threads: number;
@@ -17,8 +18,10 @@ export interface BenchOptions {
   ratio: number;
   /** Of the training step: measure it without token folding too. */
   plain: boolean;
-  /** Of the prediction: z,y,x. */
+  /** Of the prediction: z,y,x; the preset of the network; edge of a window, else the preset's patch. */
   volume: string;
+  network: PresetName;
+  window: number | undefined;
 }
 
 const positive = { type: "number", requiresArg: true } as const;
@@ -41,6 +44,8 @@ export function parseOptions(args: readonly string[], all: readonly string[]) {
       ratio: { ...positive, default: 0.75, describe: "step: share of masked blocks" },
       plain: { type: "boolean", default: false, describe: "step: also without token folding" },
       volume: { type: "string", default: "160,192,160", describe: "predict: z,y,x in voxels" },
+      network: { choices: Object.keys(PRESETS), default: "tiny", describe: "predict: preset of the network" },
+      window: { ...positive, describe: "predict: edge of a window; default: the preset's patch" },
     })
     .check((values) => {
       for (const [name, value] of Object.entries(values))

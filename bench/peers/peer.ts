@@ -62,22 +62,25 @@ export class Peer {
   }
 }
 
-const mallocs = { A: "default", B: "tuned" } as const;
-const layouts = ["contiguous", "channels_last"];
+/** PyTorch as it comes, and with malloc told to keep big buffers and each layer in its faster memory layout. */
+const peers = {
+  A: { malloc: "default", layouts: ["contiguous"] },
+  B: { malloc: "tuned", layouts: ["contiguous", "channels_last"] },
+} as const;
 
-/** Single layers in both PyTorch processes, each in the memory layout in which it does the layer faster. */
+/** Single layers in both PyTorch processes. */
 export class LayerPeers {
   private constructor(private readonly peers: ReadonlyMap<"A" | "B", Peer>) {}
 
   /** None of them where no Python with PyTorch is named. */
   static async start({ peer, threads }: { peer: string | undefined; threads: number }): Promise<LayerPeers> {
     const python = findPeerPython(peer);
-    const peers = new Map<"A" | "B", Peer>();
+    const started = new Map<"A" | "B", Peer>();
     for (const name of python ? (["A", "B"] as const) : []) {
-      const args = ["--threads", `${threads}`, "--malloc", mallocs[name]];
-      peers.set(name, (await Peer.start(python as string, "ops.py", args)).peer);
+      const args = ["--threads", `${threads}`, "--malloc", peers[name].malloc];
+      started.set(name, (await Peer.start(python as string, "ops.py", args)).peer);
     }
-    return new LayerPeers(peers);
+    return new LayerPeers(started);
   }
 
   /** What to measure beside ours; `message` names op, pass and shape, see ops.py. */
@@ -86,9 +89,9 @@ export class LayerPeers {
     for (const [name, peer] of this.peers) {
       const ask = async (layout: string) =>
         (await peer.ask({ cmd: "run", ...message, layout, repeats: 1 })).seconds as number;
-      const tried = new Map<string, number>();
-      for (const layout of layouts) tried.set(layout, await ask(layout));
-      const [best] = [...tried].sort((a, b) => a[1] - b[1])[0]!;
+      const tried: [string, number][] = [];
+      for (const layout of peers[name].layouts) tried.push([layout, await ask(layout)]);
+      const [best] = tried.sort((a, b) => a[1] - b[1])[0]!;
       found.push({ name: `PyTorch ${name}, ${best}`, peer: name, run: () => ask(best) });
     }
     return found;

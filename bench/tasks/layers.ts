@@ -3,6 +3,8 @@
  * the decoder, the transposed convolutions, and every convolution of the encoder at 60, 75 and 90 % masked, summed up
  * with the number of times that it occurs.
  *
+ * Forward convolutions also beside onnxruntime-node where it is installed.
+ *
  *   npm run bench -- layers [--patch 64] [--peer python]
  */
 import { type BlockMask, type Tensor, type Triple, tensor } from "../../lib";
@@ -10,6 +12,7 @@ import { launch } from "../../lib/launch";
 import { createPlan } from "../../lib/plans/plan";
 import { blockMask, normal } from "../fixtures";
 import { type Bench, comparison, type Result } from "../harness";
+import { findOnnxRuntime, onnxConvolution } from "../peers/onnx";
 import { LayerPeers } from "../peers/peer";
 
 interface Layer {
@@ -72,6 +75,8 @@ const question = ({ channels, edge, kernel, stride }: Layer, pass: Pass) => ({
 });
 
 async function denseLayers(bench: Bench, peers: LayerPeers, patch: number): Promise<void> {
+  const runtime = await findOnnxRuntime();
+  if (!runtime && !bench.options.json) console.log("onnxruntime-node is not installed: not measured");
   const dense: Layer[] = [
     { channels: [32, 32], edge: patch, kernel: 3, stride: 1 },
     { channels: [64, 32], edge: patch, kernel: 3, stride: 1 },
@@ -79,11 +84,14 @@ async function denseLayers(bench: Bench, peers: LayerPeers, patch: number): Prom
   ];
   for (const layer of dense) {
     const { runs, free } = ours(layer);
+    const onnx = runtime && (await onnxConvolution(runtime, layer, bench.options.threads));
     for (const pass of passes)
       await bench.compare(`dense ${pass}, ${nameOf(layer)}`, [
         { name: "voxelspark", run: runs[pass] },
         ...(await peers.contestants(question(layer, pass))),
+        ...(onnx && pass === "forward" ? [onnx.contestant] : []),
       ]);
+    await onnx?.free();
     free();
   }
 }

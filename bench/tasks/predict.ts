@@ -1,9 +1,9 @@
 /**
- * Sliding-window prediction of a head, from its NIfTI file to the label map in memory, with an untrained network of the
- * tiny preset (three classes); windows overlap by half, no mirroring. Beside it the network alone on as many windows, and
+ * Sliding-window prediction of a head, from its NIfTI file to the label map in memory, with an untrained network of a
+ * preset (three classes); windows overlap by half, no mirroring. Beside it the network alone on as many windows, and
  * nnU-Net's way in PyTorch on a volume in memory (A as it comes, B with malloc told to keep big buffers).
  *
- *   npm run bench -- predict --rounds 1 [--volume 160,192,160] [--peer python]
+ *   npm run bench -- predict --rounds 1 [--volume 160,192,160] [--network tiny] [--window 48] [--peer python]
  */
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -34,7 +34,11 @@ async function writeHead(file: string, shape: Shape): Promise<void> {
   await writeNifti(file, { data: image, shape, affine });
 }
 
-async function peersOf(plan: FinetunePlan, shape: Shape, options: BenchOptions): Promise<[string, Peer][]> {
+async function peersOf(
+  plan: FinetunePlan,
+  shape: Shape,
+  options: BenchOptions,
+): Promise<["A" | "B", Peer][]> {
   const python = findPeerPython(options.peer);
   if (!python) return [];
   const { features, blocks, outChannels } = plan.network;
@@ -52,7 +56,9 @@ async function peersOf(plan: FinetunePlan, shape: Shape, options: BenchOptions):
 export default async function predict(bench: Bench): Promise<void> {
   const shape = bench.options.volume.split(",").map(Number) as Shape;
   const labels = { labels: { background: 0, fluid: 1, matter: 2 } };
-  const plan = createFinetunePlan({ channels: ["T1"], labels }, "tiny");
+  const { network: preset, window } = bench.options;
+  const patch = window ? { patch: [window, window, window] as Shape } : {};
+  const plan = createFinetunePlan({ channels: ["T1"], labels, ...patch }, preset);
   const folder = await mkdtemp(join(tmpdir(), "voxelspark-bench-"));
   using model = buildSegmenter(plan, "cpu");
   const peers = await peersOf(plan, shape, bench.options);
@@ -78,6 +84,7 @@ export default async function predict(bench: Bench): Promise<void> {
     const theirs = peers.map(
       ([name, peer]): Contestant => ({
         name: `PyTorch ${name}`,
+        peer: name,
         run: async () => {
           const { seconds, peakRssBytes } = await peer.ask({ cmd: "predict" });
           memory.set(`PyTorch ${name}, process`, peakRssBytes as number);
@@ -90,9 +97,7 @@ export default async function predict(bench: Bench): Promise<void> {
       { name: "its network alone", run: () => timed(network) },
       ...theirs,
     ]);
-    if (bench.options.json) return;
-    for (const [what, bytes] of memory)
-      console.log(`  peak memory of ${what}: ${(bytes / 2 ** 20).toFixed(0)} MiB`);
+    bench.remember(memory);
   } finally {
     for (const [, peer] of peers) peer.stop();
     await rm(folder, { recursive: true, force: true });

@@ -55,19 +55,26 @@ export default async function step(bench: Bench): Promise<void> {
       ] as const)
     : [])
     peers.push([name, (await Peer.start(python as string, "step.py", [...args, "--malloc", malloc])).peer]);
+  const memory = new Map<string, number>();
   const contestants = peers.map(
     ([name, peer]): Contestant => ({
       name: `PyTorch ${name}`,
       peer: name,
-      run: async () => (await peer.ask({ cmd: "step" })).seconds as number,
+      run: async () => {
+        const { seconds, peakRssBytes } = await peer.ask({ cmd: "step" });
+        memory.set(`PyTorch ${name}, process`, peakRssBytes as number);
+        return seconds as number;
+      },
     }),
   );
   await bench.compare(`S3D step, ResEnc-L, ${patch}³ × ${batch}, ${ratio * 100} % masked`, [
     ...ours(options),
     ...contestants,
   ]);
+  memory.set("voxelspark, tensors", stats("cpu").peakBytes);
+  memory.set("voxelspark, process", process.resourceUsage().maxRSS * 1024);
+  bench.remember(memory);
   if (!options.json) {
-    console.log(`  peak of the pool ${(stats("cpu").peakBytes / 2 ** 30).toFixed(2)} GiB`);
     if (!python) console.log("  no peer: give --peer <python with torch>");
   }
   for (const [, peer] of peers) peer.stop();
