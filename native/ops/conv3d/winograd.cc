@@ -17,7 +17,7 @@ constexpr int64_t kPieceTiles = 14;        // tiles that one thread transforms f
 constexpr int64_t kBatchProducts = 16384;  // tiles times frequencies of a batch
 constexpr int64_t kFewTiles = 64;
 constexpr int64_t kSomeWeights = 1 << 18;  // transformed, in floats: about half of a usual L2
-constexpr int64_t kManyWeights = 5 << 19;
+constexpr int64_t kManyWeights = 1 << 21;
 
 static int64_t round_up(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
 static int64_t frequencies_of(int m) { return 4 * (m + 2) * (m + 2); }
@@ -44,8 +44,8 @@ int winograd_tile(int64_t allowed, const ConvGeometry& g, const Layout& source, 
   const int64_t cells = Cells::count(dest, source);
   const Int3 edge = Cells::edge_of(dest, source);
   const double direct = cost_of(cells * edge.product(), 27, 80, 0.9),
-               f2 = cost_of(cells * Tiles(edge, 2).per_cell(), frequencies_of(2), 55, 0.5),
-               f4 = cost_of(cells * Tiles(edge, 4).per_cell(), frequencies_of(4), 42, 0.35);
+               f2 = cost_of(cells * Tiles(edge, 2).per_cell(), frequencies_of(2), 50, 0.5),
+               f4 = cost_of(cells * Tiles(edge, 4).per_cell(), frequencies_of(4), 42, 0.25);
   if (allowed == kWinogradF4 && f4 < std::min(f2, direct)) return 4;
   return f2 < direct ? 2 : 0;
 }
