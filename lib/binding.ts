@@ -21,13 +21,15 @@ export const deviceNames = ["cpu", "reference", "null", "cuda"] as const;
 export type DeviceName = (typeof deviceNames)[number];
 
 /** Element types; the order is that of `DType` in native/core/dtype.h. */
-export const dtypeNames = ["float32", "float64"] as const;
+export const dtypeNames = ["float32", "float64", "bfloat16", "float16"] as const;
 export type DType = (typeof dtypeNames)[number];
 
 export interface LaunchOutput {
   handle: number;
   shape: number[];
   masked: boolean;
+  /** Index into `dtypeNames`. */
+  dtype: number;
 }
 
 export interface DeviceStats {

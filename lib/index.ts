@@ -108,6 +108,7 @@ export { MaskedNorm } from "./nn/norm";
 export { add } from "./ops/add";
 export { applyMask } from "./ops/apply-mask";
 export { avgPool3d } from "./ops/avg-pool3d";
+export { cast } from "./ops/cast";
 export { concat } from "./ops/concat";
 export { convTranspose3d } from "./ops/conv-transpose3d";
 export { type Conv3dOptions, conv3d, type Triple } from "./ops/conv3d";

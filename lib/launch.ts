@@ -1,4 +1,4 @@
-import { native } from "./binding";
+import { type DType, dtypeNames, native } from "./binding";
 import { BlockMask } from "./block-mask";
 import { type KernelAttributes, kernelIds } from "./schema.gen";
 import { Tensor } from "./tensor";
@@ -23,6 +23,7 @@ export function launch<K extends keyof KernelAttributes>(
     inputs.map((t) => t?.handle ?? 0),
     values,
   );
-  const { device, dtype } = inputs.find((t) => t !== undefined) as Tensor;
-  return outputs.map((o) => new Tensor(o.handle, o.shape, device, dtype, o.masked ? mask : undefined));
+  const { device } = inputs.find((t) => t !== undefined) as Tensor;
+  const dtypeOf = ({ dtype }: { dtype: number }) => dtypeNames[dtype] as DType;
+  return outputs.map((o) => new Tensor(o.handle, o.shape, device, dtypeOf(o), o.masked ? mask : undefined));
 }

@@ -2,68 +2,74 @@
 import type { BlockMask } from "./block-mask";
 
 export const kernelIds = {
-  leaky_relu_forward: 0,
-  leaky_relu_backward: 1,
-  add_forward: 2,
-  accumulate: 3,
-  conv3d_forward: 4,
-  conv3d_grad_input: 5,
-  conv3d_grad_weight: 6,
-  conv_transpose3d_forward: 7,
-  conv_transpose3d_grad_input: 8,
-  conv_transpose3d_grad_weight: 9,
-  apply_mask_forward: 10,
-  densify_forward: 11,
-  densify_token_gradient: 12,
-  masked_norm_forward: 13,
-  masked_norm_backward: 14,
-  concat_forward: 15,
-  concat_backward: 16,
-  avg_pool3d_forward: 17,
-  avg_pool3d_backward: 18,
-  masked_mse_forward: 19,
-  masked_mse_backward: 20,
-  resample_separable: 21,
-  resample_separable_backward: 22,
-  resample_affine: 23,
-  resample_affine_backward: 24,
-  resample_labels: 25,
-  gaussian_noise: 26,
-  gaussian_blur: 27,
-  intensity_scale: 28,
-  intensity_contrast: 29,
-  intensity_gamma: 30,
-  mirror: 31,
-  grad_norm: 32,
-  dice_cross_entropy_forward: 33,
-  dice_cross_entropy_backward: 34,
-  gaussian_accumulate: 35,
-  gaussian_normalize: 36,
-  label_counts: 37,
-  surface_dice: 38,
-  folded_conv3d_forward: 39,
-  folded_conv3d_constants: 40,
-  token_affine_forward: 41,
-  token_affine_backward: 42,
-  sgd: 43,
+  cast: 0,
+  leaky_relu_forward: 1,
+  leaky_relu_backward: 2,
+  add_forward: 3,
+  accumulate: 4,
+  conv3d_forward: 5,
+  conv3d_grad_input: 6,
+  conv3d_grad_weight: 7,
+  conv_transpose3d_forward: 8,
+  conv_transpose3d_grad_input: 9,
+  conv_transpose3d_grad_weight: 10,
+  apply_mask_forward: 11,
+  densify_forward: 12,
+  densify_token_gradient: 13,
+  masked_norm_forward: 14,
+  masked_norm_backward: 15,
+  concat_forward: 16,
+  concat_backward: 17,
+  avg_pool3d_forward: 18,
+  avg_pool3d_backward: 19,
+  masked_mse_forward: 20,
+  masked_mse_backward: 21,
+  resample_separable: 22,
+  resample_separable_backward: 23,
+  resample_affine: 24,
+  resample_affine_backward: 25,
+  resample_labels: 26,
+  gaussian_noise: 27,
+  gaussian_blur: 28,
+  intensity_scale: 29,
+  intensity_contrast: 30,
+  intensity_gamma: 31,
+  mirror: 32,
+  grad_norm: 33,
+  dice_cross_entropy_forward: 34,
+  dice_cross_entropy_backward: 35,
+  gaussian_accumulate: 36,
+  gaussian_normalize: 37,
+  label_counts: 38,
+  surface_dice: 39,
+  folded_conv3d_forward: 40,
+  folded_conv3d_constants: 41,
+  token_affine_forward: 42,
+  token_affine_backward: 43,
+  sgd: 44,
 } as const;
 
 export interface KernelAttributes {
-  /** (x) -> (y) */
+  /** (x~) -> (y) */
+  cast: {
+    /** Default 0. */
+    dtype?: number;
+  };
+  /** (x~) -> (y) */
   leaky_relu_forward: {
     /** Default 0.01. */
     slope?: number;
   };
-  /** (y gy) -> (gx) */
+  /** (y~ gy~) -> (gx) */
   leaky_relu_backward: {
     /** Default 0.01. */
     slope?: number;
   };
-  /** (a b) -> (y) */
+  /** (a~ b~) -> (y) */
   add_forward: {};
-  /** (sum! term) -> () */
+  /** (sum~! term~) -> () */
   accumulate: {};
-  /** (x weight bias?) -> (y) */
+  /** (x~ weight bias?) -> (y) */
   conv3d_forward: {
     /** Default [1, 1, 1]. */
     stride?: readonly [number, number, number];
@@ -74,7 +80,7 @@ export interface KernelAttributes {
     /** Default undefined. */
     mask?: BlockMask | undefined;
   };
-  /** (gy weight) -> (gx) */
+  /** (gy~ weight) -> (gx) */
   conv3d_grad_input: {
     /** Default [1, 1, 1]. */
     stride?: readonly [number, number, number];
@@ -87,7 +93,7 @@ export interface KernelAttributes {
     /** Default undefined. */
     mask?: BlockMask | undefined;
   };
-  /** (x gy) -> (gw gb?) */
+  /** (x~ gy~) -> (gw gb?) */
   conv3d_grad_weight: {
     /** Default [1, 1, 1]. */
     kernel?: readonly [number, number, number];
@@ -100,28 +106,28 @@ export interface KernelAttributes {
     /** Default false. */
     bias?: boolean;
   };
-  /** (x weight bias?) -> (y) */
+  /** (x~ weight bias?) -> (y) */
   conv_transpose3d_forward: {};
-  /** (gy weight) -> (gx) */
+  /** (gy~ weight) -> (gx) */
   conv_transpose3d_grad_input: {};
-  /** (x gy) -> (gw gb?) */
+  /** (x~ gy~) -> (gw gb?) */
   conv_transpose3d_grad_weight: {
     /** Default false. */
     bias?: boolean;
   };
-  /** (x) -> (y) */
+  /** (x~) -> (y) */
   apply_mask_forward: {
     /** Default undefined. */
     mask?: BlockMask | undefined;
   };
-  /** (x token?) -> (y) */
+  /** (x~ token?) -> (y) */
   densify_forward: {};
-  /** (gy token) -> (gtoken) */
+  /** (gy~ token) -> (gtoken) */
   densify_token_gradient: {
     /** Default undefined. */
     mask?: BlockMask | undefined;
   };
-  /** (x gamma? beta? running_mean!? running_variance!?) -> (y mean inverse_std) */
+  /** (x~ gamma? beta? running_mean!? running_variance!?) -> (y mean inverse_std) */
   masked_norm_forward: {
     /** Default false. */
     batch?: boolean;
@@ -134,7 +140,7 @@ export interface KernelAttributes {
     /** Default 0.1. */
     momentum?: number;
   };
-  /** (x gy mean inverse_std gamma? beta?) -> (gx ggamma? gbeta?) */
+  /** (x~ gy~ mean inverse_std gamma? beta?) -> (gx ggamma? gbeta?) */
   masked_norm_backward: {
     /** Default false. */
     batch?: boolean;
@@ -145,19 +151,19 @@ export interface KernelAttributes {
     /** Default true. */
     training?: boolean;
   };
-  /** (sources*) -> (y) */
+  /** (sources~*) -> (y) */
   concat_forward: {};
-  /** (gy) -> (gsources*) */
+  /** (gy~) -> (gsources*) */
   concat_backward: {
     /** Default []. */
     channels?: readonly number[];
   };
-  /** (x) -> (y) */
+  /** (x~) -> (y) */
   avg_pool3d_forward: {
     /** Default [2, 2, 2]. */
     kernel?: readonly [number, number, number];
   };
-  /** (gy) -> (gx) */
+  /** (gy~) -> (gx) */
   avg_pool3d_backward: {
     /** Default [2, 2, 2]. */
     kernel?: readonly [number, number, number];

@@ -8,7 +8,10 @@ export type { DeviceName, DType };
 export interface TensorOptions {
   /** Default: `setDefaultDevice`, else "cpu". */
   device?: DeviceName;
-  /** "float64" exists on the reference device only. Default "float32". */
+  /**
+   * "float64" exists on the reference device only; "bfloat16" and "float16" on CUDA only, for feature maps: values pass
+   * in and out as Float32Array, rounded to the nearest. Default "float32".
+   */
   dtype?: DType;
   /** Whether `Tape.backward` leaves a gradient in `.grad`. Default false. */
   requiresGrad?: boolean;

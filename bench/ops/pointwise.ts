@@ -1,5 +1,5 @@
-/** add, leaky_relu, concat, avg_pool3d, apply_mask, densify and the loss at the sizes of a 96³ step. */
-import { add, applyMask, avgPool3d, concat, densify, leakyRelu, maskedMse, tensor } from "../../lib";
+/** add, cast, leaky_relu, concat, avg_pool3d, apply_mask, densify and the loss at the sizes of a 96³ step. */
+import { add, applyMask, avgPool3d, cast, concat, densify, leakyRelu, maskedMse, tensor } from "../../lib";
 import { launch } from "../../lib/launch";
 import { blockMask, normal } from "../fixtures";
 import type { Bench } from "../harness";
@@ -16,6 +16,7 @@ export default async function run(bench: Bench): Promise<void> {
   const seen = touch * mask.visibleShare;
   await bench.compare("elementwise, C 32, 96³", [
     { name: "add", run: () => add(x, b), bytes: 3 * touch },
+    { name: "cast to its own type", run: () => cast(x, "float32"), bytes: 2 * touch },
     { name: "accumulate", run: () => launch("accumulate", [x, b], {}), bytes: 3 * touch },
     { name: "leaky_relu forward", run: () => leakyRelu(x), bytes: 2 * touch },
     {

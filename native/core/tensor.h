@@ -33,6 +33,8 @@ struct Layout {
 
 inline Layout like(const Layout& model, const Shape& shape) { return {shape, model.dtype, model.grid}; }
 inline Layout plain(const Layout& model, const Shape& shape) { return {shape, model.dtype, nullptr}; }
+// Of parameters, statistics and sums that belong to feature maps like `model`.
+inline Layout wide(const Layout& model, const Shape& shape) { return {shape, wide_of(model.dtype), nullptr}; }
 
 struct Tensor {
   Layout layout;

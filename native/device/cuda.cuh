@@ -10,6 +10,7 @@
 #include <string>
 
 #include "core/status.h"
+#include "device/cuda_elements.cuh"
 
 #ifdef __CUDACC__
 #define LAUNCH_KERNEL(kernel, grid, threads, ...) kernel<<<grid, threads>>>(__VA_ARGS__)
@@ -45,21 +46,6 @@ void launch_elementwise(int64_t n, const Body& body, const char* what) {
   check_cuda(cudaGetLastError(), what);
 }
 
-// V consecutive channels, moved in one instruction.
-template <int V>
-struct alignas(V * sizeof(float)) Channels {
-  float v[V];
-};
-
-template <int V>
-__device__ inline Channels<V> load(const float* p) {
-  return *reinterpret_cast<const Channels<V>*>(p);
-}
-template <int V>
-__device__ inline void store(float* p, Channels<V> value) {
-  *reinterpret_cast<Channels<V>*>(p) = value;
-}
-
 // i / d, mostly in 32 bits, where division is several times faster.
 __host__ __device__ inline int64_t quotient(int64_t i, int64_t d) {
   if (((i | d) >> 31) == 0) return static_cast<uint32_t>(i) / static_cast<uint32_t>(d);
@@ -75,15 +61,15 @@ __global__ void channels_kernel(int64_t n, int vectors, Body body) {
   }
 }
 
-// Calls body.run<V>(voxel, channel) for every group of V channels of every voxel; V is 4 where 4 divides `channels`
-// and `wide` allows it, that is where every address is a multiple of 16 bytes.
-template <class Body>
+// Calls body.run<V>(voxel, channel) for every group of V channels of every voxel; V makes 16 bytes of T where it
+// divides `channels` and `wide` allows it, that is where every address is a multiple of 16 bytes.
+template <class T = float, class Body>
 void launch_channels(int64_t voxels, int64_t channels, bool wide, const Body& body, const char* what) {
-  constexpr int kThreads = 256;
-  wide = wide && channels % 4 == 0;
-  const int64_t vectors = wide ? channels / 4 : channels, n = voxels * vectors;
+  constexpr int kThreads = 256, kMost = kVector<T>;
+  wide = wide && channels % kMost == 0;
+  const int64_t vectors = wide ? channels / kMost : channels, n = voxels * vectors;
   if (n == 0) return;
-  if (wide) LAUNCH_KERNEL((channels_kernel<4, Body>), grid_for(n, kThreads), kThreads, n, (int)vectors, body);
+  if (wide) LAUNCH_KERNEL((channels_kernel<kMost, Body>), grid_for(n, kThreads), kThreads, n, (int)vectors, body);
   else LAUNCH_KERNEL((channels_kernel<1, Body>), grid_for(n, kThreads), kThreads, n, (int)vectors, body);
   check_cuda(cudaGetLastError(), what);
 }

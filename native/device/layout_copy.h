@@ -1,5 +1,5 @@
 // Between the order of JavaScript, (N, C, D, H, W) with masked voxels, and storage order (core/tensor.h). Both sides in
-// host memory, of the layout's dtype.
+// host memory; the stored one of the layout's dtype, the dense one of host_of(dtype).
 #pragma once
 #include "core/tensor.h"
 

@@ -15,7 +15,18 @@ Runtime::Runtime() : threads(omp_get_max_threads()) {
 
 Runtime::~Runtime() { queue.cancel(); }
 
+// The one place that knows which device has which element types.
+static void require_dtype(DeviceKind device, DType dtype) {
+  constexpr const char* kDevices[kDeviceKinds] = {"cpu", "reference", "null", "cuda"};
+  require(dtype != DType::float64 || device == DeviceKind::reference, "TYPE",
+          "dtype float64 exists on the reference device only");
+  require(!is_16_bit(dtype) || device == DeviceKind::cuda || device == DeviceKind::null, "DEVICE",
+          std::string("dtype ") + name_of(dtype) + " exists on device 'cuda' only, the device is '" +
+              kDevices[static_cast<int>(device)] + "'; allowed there is float32");
+}
+
 DeviceTensor Runtime::allocate(DeviceKind device, Layout layout) {
+  require_dtype(device, layout.dtype);
   const Backend& backend = backend_of(device);
   auto& pool = pools_[static_cast<int>(device)];
   if (!pool) {

@@ -22,7 +22,7 @@ class Addon : public Napi::Addon<Addon> {
   Napi::Value read(const Info& info);          // (handle) -> Promise of a typed array in (N,C,D,H,W) order
   Napi::Value write(const Info& info);         // (handle, typed array): replaces the values
   Napi::Value sync(const Info& info);          // () -> Promise
-  Napi::Value launch(const Info& info);        // (kernel, [handle | 0], attributes) -> [handle, device, shape, grid?]
+  Napi::Value launch(const Info& info);        // (kernel, [handle | 0], attributes) -> [{shape, masked, dtype, handle}]
   Napi::Value schema(const Info& info);        // () -> JSON: kernels with attributes and defaults
   Napi::Value stats(const Info& info);         // (device) -> counters
   Napi::Value configure(const Info& info);     // ({threads?, isa?, memoryLimit?, cudaLibrary?, resetPeak?})

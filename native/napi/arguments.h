@@ -73,7 +73,7 @@ inline DeviceKind device_of(const Napi::Value& v) {
 
 inline DType dtype_of(const Napi::Value& v) {
   const int64_t t = integer_of(v, "dtype");
-  require(t == 0 || t == 1, "RANGE", "dtype is " + std::to_string(t) + ", allowed are 0 (float32) and 1 (float64)");
+  require(t >= 0 && t < kDTypes, "RANGE", "dtype is " + std::to_string(t) + ", allowed are 0 to 3");
   return static_cast<DType>(t);
 }
 

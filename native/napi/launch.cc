@@ -1,7 +1,5 @@
 // Any kernel of the registry from JavaScript: attributes by name, shapes inferred, memory from the pool, the kernel
 // itself queued. Everything that can be wrong with a call is thrown here, synchronously and before any effect.
-#include <sstream>
-
 #include "napi/addon.h"
 #include "ops/registry.h"
 #include "ops/schema.h"
@@ -59,20 +57,6 @@ static Kernel kernel_for(const KernelEntry& entry, DeviceKind device) {
   return kernel;
 }
 
-// Signature words such as "x weight bias?" against what was given.
-static void check_inputs(const KernelEntry& entry, const Inputs& inputs) {
-  std::istringstream words(entry.inputs);
-  std::string word;
-  size_t i = 0;
-  for (; words >> word; i++) {
-    if (word.back() == '*') return;
-    require(word.back() == '?' || present(inputs, i), "TYPE",
-            std::string(entry.name) + ": input '" + word + "' is missing");
-  }
-  require(inputs.size() <= i, "TYPE",
-          std::string(entry.name) + " takes " + std::to_string(i) + " inputs, got " + std::to_string(inputs.size()));
-}
-
 Napi::Value Addon::launch(const Info& info) {
   return guarded(info, [&]() -> Napi::Value {
     const int64_t id = integer_of(info[0], "kernel");
@@ -95,8 +79,7 @@ Napi::Value Addon::launch(const Info& info) {
       }
       const DeviceTensor& t = runtime_.tensors.get(handle, (std::string("an input of ") + entry.name).c_str());
       if (!first) first = &t;
-      require(t.device == first->device && t.tensor.layout.dtype == first->tensor.layout.dtype, "DEVICE",
-              std::string(entry.name) + ": inputs must be of one device and one dtype");
+      require(t.device == first->device, "DEVICE", std::string(entry.name) + ": inputs must be of one device");
       work.inputs.push_back(t.tensor);
     }
     require(first, "TYPE", std::string(entry.name) + " needs at least one tensor");
@@ -131,6 +114,7 @@ Napi::Value Addon::launch(const Info& info) {
       Napi::Object entry = Napi::Object::New(info.Env());
       entry.Set("shape", shape);
       entry.Set("masked", outputs[i].tensor.layout.grid != nullptr);
+      entry.Set("dtype", static_cast<int>(outputs[i].tensor.layout.dtype));
       entry.Set("handle", runtime_.tensors.add(outputs[i]));
       result.Set(static_cast<uint32_t>(i), entry);
     }

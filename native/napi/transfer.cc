@@ -20,7 +20,7 @@ static Bytes copy_of(const Napi::Value& value, const Layout& layout) {
   require(found == needed, "SHAPE",
           "data has " + std::to_string(found) + " elements, shape " + to_string(layout.shape) + " needs " +
               std::to_string(needed));
-  return std::make_shared<std::vector<uint8_t>>(array.Data(), array.Data() + needed * size_of(layout.dtype));
+  return std::make_shared<std::vector<uint8_t>>(array.Data(), array.Data() + needed * size_of(host_of(layout.dtype)));
 }
 
 static void submit_write(Runtime& runtime, const DeviceTensor& t, Bytes dense) {
@@ -50,7 +50,7 @@ static void submit_read(Runtime& runtime, const DeviceTensor& t, Bytes dense) {
   const Backend& backend = backend_of(t.device);
   runtime.queue.submit([from = t.tensor, dense, &backend] {
     const Layout& layout = from.layout;
-    dense->resize(static_cast<size_t>(layout.shape.elements() * size_of(layout.dtype)));
+    dense->resize(static_cast<size_t>(layout.shape.elements() * size_of(host_of(layout.dtype))));
     if (backend.on_host) return from_storage(layout, from.data, dense->data());
     std::vector<uint8_t> stored(static_cast<size_t>(layout.bytes()));
     backend.copy_out(stored.data(), from.data, layout.bytes());
@@ -89,8 +89,6 @@ DeviceTensor Addon::allocate_from(const Info& info) {
   const DeviceKind device = device_of(info[0]);
   Layout layout;
   layout.dtype = dtype_of(info[1]);
-  require(layout.dtype == DType::float32 || device == DeviceKind::reference, "TYPE",
-          "dtype float64 exists on the reference device only");
   layout.shape = shape_of(info[2]);
   if (number_of(info[3], "mask") != 0) {
     layout.grid = runtime_.grids.get(number_of(info[3], "mask"), "the mask");

@@ -21,4 +21,7 @@ constexpr int kKernels = 0
 
 extern const KernelEntry kernel_table[kKernels];
 
+// Whether the inputs are those of the signature, and of element types that go together.
+void check_inputs(const KernelEntry& entry, const Inputs& inputs);
+
 }  // namespace voxelspark

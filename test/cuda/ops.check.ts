@@ -14,6 +14,7 @@ const ready = [
   "add",
   "apply_mask",
   "avg_pool3d",
+  "cast",
   "concat",
   "conv3d",
   "conv_transpose3d",

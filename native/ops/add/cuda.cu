@@ -1,4 +1,4 @@
-// Elementwise over stored voxels, 16 bytes a thread; the same bits as the CPU.
+// Elementwise over stored voxels, 16 bytes a thread; in float32 the same bits as the CPU.
 #include "device/cuda.cuh"
 #include "ops/add/add.h"
 
@@ -6,21 +6,29 @@ namespace voxelspark {
 
 namespace {
 
+template <class T>
 struct Sum {
-  const float *a, *b;
-  float* y;
+  static constexpr int V = kVector<T>;
+  const T *a, *b;
+  T* y;
 
   __device__ void operator()(int64_t i) const {
-    const Channels<4> p = load<4>(a + 4 * i), q = load<4>(b + 4 * i);
-    store<4>(y + 4 * i, {{p.v[0] + q.v[0], p.v[1] + q.v[1], p.v[2] + q.v[2], p.v[3] + q.v[3]}});
+    const Channels<V> p = load<V>(a + V * i), q = load<V>(b + V * i);
+    Channels<V> sum;
+    for (int k = 0; k < V; k++) sum.v[k] = p.v[k] + q.v[k];
+    store<V>(y + V * i, sum);
   }
 };
 
 }  // namespace
 
-// The pool rounds sizes up to 512 bytes, so the last group of four may reach beyond the tensor but not its memory.
+// The pool rounds sizes up to 512 bytes, so the last group may reach beyond the tensor but not its memory.
 static void sum(const Tensor& a, const Tensor& b, const Tensor& y, const char* what) {
-  launch_elementwise((y.layout.stored_elements() + 3) / 4, Sum{a.f32(), b.f32(), y.f32()}, what);
+  by_element(y.layout.dtype, [&](auto zero) {
+    using T = decltype(zero);
+    const int64_t groups = (y.layout.stored_elements() + kVector<T> - 1) / kVector<T>;
+    launch_elementwise(groups, Sum<T>{a.as<T>(), b.as<T>(), y.as<T>()}, what);
+  });
 }
 
 void add_forward_cuda(const Descriptor&, const Launch& l) {

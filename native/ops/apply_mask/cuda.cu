@@ -6,11 +6,12 @@ namespace voxelspark {
 
 namespace {
 
+template <class T>
 struct Pick {
   BlockView sparse, dense;
   int64_t channels;
-  const float* x;
-  float* y;
+  const T* x;
+  T* y;
 
   template <int V>
   __device__ void run(int64_t voxel, int c) const {
@@ -23,8 +24,11 @@ struct Pick {
 void apply_mask_forward_cuda(const Descriptor&, const Launch& l) {
   const Tensor &x = l.inputs[0], &y = l.outputs[0];
   const int64_t c = y.layout.channels();
-  const Pick pick{view_of(y.layout), view_of(x.layout), c, x.f32(), y.f32()};
-  launch_channels(y.layout.voxels(), c, true, pick, "apply_mask_forward");
+  by_element(y.layout.dtype, [&](auto zero) {
+    using T = decltype(zero);
+    const Pick<T> pick{view_of(y.layout), view_of(x.layout), c, x.as<T>(), y.as<T>()};
+    launch_channels<T>(y.layout.voxels(), c, true, pick, "apply_mask_forward");
+  });
 }
 
 }  // namespace voxelspark

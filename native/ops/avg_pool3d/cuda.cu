@@ -8,12 +8,13 @@ namespace voxelspark {
 
 namespace {
 
+template <class T>
 struct Pool {
   Extent kernel, fine, coarse;  // edges of blocks
   int64_t channels;
   float share;  // 1 / voxels of a window
-  const float* from;
-  float* to;
+  const T* from;
+  T* to;
 
   // Fine voxel of the first window voxel of a coarse one.
   __device__ int64_t window(int64_t voxel) const {
@@ -23,10 +24,14 @@ struct Pool {
   }
 };
 
-struct Mean : Pool {
+template <class T>
+struct Mean : Pool<T> {
+  using P = Pool<T>;
+  using P::channels, P::coarse, P::fine, P::from, P::kernel, P::share, P::to;
+
   template <int V>
   __device__ void run(int64_t voxel, int c) const {
-    const float* first = from + window(voxel) * channels + c;
+    const T* first = from + this->window(voxel) * channels + c;
     Channels<V> sum = {};
     for (int z = 0; z < kernel.z; z++)
       for (int y = 0; y < kernel.y; y++)
@@ -39,7 +44,11 @@ struct Mean : Pool {
   }
 };
 
-struct Spread : Pool {
+template <class T>
+struct Spread : Pool<T> {
+  using P = Pool<T>;
+  using P::channels, P::coarse, P::fine, P::from, P::kernel, P::share, P::to;
+
   template <int V>
   __device__ void run(int64_t voxel, int c) const {
     const int64_t row = quotient(voxel, fine.x), slab = quotient(row, fine.y);
@@ -53,26 +62,33 @@ struct Spread : Pool {
 
 }  // namespace
 
-static Pool pool_of(Int3 kernel, const Layout& fine, const Layout& coarse, const float* from, float* to) {
+template <class T>
+static Pool<T> pool_of(Int3 kernel, const Layout& fine, const Layout& coarse, const Tensor& from, const Tensor& to) {
   return {extent(kernel),
           extent(fine.edge()),
           extent(coarse.edge()),
           coarse.channels(),
           static_cast<float>(1.0 / kernel.product()),
-          from,
-          to};
+          from.as<T>(),
+          to.as<T>()};
 }
 
 void avg_pool3d_forward_cuda(const Descriptor& d, const Launch& l) {
   const Tensor &x = l.inputs[0], &y = l.outputs[0];
-  const Mean mean{pool_of(as<AvgPool3d>(d).kernel, x.layout, y.layout, x.f32(), y.f32())};
-  launch_channels(y.layout.voxels(), y.layout.channels(), true, mean, "avg_pool3d_forward");
+  by_element(y.layout.dtype, [&](auto zero) {
+    using T = decltype(zero);
+    const Mean<T> mean{pool_of<T>(as<AvgPool3d>(d).kernel, x.layout, y.layout, x, y)};
+    launch_channels<T>(y.layout.voxels(), y.layout.channels(), true, mean, "avg_pool3d_forward");
+  });
 }
 
 void avg_pool3d_backward_cuda(const Descriptor& d, const Launch& l) {
   const Tensor &gy = l.inputs[0], &gx = l.outputs[0];
-  const Spread spread{pool_of(as<AvgPool3d>(d).kernel, gx.layout, gy.layout, gy.f32(), gx.f32())};
-  launch_channels(gx.layout.voxels(), gx.layout.channels(), true, spread, "avg_pool3d_backward");
+  by_element(gx.layout.dtype, [&](auto zero) {
+    using T = decltype(zero);
+    const Spread<T> spread{pool_of<T>(as<AvgPool3d>(d).kernel, gx.layout, gy.layout, gy, gx)};
+    launch_channels<T>(gx.layout.voxels(), gx.layout.channels(), true, spread, "avg_pool3d_backward");
+  });
 }
 
 }  // namespace voxelspark

@@ -1,6 +1,7 @@
 // Gather GEMM: rows are destination voxels, columns destination channels, the sum runs over taps and source channels
 // of voxels that are looked up through the block table; masked and outside voxels are zeros. Any kernel, stride, block
-// edge and mask; every output is one sum in one order, so the same bits in every run.
+// edge and mask; every output is one sum in one order, so the same bits in every run. Of feature maps in 16 bits the
+// products are exact, sums are float32, and weights are rounded to the same type, as tensor cores take them.
 #include "ops/conv3d/cuda_gemm.cuh"
 #include "ops/conv3d/cuda_lattice.cuh"
 #include "ops/conv3d/cuda_tile.cuh"
@@ -9,6 +10,7 @@ namespace voxelspark {
 
 namespace {
 
+template <class T>
 struct Gather {
   LatticeFamily family;
   BlockView source, dest;
@@ -16,8 +18,9 @@ struct Gather {
   int64_t rows;         // of a class, those that turn out not to exist included
   int source_channels, dest_channels;
   int64_t tap_stride, source_stride, dest_stride;  // of the weights
-  const float *x, *weights, *bias;
-  float* y;
+  const T* x;
+  const float *weights, *bias;
+  T* y;
 
   // The row's destination voxel in storage, or -1; `base` is where its taps start.
   __device__ int64_t destination(const DeviceLattice& l, int64_t row, Voxel& base) const {
@@ -36,7 +39,7 @@ struct Gather {
   }
   // Of the class, within a block that starts at `corner`.
   __device__ static int first(const Axis& a, int corner) { return ((a.offset - corner) % a.step + a.step) % a.step; }
-  __device__ const float* source_row(const DeviceLattice& l, Voxel base, const SumCursor& at) const {
+  __device__ const T* source_row(const DeviceLattice& l, Voxel base, const SumCursor& at) const {
     if (at.ended(l)) return nullptr;
     const int64_t voxel = source.find(l.source(base, at.z, at.y, at.x));
     return voxel < 0 ? nullptr : x + voxel * source_channels;
@@ -49,23 +52,23 @@ struct Loaded {
 };
 
 // One thread's view of the class that its block works on. kWide: the four lie in one tap.
-template <bool kWide>
+template <class T, bool kWide>
 struct Loader {
-  const Gather& g;
+  const Gather<T>& g;
   const DeviceLattice& l;
   Voxel base;
   bool exists;  // the row
   int column;
   SumCursor at;
-  const float* row;
+  const T* row;
 
-  __device__ Loader(const Gather& g, const DeviceLattice& l, Voxel base, bool exists, int column, int k)
+  __device__ Loader(const Gather<T>& g, const DeviceLattice& l, Voxel base, bool exists, int column, int k)
       : g(g), l(l), base(base), exists(exists), column(column), at(l, k, g.source_channels), row(nullptr) {
     if (kWide && exists) row = g.source_row(l, base, at);
   }
   __device__ float weight(const SumCursor& c, int i) const {
-    return g.weights[l.weight_of(c.z, c.y, c.x) * g.tap_stride + (c.channel + i) * g.source_stride +
-                     column * g.dest_stride];
+    return rounded<T>(g.weights[l.weight_of(c.z, c.y, c.x) * g.tap_stride + (c.channel + i) * g.source_stride +
+                                column * g.dest_stride]);
   }
   __device__ Loaded next() {
     Loaded values = {};
@@ -80,8 +83,8 @@ struct Loader {
     } else {
       SumCursor c = at;
       for (int i = 0; i < 4; i++) {
-        const float* from = exists ? g.source_row(l, base, c) : nullptr;
-        if (from) values.a[i] = from[c.channel];
+        const T* from = exists ? g.source_row(l, base, c) : nullptr;
+        if (from) values.a[i] = widen(from[c.channel]);
         if (has_weight && !c.ended(l)) values.b[i] = weight(c, 0);
         c.advance(l, 1, g.source_channels);
       }
@@ -98,19 +101,21 @@ __device__ void put(const Loaded& values, int line, int k, ConvSlice& a, ConvSli
   }
 }
 
-__device__ void write(const Gather& g, const ConvSums& sums, const int64_t* destinations, int first_column) {
+template <class T>
+__device__ void write(const Gather<T>& g, const ConvSums& sums, const int64_t* destinations, int first_column) {
   for (int i = 0; i < kConvWork; i++) {
     const int64_t voxel = destinations[ConvSums::row() + i];
     if (voxel < 0) continue;
     for (int j = 0; j < kConvWork; j++) {
       const int c = first_column + ConvSums::column() + j;
-      if (c < g.dest_channels) g.y[voxel * g.dest_channels + c] = sums.total[i][j] + (g.bias ? g.bias[c] : 0.0f);
+      if (c < g.dest_channels)
+        g.y[voxel * g.dest_channels + c] = narrow<T>(sums.total[i][j] + (g.bias ? g.bias[c] : 0.0f));
     }
   }
 }
 
-template <bool kWide>
-__global__ void __launch_bounds__(kConvThreads) gather_gemm_kernel(Gather g) {
+template <class T, bool kWide>
+__global__ void __launch_bounds__(kConvThreads) gather_gemm_kernel(Gather<T> g) {
   SHARED_ARRAY(float, a, [2][kConvDepth][kConvPitch]);
   SHARED_ARRAY(float, b, [2][kConvDepth][kConvPitch]);
   SHARED_ARRAY(int64_t, destinations, [kConvTile]);
@@ -120,7 +125,7 @@ __global__ void __launch_bounds__(kConvThreads) gather_gemm_kernel(Gather g) {
     Voxel base;
     const int64_t voxel = g.destination(l, static_cast<int64_t>(blockIdx.x) * kConvTile + line, base);
     if (k == 0) destinations[line] = voxel;
-    Loader<kWide> loader(g, l, base, voxel >= 0, first_column + line, k);
+    Loader<T, kWide> loader(g, l, base, voxel >= 0, first_column + line, k);
     const int slices = (l.taps() * g.source_channels + kConvDepth - 1) / kConvDepth;
     ConvSums sums;
     put(loader.next(), line, k, a[0], b[0]);
@@ -137,18 +142,20 @@ __global__ void __launch_bounds__(kConvThreads) gather_gemm_kernel(Gather g) {
   }
 }
 
-void run(const Gather& g) {
+template <class T>
+void run(const Gather<T>& g) {
   if (g.rows == 0) return;
   const auto tiles = [](int64_t n) { return static_cast<unsigned>((n + kConvTile - 1) / kConvTile); };
   const int64_t classes = g.family.classes();
   const dim3 grid(tiles(g.rows), tiles(g.dest_channels), static_cast<unsigned>(classes < 65535 ? classes : 65535));
-  if (g.source_channels % 4 == 0) LAUNCH_KERNEL(gather_gemm_kernel<true>, grid, kConvThreads, g);
-  else LAUNCH_KERNEL(gather_gemm_kernel<false>, grid, kConvThreads, g);
+  if (g.source_channels % 4 == 0) LAUNCH_KERNEL((gather_gemm_kernel<T, true>), grid, kConvThreads, g);
+  else LAUNCH_KERNEL((gather_gemm_kernel<T, false>), grid, kConvThreads, g);
   check_cuda(cudaGetLastError(), "a convolution");
 }
 
-Gather gather_of(const ConvGeometry& g, bool adjoint, const Tensor& source, const Tensor& weight, const float* bias,
-                 const Tensor& dest) {
+template <class T>
+Gather<T> gather_of(const ConvGeometry& g, bool adjoint, const Tensor& source, const Tensor& weight, const float* bias,
+                    const Tensor& dest) {
   const int64_t taps = g.kernel.product(), stored = weight.layout.channels();  // [K][tap][stored]
   const Int3 edge = dest.layout.edge();
   const Int3 lattice_edge = adjoint ? (edge + g.stride - Int3{1, 1, 1}) / g.stride : edge;
@@ -162,22 +169,22 @@ Gather gather_of(const ConvGeometry& g, bool adjoint, const Tensor& source, cons
           stored,
           adjoint ? taps * stored : 1,
           adjoint ? 1 : taps * stored,
-          source.f32(),
+          source.as<T>(),
           weight.f32(),
           bias,
-          dest.f32()};
+          dest.as<T>()};
 }
 
 }  // namespace
 
 void forward_gemm_cuda(const ConvGeometry& g, const Tensor& x, const Tensor& weight, const float* bias,
                        const Tensor& y) {
-  run(gather_of(g, false, x, weight, bias, y));
+  by_element(y.layout.dtype, [&](auto zero) { run(gather_of<decltype(zero)>(g, false, x, weight, bias, y)); });
 }
 
 void adjoint_gemm_cuda(const ConvGeometry& g, const Tensor& gy, const Tensor& weight, const float* bias,
                        const Tensor& gx) {
-  run(gather_of(g, true, gy, weight, bias, gx));
+  by_element(gx.layout.dtype, [&](auto zero) { run(gather_of<decltype(zero)>(g, true, gy, weight, bias, gx)); });
 }
 
 }  // namespace voxelspark

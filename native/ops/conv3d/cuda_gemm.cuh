@@ -1,4 +1,5 @@
-// The engines of convolution on the device in float32, as gather_gemm.h and weight_gradient.h are on the CPU.
+// The engines of convolution on the device for every shape and element type, as gather_gemm.h and weight_gradient.h are
+// on the CPU. Weights, biases and gradients of weights are float32.
 #pragma once
 #include "ops/conv3d/conv3d.h"
 

@@ -8,25 +8,26 @@ namespace voxelspark {
 
 namespace {
 
+template <class T>
 struct WeightSum {
   LatticeFamily family;
   BlockView source, dest;
   int64_t voxels, split;  // of gy; of a split
   int rows, columns, source_channels;
-  const float *x, *gy;
+  const T *x, *gy;
   float* partial;  // [split][row][column]
 };
 
 // Four columns of one thread: their taps and channels stay, voxels pass by.
-template <bool kWide>
+template <class T, bool kWide>
 struct SourceLoader {
-  const WeightSum& w;
+  const WeightSum<T>& w;
   DeviceLattice l;
   SumCursor first;
 
-  __device__ SourceLoader(const WeightSum& w, int column)
+  __device__ SourceLoader(const WeightSum<T>& w, int column)
       : w(w), l(w.family.lattice(0)), first(l, column, w.source_channels) {}
-  __device__ const float* row(Voxel base, const SumCursor& c) const {
+  __device__ const T* row(Voxel base, const SumCursor& c) const {
     if (c.ended(l)) return nullptr;
     const int64_t voxel = w.source.find(l.source(base, c.z, c.y, c.x));
     return voxel < 0 ? nullptr : w.x + voxel * w.source_channels;
@@ -35,11 +36,11 @@ struct SourceLoader {
     Channels<4> values = {};
     const Voxel base = l.base_of(w.dest.position(voxel));
     if constexpr (kWide) {
-      if (const float* from = row(base, first)) values = load<4>(from + first.channel);
+      if (const T* from = row(base, first)) values = load<4>(from + first.channel);
     } else {
       SumCursor c = first;
       for (int i = 0; i < 4; i++) {
-        if (const float* from = row(base, c)) values.v[i] = from[c.channel];
+        if (const T* from = row(base, c)) values.v[i] = widen(from[c.channel]);
         c.advance(l, 1, w.source_channels);
       }
     }
@@ -47,21 +48,22 @@ struct SourceLoader {
   }
 };
 
-__device__ Channels<4> gradient_at(const WeightSum& w, int64_t voxel, int row) {
+template <class T>
+__device__ Channels<4> gradient_at(const WeightSum<T>& w, int64_t voxel, int row) {
   Channels<4> values = {};
   for (int i = 0; i < 4; i++)
-    if (row + i < w.rows) values.v[i] = w.gy[voxel * w.rows + row + i];
+    if (row + i < w.rows) values.v[i] = widen(w.gy[voxel * w.rows + row + i]);
   return values;
 }
 
-template <bool kWide>
-__global__ void __launch_bounds__(kConvThreads) weight_gradient_kernel(WeightSum w) {
+template <class T, bool kWide>
+__global__ void __launch_bounds__(kConvThreads) weight_gradient_kernel(WeightSum<T> w) {
   SHARED_ARRAY(float, a, [2][kConvDepth][kConvPitch]);
   SHARED_ARRAY(float, b, [2][kConvDepth][kConvPitch]);
   const int line = threadIdx.x / 16, four = threadIdx.x % 16 * 4;
   const int first_row = blockIdx.x * kConvTile, first_column = blockIdx.y * kConvTile;
   const int64_t begin = blockIdx.z * w.split, end = begin + w.split < w.voxels ? begin + w.split : w.voxels;
-  const SourceLoader<kWide> source(w, first_column + four);
+  const SourceLoader<T, kWide> source(w, first_column + four);
   const auto fetch = [&](int64_t slice, Channels<4>& p, Channels<4>& q) {
     const int64_t voxel = slice + line;
     p = q = {};
@@ -103,29 +105,34 @@ struct AddSplits {
   }
 };
 
-}  // namespace
-
-void weight_gradient_cuda(const ConvGeometry& g, const Tensor& x, const Tensor& gy, const Tensor& gw, void* workspace) {
+template <class T>
+void run(const ConvGeometry& g, const Tensor& x, const Tensor& gy, const Tensor& gw, void* workspace) {
   const int64_t columns = g.kernel.product() * x.layout.channels(), elements = gy.layout.channels() * columns;
   const WeightSplits splits = WeightSplits::of(gy.layout, columns);
   const bool split = splits.splits > 1;
-  const WeightSum w{{extent(g.kernel), extent(g.stride), extent(g.padding), false},
-                    view_of(x.layout),
-                    view_of(gy.layout),
-                    gy.layout.voxels(),
-                    splits.voxels,
-                    static_cast<int>(gy.layout.channels()),
-                    static_cast<int>(columns),
-                    static_cast<int>(x.layout.channels()),
-                    x.f32(),
-                    gy.f32(),
-                    split ? static_cast<float*>(workspace) : gw.f32()};
+  const WeightSum<T> w{{extent(g.kernel), extent(g.stride), extent(g.padding), false},
+                       view_of(x.layout),
+                       view_of(gy.layout),
+                       gy.layout.voxels(),
+                       splits.voxels,
+                       static_cast<int>(gy.layout.channels()),
+                       static_cast<int>(columns),
+                       static_cast<int>(x.layout.channels()),
+                       x.as<T>(),
+                       gy.as<T>(),
+                       split ? static_cast<float*>(workspace) : gw.f32()};
   const auto tiles = [](int64_t n) { return static_cast<unsigned>((n + kConvTile - 1) / kConvTile); };
   const dim3 grid(tiles(w.rows), tiles(w.columns), static_cast<unsigned>(splits.splits));
-  if (w.source_channels % 4 == 0) LAUNCH_KERNEL(weight_gradient_kernel<true>, grid, kConvThreads, w);
-  else LAUNCH_KERNEL(weight_gradient_kernel<false>, grid, kConvThreads, w);
+  if (w.source_channels % 4 == 0) LAUNCH_KERNEL((weight_gradient_kernel<T, true>), grid, kConvThreads, w);
+  else LAUNCH_KERNEL((weight_gradient_kernel<T, false>), grid, kConvThreads, w);
   check_cuda(cudaGetLastError(), "a weight gradient");
   if (split) launch_elementwise(elements, AddSplits{w.partial, splits.splits, elements, gw.f32()}, "a weight gradient");
+}
+
+}  // namespace
+
+void weight_gradient_cuda(const ConvGeometry& g, const Tensor& x, const Tensor& gy, const Tensor& gw, void* workspace) {
+  by_element(x.layout.dtype, [&](auto zero) { run<decltype(zero)>(g, x, gy, gw, workspace); });
 }
 
 }  // namespace voxelspark

@@ -114,8 +114,8 @@ Layouts ConvGradWeight::infer(const Inputs& in) const {
                     to_string(geometry.output_size(x.layout.shape.size())) + ", gy has " +
                     to_string(gy.layout.shape.size()));
   const int64_t k = gy.layout.channels(), c = x.layout.channels();
-  Layouts out = {plain(x.layout, feature_shape(k, c, kernel))};
-  if (bias) out.push_back(plain(x.layout, vector_shape(k)));
+  Layouts out = {wide(x.layout, feature_shape(k, c, kernel))};
+  if (bias) out.push_back(wide(x.layout, vector_shape(k)));
   return out;
 }
 

@@ -43,8 +43,8 @@ Layouts ConvTransposeGradWeight::infer(const Inputs& in) const {
   require_shape(divides(from, to),
                 op + ": gy of size " + to_string(to) + " is not a multiple of x of size " + to_string(from));
   const int64_t channels = gy.layout.channels();
-  Layouts out = {plain(x.layout, feature_shape(x.layout.channels(), channels, to / from))};
-  if (bias) out.push_back(plain(x.layout, vector_shape(channels)));
+  Layouts out = {wide(x.layout, feature_shape(x.layout.channels(), channels, to / from))};
+  if (bias) out.push_back(wide(x.layout, vector_shape(channels)));
   return out;
 }
 

@@ -7,11 +7,13 @@ namespace voxelspark {
 
 namespace {
 
+template <class T>
 struct Fill {
   BlockView dense, sparse;
   int64_t channels;
-  const float *x, *token;  // token may be null
-  float* y;
+  const T* x;
+  const float* token;  // may be null
+  T* y;
 
   template <int V>
   __device__ void run(int64_t voxel, int c) const {
@@ -23,12 +25,13 @@ struct Fill {
   }
 };
 
-__global__ void token_partials(SplitView view, BlockView sparse, int channels, const float* gy, double* partial) {
+template <class T>
+__global__ void token_partials(SplitView view, BlockView sparse, int channels, const T* gy, double* partial) {
   const Lane at(blockIdx.y);
   double sum[1];
   const auto value = [&](int64_t voxel, float(&v)[1]) {
     const bool masked = sparse.block_at(view.blocks.position(voxel)) < 0;
-    v[0] = masked ? gy[voxel * channels + at.channel] : 0.0f;
+    v[0] = masked ? widen(gy[voxel * channels + at.channel]) : 0.0f;
   };
   sum_over(at, view.split(0, blockIdx.x), at.channel < channels, value, sum);
   if (at.row == 0 && at.channel < channels) partial[static_cast<int64_t>(blockIdx.x) * channels + at.channel] = sum[0];
@@ -47,8 +50,11 @@ void densify_forward_cuda(const Descriptor&, const Launch& l) {
   const Tensor &x = l.inputs[0], &y = l.outputs[0];
   const int64_t c = y.layout.channels();
   const float* token = present(l.inputs, 1) ? l.inputs[1].f32() : nullptr;
-  const Fill fill{view_of(y.layout), view_of(x.layout), c, x.f32(), token, y.f32()};
-  launch_channels(y.layout.voxels(), c, true, fill, "densify_forward");
+  by_element(y.layout.dtype, [&](auto zero) {
+    using T = decltype(zero);
+    const Fill<T> fill{view_of(y.layout), view_of(x.layout), c, x.as<T>(), token, y.as<T>()};
+    launch_channels<T>(y.layout.voxels(), c, true, fill, "densify_forward");
+  });
 }
 
 void densify_token_gradient_cuda(const Descriptor& d, const Launch& l) {
@@ -57,8 +63,12 @@ void densify_token_gradient_cuda(const Descriptor& d, const Launch& l) {
   const VoxelSplits splits = VoxelSplits::of(gy.layout, true);
   const unsigned tiles = channel_tiles(channels);
   double* partial = static_cast<double*>(l.workspace);
-  LAUNCH_KERNEL(token_partials, dim3(splits.splits, tiles), kReduceThreads, split_view(gy.layout, true, splits),
-                view_of(as<DensifyTokenGradient>(d).mask, gy.layout.shape.size()), channels, gy.f32(), partial);
+  const BlockView sparse = view_of(as<DensifyTokenGradient>(d).mask, gy.layout.shape.size());
+  by_element(gy.layout.dtype, [&](auto zero) {
+    using T = decltype(zero);
+    LAUNCH_KERNEL(token_partials<T>, dim3(splits.splits, tiles), kReduceThreads, split_view(gy.layout, true, splits),
+                  sparse, channels, gy.as<T>(), partial);
+  });
   LAUNCH_KERNEL(token_total, tiles, kReduceThreads, partial, splits.splits, channels, l.outputs[0].f32());
   check_cuda(cudaGetLastError(), "densify_token_gradient");
 }

@@ -1,35 +1,41 @@
-// Elementwise over stored voxels, bound by memory: each thread moves 16 bytes at a time. Same arithmetic as the CPU,
-// so the same bits. Memory of the pool is aligned to 512 bytes.
+// Elementwise over stored voxels, bound by memory: each thread moves 16 bytes at a time. In float32 the
+// same arithmetic as the CPU, so the same bits. Memory of the pool is aligned to 512 bytes.
 #include "device/cuda.cuh"
 #include "ops/leaky_relu/leaky_relu.h"
 
 namespace voxelspark {
 
 // y = sign > 0 ? x : slope * x, where `sign` is x itself forward and the output backward.
+template <class T>
 struct Slope {
-  const float *sign, *x;
-  float slope, *y;
+  static constexpr int V = kVector<T>;
+  const T *sign, *x;
+  float slope;
+  T* y;
 
-  __device__ float one(float s, float v) const { return s > 0 ? v : slope * v; }
   __device__ void operator()(int64_t i) const {
-    const float4 s = reinterpret_cast<const float4*>(sign)[i], v = reinterpret_cast<const float4*>(x)[i];
-    reinterpret_cast<float4*>(y)[i] = {one(s.x, v.x), one(s.y, v.y), one(s.z, v.z), one(s.w, v.w)};
+    const Channels<V> s = load<V>(sign + V * i);
+    Channels<V> v = load<V>(x + V * i);
+    for (int k = 0; k < V; k++) v.v[k] = s.v[k] > 0 ? v.v[k] : slope * v.v[k];
+    store<V>(y + V * i, v);
   }
 };
 
-// The pool rounds sizes up to 512 bytes, so the last group of four may reach beyond the tensor but not its memory.
-static void run(const Slope& slope, int64_t elements, const char* what) {
-  launch_elementwise((elements + 3) / 4, slope, what);
+// The pool rounds sizes up to 512 bytes, so the last group may reach beyond the tensor but not its memory.
+static void run(const Descriptor& d, const Tensor& sign, const Tensor& x, const Tensor& y, const char* what) {
+  by_element(y.layout.dtype, [&](auto zero) {
+    using T = decltype(zero);
+    const Slope<T> slope{sign.as<T>(), x.as<T>(), static_cast<float>(as<LeakyRelu>(d).slope), y.as<T>()};
+    launch_elementwise((y.layout.stored_elements() + kVector<T> - 1) / kVector<T>, slope, what);
+  });
 }
 
 void leaky_relu_forward_cuda(const Descriptor& d, const Launch& l) {
-  const float *x = l.inputs[0].f32(), slope = static_cast<float>(as<LeakyRelu>(d).slope);
-  run({x, x, slope, l.outputs[0].f32()}, l.outputs[0].layout.stored_elements(), "leaky_relu_forward");
+  run(d, l.inputs[0], l.inputs[0], l.outputs[0], "leaky_relu_forward");
 }
 
 void leaky_relu_backward_cuda(const Descriptor& d, const Launch& l) {
-  const float *y = l.inputs[0].f32(), *gy = l.inputs[1].f32(), slope = static_cast<float>(as<LeakyRelu>(d).slope);
-  run({y, gy, slope, l.outputs[0].f32()}, l.outputs[0].layout.stored_elements(), "leaky_relu_backward");
+  run(d, l.inputs[0], l.inputs[1], l.outputs[0], "leaky_relu_backward");
 }
 
 }  // namespace voxelspark

@@ -42,12 +42,12 @@ struct MaskedNorm : Descriptor {
   // Two partial sums of each split; the backward pass keeps their means too.
   int64_t cuda_workspace(const Inputs& in) const override {
     const Layout& x = in[0].layout;
-    return VoxelSplits::of(x, batch).bytes(2, x.channels()) + groups(x) * 2 * x.channels() * size_of(x.dtype);
+    return VoxelSplits::of(x, batch).bytes(2, x.channels()) + groups(x) * 2 * x.channels() * size_of(wide_of(x.dtype));
   }
   int64_t groups(const Layout& x) const { return batch ? 1 : x.shape.samples(); }
   int64_t group_of(int64_t sample) const { return batch ? 0 : sample; }
   int64_t voxels_of(const Layout& x, int64_t group) const { return batch ? x.voxels() : x.voxels_of(group); }
-  Layout statistics(const Layout& x) const { return plain(x, Shape{2, {groups(x), x.channels()}}); }
+  Layout statistics(const Layout& x) const { return wide(x, Shape{2, {groups(x), x.channels()}}); }
 };
 
 // Inputs: x, gamma?, beta?, running mean?, running variance? (both changed in place when training).

@@ -4,10 +4,11 @@ namespace voxelspark {
 
 namespace {
 
-__global__ void channel_partials(SplitView view, int channels, const float* t, double* partial) {
+template <class T>
+__global__ void channel_partials(SplitView view, int channels, const T* t, double* partial) {
   const Lane at(blockIdx.y);
   double sum[1];
-  const auto value = [&](int64_t voxel, float(&v)[1]) { v[0] = t[voxel * channels + at.channel]; };
+  const auto value = [&](int64_t voxel, float(&v)[1]) { v[0] = widen(t[voxel * channels + at.channel]); };
   sum_over(at, view.split(0, blockIdx.x), at.channel < channels, value, sum);
   if (at.row == 0 && at.channel < channels) partial[static_cast<int64_t>(blockIdx.x) * channels + at.channel] = sum[0];
 }
@@ -26,8 +27,11 @@ void channel_sums_cuda(const Tensor& t, const Tensor& sums, void* workspace) {
   const VoxelSplits splits = VoxelSplits::of(t.layout, true);
   const unsigned tiles = channel_tiles(channels);
   double* partial = static_cast<double*>(workspace);
-  LAUNCH_KERNEL(channel_partials, dim3(splits.splits, tiles), kReduceThreads, split_view(t.layout, true, splits),
-                channels, t.f32(), partial);
+  by_element(t.layout.dtype, [&](auto zero) {
+    using T = decltype(zero);
+    LAUNCH_KERNEL(channel_partials<T>, dim3(splits.splits, tiles), kReduceThreads, split_view(t.layout, true, splits),
+                  channels, t.as<T>(), partial);
+  });
   LAUNCH_KERNEL(channel_totals, tiles, kReduceThreads, partial, splits.splits, channels, sums.f32());
   check_cuda(cudaGetLastError(), "channel_sums");
 }
