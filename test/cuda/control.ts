@@ -8,6 +8,10 @@ export interface Steering {
   launches?: number;
   /** Bytes of the device. */
   memory?: number;
+  /** Which asynchronous instructions take effect as late as is allowed and not at once. */
+  late?: "nothing" | "copies" | "products" | "both";
+  /** Compute capability times 10. */
+  capability?: number;
 }
 
 const file = (pid = process.pid) => `${process.env.VOXELSPARK_EMULATOR_CONTROL}${pid}`;
@@ -15,8 +19,10 @@ const file = (pid = process.pid) => `${process.env.VOXELSPARK_EMULATOR_CONTROL}$
 /** Holds for kernels that start from now on, in this process or another; `{}`: everything is ordinary again. */
 export function steer(steering: Steering = {}, pid?: number): void {
   const { order = "ascending", seed = 0, launches = -1, memory = 2 ** 33 } = steering;
+  const { late = "nothing", capability = 80 } = steering;
   const number = ["ascending", "descending", "drawn"].indexOf(order);
-  writeFileSync(file(pid), `${number} ${seed} ${launches} ${memory}\n`);
+  const delay = ["nothing", "copies", "products", "both"].indexOf(late);
+  writeFileSync(file(pid), `${number} ${seed} ${launches} ${memory} ${delay} ${capability}\n`);
 }
 
 export const forget = () => rmSync(file(), { force: true });
@@ -24,7 +30,7 @@ export const forget = () => rmSync(file(), { force: true });
 /** The schedules under which a kernel must give the same bits. */
 export const schedules: readonly Steering[] = [
   { order: "ascending" },
-  { order: "descending" },
-  { order: "drawn", seed: 1 },
-  { order: "drawn", seed: 2 },
+  { order: "descending", late: "copies" },
+  { order: "drawn", seed: 1, late: "products" },
+  { order: "drawn", seed: 2, late: "both" },
 ];

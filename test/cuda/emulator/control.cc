@@ -16,6 +16,7 @@ struct Control {
   unsigned seed = 0;
   long launches = -1;  // before one fails
   size_t memory = size_t{8} << 30;
+  int late = 0, capability = 80;
 };
 
 Control read_control() {
@@ -23,7 +24,9 @@ Control read_control() {
   const char* prefix = std::getenv("VOXELSPARK_EMULATOR_CONTROL");
   std::FILE* file = prefix ? std::fopen((prefix + std::to_string(getpid())).c_str(), "r") : nullptr;
   if (!file) return c;
-  if (std::fscanf(file, "%d %u %ld %zu", &c.order, &c.seed, &c.launches, &c.memory) != 4) std::abort();
+  const int read =
+      std::fscanf(file, "%d %u %ld %zu %d %d", &c.order, &c.seed, &c.launches, &c.memory, &c.late, &c.capability);
+  if (read != 6) std::abort();
   std::fclose(file);
   return c;
 }
@@ -34,11 +37,15 @@ void Order::arrange(std::vector<size_t>& turns) {
   std::iota(turns.begin(), turns.end(), size_t{0});
   const size_t n = turns.size();
   for (size_t i = 0; kind_ == descending && i < n / 2; i++) std::swap(turns[i], turns[n - 1 - i]);
-  for (size_t i = n; kind_ == drawn && i > 1; i--) {
-    state_ = state_ * 1664525u + 1013904223u;
-    std::swap(turns[i - 1], turns[(state_ >> 8) % i]);
-  }
+  for (size_t i = n; kind_ == drawn && i > 1; i--) std::swap(turns[i - 1], turns[draw() % i]);
 }
+
+uint32_t Order::draw() {
+  state_ = state_ * 1664525u + 1013904223u;
+  return state_ >> 8;
+}
+
+bool Order::lose_turn() { return kind_ == drawn && draw() % 16 == 0; }
 
 Order current_order() {
   const Control c = read_control();
@@ -53,5 +60,17 @@ bool fail_this_launch() {
 }
 
 size_t memory_limit() { return read_control().memory; }
+
+Late current_late() {
+  const int late = read_control().late;
+  return {(late & 1) != 0, (late & 2) != 0};
+}
+
+int compute_capability() { return read_control().capability; }
+
+size_t shared_limit() {
+  const int c = compute_capability();
+  return (c >= 90 ? 227 : c == 80 ? 163 : 99) * size_t{1024};
+}
 
 }  // namespace emulator

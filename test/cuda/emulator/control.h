@@ -13,16 +13,28 @@ class Order {
   enum Kind { ascending, descending, drawn };
   Order(Kind kind, uint32_t seed) : kind_(kind), state_(seed * 2654435761u + 1) {}
   void arrange(std::vector<size_t>& turns);
+  // Now and then, where turns are drawn.
+  bool lose_turn();
 
  private:
+  uint32_t draw();
   Kind kind_;
   uint32_t state_;
 };
 
+// What an asynchronous instruction may delay: without it, it takes effect at once, with it as late as is allowed.
+struct Late {
+  bool copies, products;
+};
+
 // As the file at the path VOXELSPARK_EMULATOR_CONTROL + process id says: "<order> <seed> <launches before one fails>
-// <bytes of device memory>"; ascending, never failing and 8 GB without it.
+// <bytes of device memory> <late: 1 copies + 2 products> <compute capability times 10>"; ascending, never failing,
+// 8 GB, nothing late and 8.0 without it.
 Order current_order();
+Late current_late();
 bool fail_this_launch();
 size_t memory_limit();
+int compute_capability();
+size_t shared_limit();  // bytes of a block, of such a device
 
 }  // namespace emulator

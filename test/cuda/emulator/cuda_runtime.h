@@ -17,8 +17,9 @@
 #define blockDim (emulator::block_size)
 #define gridDim (emulator::grid_size)
 
-#define LAUNCH_KERNEL(kernel, grid, threads, ...) \
-  emulator::launch(emulator::Index(grid), emulator::Index(threads), [&] { (kernel)(__VA_ARGS__); })
+#define LAUNCH_KERNEL(kernel, grid, threads, ...) LAUNCH_KERNEL_SHARED(kernel, grid, threads, 0, __VA_ARGS__)
+#define LAUNCH_KERNEL_SHARED(kernel, grid, threads, bytes, ...) \
+  emulator::launch(emulator::Index(grid), emulator::Index(threads), bytes, [&] { (kernel)(__VA_ARGS__); })
 #define SHARED_ARRAY(type, name, extent) \
   using name##_array = type extent;      \
   name##_array& name = *static_cast<name##_array*>(emulator::shared_memory(__COUNTER__, sizeof(name##_array)))
@@ -39,6 +40,11 @@ enum cudaError_t {
   cudaErrorSystemDriverMismatch = 803,
   cudaErrorLaunchFailure = 719
 };
+enum cudaDeviceAttr {
+  cudaDevAttrMultiProcessorCount = 16,
+  cudaDevAttrComputeCapabilityMajor = 75,
+  cudaDevAttrComputeCapabilityMinor = 76
+};
 enum cudaMemcpyKind { cudaMemcpyHostToDevice = 1, cudaMemcpyDeviceToHost = 2 };
 using cudaStream_t = void*;
 struct cudaDeviceProp {
@@ -53,6 +59,7 @@ const char* cudaGetErrorString(cudaError_t error);
 cudaError_t cudaGetDeviceCount(int* count);
 cudaError_t cudaDriverGetVersion(int* version);
 cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int device);
+cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attribute, int device);
 cudaError_t cudaMalloc(void** memory, size_t bytes);
 cudaError_t cudaFree(void* memory);
 cudaError_t cudaMallocAsync(void** memory, size_t bytes, cudaStream_t stream);

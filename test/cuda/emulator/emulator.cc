@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "control.h"
+#include "tensor.h"
 
 // Saves the callee-saved registers of x86-64 on the running stack and goes on with another.
 extern "C" void emulator_switch(void** save, void* load);
@@ -47,13 +48,17 @@ namespace {
 constexpr size_t kStack = 64 * 1024;
 constexpr int kSavedRegisters = 6;
 
-enum class State { ready, waiting, ended };
+enum class State { ready, waiting, blocked, ended };
 
 struct Fiber {
   void* stack_pointer;
   Index index;
   State state;
-  const void* place;  // of the barrier it waits at
+  const void* place;        // waiting: the barrier
+  const uint64_t* counter;  // blocked: goes on when it is no longer `value`
+  uint64_t value;
+
+  bool can_run() const { return state == State::ready || (state == State::blocked && *counter != value); }
 };
 
 struct SharedArray {
@@ -65,7 +70,9 @@ struct SharedArray {
 std::mutex one_launch;  // JavaScript environments share the device
 std::vector<Fiber> fibers;
 std::vector<SharedArray> shared;
+std::vector<uint8_t> dynamic;  // shared memory
 Fiber* current = nullptr;
+Order* current_turns = nullptr;
 void* scheduler = nullptr;
 const std::function<void()>* kernel = nullptr;
 std::string problem;
@@ -101,37 +108,61 @@ void prepare(size_t threads) {
     for (int i = 0; i < kSavedRegisters; i++) *--top = nullptr;
     const auto id = static_cast<unsigned>(t);
     const Index index(id % block_size.x, id / block_size.x % block_size.y, id / (block_size.x * block_size.y));
-    fibers[t] = {top, index, State::ready, nullptr};
+    fibers[t] = {top, index, State::ready, nullptr, nullptr, 0};
   }
 }
 
-// True when all wait at one barrier or all have ended; else the block is stuck.
-bool all_alike() {
-  for (const Fiber& f : fibers) {
-    if (f.state != fibers[0].state) {
-      problem = "some threads of a block ended while others wait at a barrier";
-      return false;
-    }
-    if (f.state == State::waiting && f.place != fibers[0].place) {
-      problem = "threads of a block wait at different barriers";
-      return false;
-    }
-  }
-  return true;
+bool all_in(State state) {
+  return std::all_of(fibers.begin(), fibers.end(), [&](const Fiber& f) { return f.state == state; });
 }
 
-void run_block(Order& order) {
+bool at_one_barrier() {
+  return all_in(State::waiting) &&
+         std::all_of(fibers.begin(), fibers.end(), [](const Fiber& f) { return f.place == fibers[0].place; });
+}
+
+// Why no thread can go on.
+const char* stuck() {
+  const auto any = [](State state) {
+    return std::any_of(fibers.begin(), fibers.end(), [&](const Fiber& f) { return f.state == state; });
+  };
+  if (any(State::blocked)) return "threads of a block wait for what never happens";
+  if (any(State::ended)) return "some threads of a block ended while others wait at a barrier";
+  return "threads of a block wait at different barriers";
+}
+
+void switch_to_scheduler() { emulator_switch(&current->stack_pointer, scheduler); }
+
+// Whether any thread could take its turn.
+bool run_round(const std::vector<size_t>& turns) {
+  bool ran = false;
+  for (const size_t t : turns) {
+    current = &fibers[t];
+    if (!current->can_run()) continue;
+    ran = true;
+    current->state = State::ready;
+    emulator_switch(&scheduler, current->stack_pointer);
+    if (!problem.empty()) return false;
+  }
+  return ran;
+}
+
+void run_block(Order& order, Late late, size_t bytes) {
   shared.clear();
+  dynamic.assign(bytes, 0xFF);  // NaN
   prepare(block_size.count());
+  reset_instructions(late);
   std::vector<size_t> turns(fibers.size());
   for (;;) {
     order.arrange(turns);
-    for (const size_t t : turns) {
-      current = &fibers[t];
-      current->state = State::ready;
-      emulator_switch(&scheduler, current->stack_pointer);
+    if (run_round(turns)) continue;
+    if (!problem.empty() || all_in(State::ended)) return;
+    if (at_one_barrier())
+      for (Fiber& f : fibers) f.state = State::ready;
+    else if (!finish_late_copies()) {
+      problem = stuck();
+      return;
     }
-    if (!all_alike() || fibers[0].state == State::ended) return;
   }
 }
 
@@ -139,10 +170,38 @@ void run_block(Order& order) {
 
 const Index& thread_index() { return current->index; }
 
+size_t thread_number() { return static_cast<size_t>(current - fibers.data()); }
+size_t thread_count() { return fibers.size(); }
+
 void barrier(const void* place) {
   current->state = State::waiting;
   current->place = place;
-  emulator_switch(&current->stack_pointer, scheduler);
+  switch_to_scheduler();
+}
+
+void wait_for_change(const uint64_t& counter, uint64_t value) {
+  if (counter != value) return;
+  current->state = State::blocked;
+  current->counter = &counter;
+  current->value = value;
+  switch_to_scheduler();
+}
+
+void may_lose_turn() {
+  if (current_turns->lose_turn()) switch_to_scheduler();
+}
+
+void fail(const char* complaint, uint64_t number) {
+  if (problem.empty()) problem = std::string(complaint) + " (" + std::to_string(number) + ")";
+  switch_to_scheduler();
+  std::abort();  // the block is not resumed
+}
+
+uint8_t* shared_at(uint32_t address, uint32_t bytes) {
+  if (address % bytes) fail("a shared address is not aligned", address);
+  if (address < kDynamicShared || address - kDynamicShared + bytes > dynamic.size())
+    fail("a shared address is outside the dynamic shared memory", address);
+  return dynamic.data() + (address - kDynamicShared);
 }
 
 void* shared_memory(int key, size_t bytes) {
@@ -153,7 +212,7 @@ void* shared_memory(int key, size_t bytes) {
   return shared.back().data.get();
 }
 
-void launch(Index grid, Index block, const std::function<void()>& body) {
+void launch(Index grid, Index block, size_t bytes, const std::function<void()>& body) {
   std::lock_guard<std::mutex> lock(one_launch);
   constexpr size_t kMostThreads = 1024, kMostYZ = 65535;  // of the hardware
   if (block.count() == 0 || block.count() > kMostThreads || grid.count() == 0 || grid.y > kMostYZ || grid.z > kMostYZ) {
@@ -165,14 +224,17 @@ void launch(Index grid, Index block, const std::function<void()>& body) {
   kernel = &body;
   grid_size = grid;
   block_size = block;
+  if (bytes > shared_limit()) problem = "a launch with " + std::to_string(bytes) + " bytes of shared memory";
   Order order = current_order();
+  const Late late = current_late();
+  current_turns = &order;
   std::vector<size_t> blocks(grid.count());
   order.arrange(blocks);
   for (const size_t b : blocks) {
     if (!problem.empty()) return;
     const auto id = static_cast<unsigned>(b % (static_cast<size_t>(grid.x) * grid.y));
     block_index = Index(id % grid.x, id / grid.x, static_cast<unsigned>(b / (static_cast<size_t>(grid.x) * grid.y)));
-    run_block(order);
+    run_block(order, late, bytes);
   }
 }
 

@@ -59,7 +59,17 @@ cudaError_t cudaDriverGetVersion(int* version) {
 
 cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int) {
   const bool old = machine_is("old-device");
-  *properties = {"emulated device", old ? 7 : 8, old ? 5 : 0};
+  const int capability = old ? 75 : emulator::compute_capability();
+  *properties = {"emulated device", capability / 10, capability % 10};
+  return cudaSuccess;
+}
+
+cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attribute, int) {
+  constexpr int kMultiprocessors = 3;  // few, so that blocks that stay have several tiles each
+  const int capability = emulator::compute_capability();
+  *value = attribute == cudaDevAttrMultiProcessorCount      ? kMultiprocessors
+           : attribute == cudaDevAttrComputeCapabilityMajor ? capability / 10
+                                                            : capability % 10;
   return cudaSuccess;
 }
 

@@ -1,0 +1,12 @@
+// 3 x 3 x 3 convolution of stride 1 on tensor cores, for feature maps of 16-bit values; HaloPlan says of which shapes.
+#pragma once
+#include "ops/conv3d/cuda_tensor_plan.h"
+
+namespace voxelspark {
+
+// As tensor_gemm_cuda. The workspace has HaloPlan's packed_bytes.
+template <class T>
+void halo_conv_cuda(const ConvGeometry& g, bool adjoint, const Tensor& source, const Tensor& weight, const float* bias,
+                    const Tensor& dest, void* workspace);
+
+}  // namespace voxelspark

@@ -1,0 +1,13 @@
+// The gather GEMM on tensor cores, for feature maps of 16-bit values; see cuda_tensor_plan.h for what it takes.
+#pragma once
+#include "ops/conv3d/cuda_tensor_plan.h"
+
+namespace voxelspark {
+
+// conv3d forward, and with `adjoint` its adjoint; T is __nv_bfloat16 or __half. Weights are float32, [K][tap][C]; a
+// bias may be null. The workspace has TensorGemmPlan's bytes.
+template <class T>
+void tensor_gemm_cuda(const ConvGeometry& g, bool adjoint, const Tensor& source, const Tensor& weight,
+                      const float* bias, const Tensor& dest, void* workspace);
+
+}  // namespace voxelspark

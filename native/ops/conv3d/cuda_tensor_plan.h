@@ -1,0 +1,95 @@
+// How the tensor-core kernels of convolution share out work; from shapes alone, so that results do not depend on the
+// device. Both the addon, which reserves the workspace, and the kernels ask.
+#pragma once
+#include <algorithm>
+
+#include "ops/conv3d/conv3d.h"
+
+namespace voxelspark {
+
+constexpr int kSliceChannels = 32;  // of the source that one step of a tensor-core kernel takes
+constexpr int kTensorRows = 128;    // of the product that a thread block of the tensor-core gather GEMM computes
+
+constexpr int kTileEdge = 8;  // along y and x of the tiles of voxels that the halo kernels compute
+
+// How the gather GEMM on tensor cores shares out a convolution, or its adjoint.
+struct TensorGemmPlan {
+  bool possible;
+  int columns, column_tiles;  // of destination channels; columns of a tile
+  int taps, slices;           // of the weights
+  int splits;                 // of the sum, added in order
+  int64_t rows, classes;      // of destinations; rows of a class
+  int64_t packed_bytes, partial_bytes;
+
+  static TensorGemmPlan of(const ConvGeometry& g, bool adjoint, const Layout& source, const Layout& dest);
+  int64_t bytes() const { return packed_bytes + partial_bytes; }
+};
+
+constexpr int64_t kMostVoxels = int64_t{1} << 31;  // voxels are 32-bit numbers in shared memory
+
+inline int64_t tiles_of(int64_t n, int64_t tile) { return (n + tile - 1) / tile; }
+inline int64_t whole_lines(int64_t bytes) { return tiles_of(bytes, 256) * 256; }
+
+// The widest tile that does not compute many columns for nothing.
+inline int tensor_columns(int64_t channels) {
+  if (channels <= 32) return 32;
+  return tiles_of(channels, 128) * 128 * 10 > tiles_of(channels, 64) * 64 * 11 ? 64 : 128;
+}
+
+inline TensorGemmPlan TensorGemmPlan::of(const ConvGeometry& g, bool adjoint, const Layout& source,
+                                         const Layout& dest) {
+  constexpr int64_t kWantedBlocks = 264, kLeastSteps = 8, kMostSplits = 32, kMostBlocks = 65535;
+  const int64_t k = dest.channels(), classes = adjoint ? g.stride.product() : 1;
+  const Int3 edge = dest.edge(), lattice = adjoint ? (edge + g.stride - Int3{1, 1, 1}) / g.stride : edge;
+  TensorGemmPlan p{};
+  p.columns = tensor_columns(k);
+  p.column_tiles = static_cast<int>(tiles_of(k, p.columns));
+  p.taps = static_cast<int>(g.kernel.product());
+  p.slices = static_cast<int>(tiles_of(source.channels(), kSliceChannels));
+  p.rows = dest.blocks() * lattice.product();
+  p.classes = classes;
+  const int64_t blocks = std::max<int64_t>(1, tiles_of(p.rows, kTensorRows) * p.column_tiles * classes);
+  const int64_t steps = tiles_of(static_cast<int64_t>(p.taps) * p.slices, classes);
+  const int64_t most = std::min(kMostSplits, std::max<int64_t>(1, steps / kLeastSteps));
+  p.splits = static_cast<int>(std::max<int64_t>(1, std::min(most, kWantedBlocks / blocks)));
+  p.packed_bytes = whole_lines(int64_t{2} * p.column_tiles * p.columns * p.taps * p.slices * kSliceChannels);
+  p.partial_bytes = p.splits > 1 ? whole_lines(dest.voxels() * k * p.splits * static_cast<int64_t>(sizeof(float))) : 0;
+  p.possible = source.channels() % 8 == 0 && source.voxels() < kMostVoxels && dest.voxels() < kMostVoxels &&
+               classes * p.splits <= kMostBlocks && p.column_tiles <= kMostBlocks;
+  return p;
+}
+
+// How the kernel on halo tiles does so; it takes what the network has most of, 3 x 3 x 3 kernels of stride 1.
+struct HaloPlan {
+  bool possible;
+  int columns, column_tiles, slices;
+  int64_t packed_bytes;
+
+  static HaloPlan of(const ConvGeometry& g, const Layout& source, const Layout& dest);
+};
+
+// Whether a kernel on halo tiles can compute a convolution between these maps: neighbours of a tile reach one cell far.
+inline bool fits_halo_tiles(const ConvGeometry& g, const Layout& source, const Layout& dest) {
+  const Int3 one{1, 1, 1}, three{3, 3, 3};
+  if (g.kernel != three || g.stride != one || g.padding != one) return false;
+  if (source.channels() % kSliceChannels || dest.channels() % kSliceChannels) return false;
+  const auto grid = dest.grid ? dest.grid : source.grid;
+  if (grid) {
+    const Int3 edge = dest.shape.size() / grid->cells;
+    if (std::min({edge.z, edge.y, edge.x}) < kTileEdge) return false;
+  }
+  const auto few = [](const Layout& l) { return l.shape.samples() * l.shape.size().product() < kMostVoxels; };
+  return few(source) && few(dest);
+}
+
+inline HaloPlan HaloPlan::of(const ConvGeometry& g, const Layout& source, const Layout& dest) {
+  HaloPlan p{};
+  p.possible = fits_halo_tiles(g, source, dest);
+  p.columns = dest.channels() % 64 ? 32 : 64;
+  p.column_tiles = static_cast<int>(dest.channels() / p.columns);
+  p.slices = static_cast<int>(source.channels() / kSliceChannels);
+  p.packed_bytes = whole_lines(int64_t{2} * dest.channels() * 27 * source.channels());
+  return p;
+}
+
+}  // namespace voxelspark
