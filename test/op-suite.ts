@@ -94,6 +94,7 @@ export function drawValues(random: Random, sample: Sample): Values {
 export interface Outcome {
   outputs: (Float32Array | Float64Array)[];
   shapes: (readonly number[])[];
+  dtypes: DType[];
   /** By input; undefined where none arrived. */
   gradients: Record<string, Float32Array | Float64Array | undefined>;
 }
@@ -101,6 +102,8 @@ export interface Outcome {
 export interface Placement {
   device: DeviceName;
   dtype?: DType;
+  /** Of each input, instead. */
+  dtypeOf?: (name: string) => DType;
   /** Makes the upstream gradient of the first output; without it there is no backward pass. */
   upstream?: ((shape: readonly number[]) => Float32Array) | undefined;
 }
@@ -109,7 +112,7 @@ export interface Placement {
 export async function runSample(
   sample: Sample,
   values: Record<string, Float32Array | Float64Array>,
-  { device, dtype = "float32", upstream }: Placement,
+  { device, dtype = "float32", dtypeOf = () => dtype, upstream }: Placement,
 ): Promise<Outcome> {
   const mask = sample.mask && looseMask({ ...sample.mask, grid: [...sample.mask.grid] });
   const array = dtype === "float64" ? Float64Array : Float32Array;
@@ -117,18 +120,19 @@ export async function runSample(
   for (const [name, spec] of Object.entries(sample.inputs))
     inputs[name] = tensor(array.from(values[name] as Float32Array), spec.shape, {
       device,
-      dtype,
+      dtype: dtypeOf(name),
       requiresGrad: !spec.constant,
       mask: spec.masked ? mask : undefined,
     });
   const tape = new Tape();
   const returned = scope(() => tape.record(() => sample.run(inputs, mask)));
   const outputs = Array.isArray(returned) ? returned : [returned];
-  const outcome: Outcome = { outputs: [], shapes: outputs.map((y) => y.shape), gradients: {} };
+  const [shapes, dtypes] = [outputs.map((y) => y.shape), outputs.map((y) => y.dtype)];
+  const outcome: Outcome = { outputs: [], shapes, dtypes, gradients: {} };
   for (const y of outputs) outcome.outputs.push(await y.data());
   if (upstream) {
     const y = outputs[0] as Tensor;
-    const g = tensor(array.from(upstream(y.shape)), y.shape, { device, dtype, mask: y.mask });
+    const g = tensor(array.from(upstream(y.shape)), y.shape, { device, dtype: y.dtype, mask: y.mask });
     tape.backward(y, g);
     for (const [name, t] of Object.entries(inputs)) outcome.gradients[name] = await t.grad?.data();
     g.dispose();

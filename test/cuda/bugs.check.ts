@@ -12,6 +12,8 @@ interface Bug {
   name: string;
   /** Of the op record that must notice. */
   op: string;
+  /** In 16 bits instead of float32. */
+  dtype?: "bfloat16" | "float16";
   file: string;
   found: string;
   planted: string;
@@ -85,6 +87,25 @@ const bugs: Bug[] = [
     says: wrong,
   },
   {
+    name: "truncation instead of rounding to the nearest",
+    op: "leaky-relu",
+    dtype: "bfloat16",
+    file: "native/ops/leaky_relu/cuda.cu",
+    found: '#include "device/cuda.cuh"',
+    planted:
+      '#include <cuda_bf16.h>\n#define __float2bfloat16_rn __float2bfloat16_rz\n#include "device/cuda.cuh"',
+    says: wrong,
+  },
+  {
+    name: "sums of a gradient kept in 16 bits",
+    op: "masked-norm",
+    dtype: "bfloat16",
+    file: "native/ops/masked_norm/cuda.cu",
+    found: "v[1] = v[0] * xhat;",
+    planted: "v[1] = rounded<T>(v[0] * xhat);",
+    says: wrong,
+  },
+  {
     name: "the first block taken for a masked one",
     op: "densify",
     file: "native/ops/densify/cuda.cu",
@@ -99,7 +120,13 @@ test.each(bugs.map((b, i) => [b.name, b, i] as const))("found: %s", async (_, bu
   const library = await build(`bug-${i}`, { [bug.file]: (text) => text.replace(bug.found, bug.planted) });
   const { status, signal, stdout } = spawnSync(
     process.execPath,
-    ["-r", require.resolve("tsx/cjs"), join(__dirname, "one-op.ts"), bug.op],
+    [
+      "-r",
+      require.resolve("tsx/cjs"),
+      join(__dirname, "one-op.ts"),
+      bug.op,
+      ...(bug.dtype ? [bug.dtype] : []),
+    ],
     { cwd: root, encoding: "utf8", env: { ...process.env, VOXELSPARK_CUDA_LIBRARY: library } },
   );
   expect({ status, signal, stdout }).toEqual({

@@ -4,29 +4,9 @@ import { rng } from "../../lib/random";
 import { freeAfterEach } from "../lifetime";
 import { looseMask, maskedData } from "../masks";
 import { drawMask } from "../op-suite";
+import { formats, nearest, types } from "./half";
 
 freeAfterEach();
-
-/** Bits of mantissa without the leading one, smallest exponent of a normal number, largest number. */
-const formats = {
-  bfloat16: { mantissa: 7, least: -126, largest: 2 ** 127 * (2 - 2 ** -7) },
-  float16: { mantissa: 10, least: -14, largest: 65504 },
-} as const;
-const types = Object.keys(formats) as (keyof typeof formats)[];
-
-/** Rounds on the grid of the value's binade, in float64, where that is exact: no bits are shifted. */
-function nearest(v: number, { mantissa, least, largest }: (typeof formats)[keyof typeof formats]): number {
-  if (!Number.isFinite(v) || v === 0) return v;
-  let exponent = Math.floor(Math.log2(Math.abs(v)));
-  if (2 ** exponent > Math.abs(v)) exponent--;
-  if (2 ** (exponent + 1) <= Math.abs(v)) exponent++;
-  const step = 2 ** (Math.max(exponent, least) - mantissa);
-  const [whole, rest] = [Math.floor(v / step), v / step - Math.floor(v / step)];
-  const up = rest > 0.5 || (rest === 0.5 && whole % 2 !== 0);
-  const rounded = (whole + (up ? 1 : 0)) * step;
-  if (Math.abs(rounded) > largest) return Math.sign(v) * Number.POSITIVE_INFINITY;
-  return rounded === 0 && v < 0 ? -0 : rounded;
-}
 
 /** Numbers of all sizes, ties among them, and the edges of the formats. */
 function numbers(): Float32Array {
