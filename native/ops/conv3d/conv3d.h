@@ -41,6 +41,7 @@ struct ConvForward : Descriptor {
   }
   Layouts infer(const Inputs& in) const override;
   int64_t workspace(const Inputs& in) const override;
+  int64_t cuda_workspace(const Inputs& in) const override;
 };
 
 // The gradient of x: `size` and `mask` are those of x; without a mask x was dense, also where gy is sparse.
@@ -58,6 +59,7 @@ struct ConvGradInput : Descriptor {
   }
   Layouts infer(const Inputs& in) const override;
   int64_t workspace(const Inputs& in) const override;
+  int64_t cuda_workspace(const Inputs& in) const override;
 };
 
 // The gradients of the weight, and of the bias where `bias` is set.

@@ -1,20 +1,39 @@
-// Entry points of CUDA: each call is one of the two engines. Winograd convolution is the CPU's; here the attribute asks
-// for nothing.
+// Entry points of CUDA, and the engines behind them. Winograd convolution is the CPU's; here the attribute asks for
+// nothing.
 #include "ops/conv3d/conv3d.h"
+#include "ops/conv3d/cuda_convolve.cuh"
+#include "ops/conv3d/cuda_engine.h"
 #include "ops/conv3d/cuda_gemm.cuh"
+#include "ops/conv3d/cuda_halo_conv.cuh"
+#include "ops/conv3d/cuda_tensor_gemm.cuh"
 #include "ops/reduce/cuda_reduce.cuh"
 
 namespace voxelspark {
 
+void convolve_cuda(const ConvGeometry& g, bool adjoint, const Tensor& source, const Tensor& weight, const float* bias,
+                   const Tensor& dest, void* workspace) {
+  const ConvEngine engine = choose_engine({g, adjoint, source.layout, dest.layout});
+  if (engine == ConvEngine::gather)
+    return adjoint ? adjoint_gemm_cuda(g, source, weight, bias, dest)
+                   : forward_gemm_cuda(g, source, weight, bias, dest);
+  const bool halo = engine == ConvEngine::tensor_halo, bf16 = source.layout.dtype == DType::bfloat16;
+  const auto run = halo   ? bf16 ? halo_conv_cuda<__nv_bfloat16> : halo_conv_cuda<__half>
+                     : bf16 ? tensor_gemm_cuda<__nv_bfloat16>
+                          : tensor_gemm_cuda<__half>;
+  run(g, adjoint, source, weight, bias, dest, workspace);
+}
+
 void conv3d_forward_cuda(const Descriptor& d, const Launch& l) {
   const auto& a = as<ConvForward>(d);
   const float* bias = present(l.inputs, 2) ? l.inputs[2].f32() : nullptr;
-  forward_gemm_cuda({kernel_of(l.inputs[1]), a.stride, a.padding}, l.inputs[0], l.inputs[1], bias, l.outputs[0]);
+  const ConvGeometry g{kernel_of(l.inputs[1]), a.stride, a.padding};
+  convolve_cuda(g, false, l.inputs[0], l.inputs[1], bias, l.outputs[0], l.workspace);
 }
 
 void conv3d_grad_input_cuda(const Descriptor& d, const Launch& l) {
   const auto& a = as<ConvGradInput>(d);
-  adjoint_gemm_cuda({kernel_of(l.inputs[1]), a.stride, a.padding}, l.inputs[0], l.inputs[1], nullptr, l.outputs[0]);
+  const ConvGeometry g{kernel_of(l.inputs[1]), a.stride, a.padding};
+  convolve_cuda(g, true, l.inputs[0], l.inputs[1], nullptr, l.outputs[0], l.workspace);
 }
 
 void conv3d_grad_weight_cuda(const Descriptor& d, const Launch& l) {

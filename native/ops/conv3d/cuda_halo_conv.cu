@@ -14,7 +14,6 @@ namespace {
 
 constexpr int kProducers = 128, kConsumers = 256, kThreads = kProducers + kConsumers;
 constexpr int kProducerBarrier = 1;
-constexpr int kDepth = 4;      // planes of a tile
 constexpr int kOwnPlanes = 2;  // of a warp
 constexpr int kHaloBuffers = 2;
 constexpr int kTaps = 27;
@@ -35,7 +34,7 @@ struct Shape {
   static constexpr int kUnitTaps = kColumns == 32 ? 3 : 1, kUnits = kTaps / kUnitTaps;
   static constexpr int kBuffers = kColumns == 32 ? 3 : 5;
   static constexpr int kUnitBytes = kUnitTaps * kHaloPlanes * kColumns * 16;
-  using Tile = HaloTile<kDepth>;
+  using Tile = HaloTile<kTileDepth>;
   using HaloRing = Ring<kHaloBuffers>;
   using WeightRing = Ring<kBuffers>;
   static constexpr int kWeights = kHaloBuffers * Tile::kBytes;
@@ -71,8 +70,8 @@ struct Producer {
     const int thread = static_cast<int>(threadIdx.x);
     if (place.slice == 0) find_neighbours(g.source, tile.cell, table, thread, kProducerBarrier, kProducers);
     halo_turn.wait_empty(halos);
-    copy_halo<kDepth, kProducers>(g.source, tile, table, g.x, g.source_channels, place.slice,
-                                  shared + halo_turn.buffer * S::Tile::kBytes, thread);
+    copy_halo<kTileDepth, kProducers>(g.source, tile, table, g.x, g.source_channels, place.slice,
+                                      shared + halo_turn.buffer * S::Tile::kBytes, thread);
     arrive_after_copies(halos.full(halo_turn.buffer));
     halo_turn.next();
   }
@@ -254,7 +253,7 @@ void halo_conv_cuda(const ConvGeometry& g, bool adjoint, const Tensor& source, c
   const int c = static_cast<int>(source.layout.channels()), k = static_cast<int>(dest.layout.channels());
   const HaloConv conv{cell_view(source.layout, grid),
                       cell_view(dest.layout, grid),
-                      cell_tiles(dest.layout, grid, kDepth),
+                      cell_tiles(dest.layout, grid, kTileDepth),
                       c,
                       k,
                       p.slices,

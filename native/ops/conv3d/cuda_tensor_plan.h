@@ -10,7 +10,8 @@ namespace voxelspark {
 constexpr int kSliceChannels = 32;  // of the source that one step of a tensor-core kernel takes
 constexpr int kTensorRows = 128;    // of the product that a thread block of the tensor-core gather GEMM computes
 
-constexpr int kTileEdge = 8;  // along y and x of the tiles of voxels that the halo kernels compute
+constexpr int kTileEdge = 8;   // along y and x of the tiles of voxels that the halo kernels compute
+constexpr int kTileDepth = 4;  // along z
 
 // How the gather GEMM on tensor cores shares out a convolution, or its adjoint.
 struct TensorGemmPlan {

@@ -12,12 +12,14 @@ struct ConvTransposeForward : Descriptor {
   void fields(FieldVisitor&) override {}
   Layouts infer(const Inputs& in) const override;
   int64_t workspace(const Inputs& in) const override;
+  int64_t cuda_workspace(const Inputs& in) const override;
 };
 
 struct ConvTransposeGradInput : Descriptor {
   void fields(FieldVisitor&) override {}
   Layouts infer(const Inputs& in) const override;
   int64_t workspace(const Inputs& in) const override;
+  int64_t cuda_workspace(const Inputs& in) const override;
 };
 
 struct ConvTransposeGradWeight : Descriptor {

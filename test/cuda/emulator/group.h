@@ -11,6 +11,9 @@ namespace emulator {
 void reset_warps();
 void reset_products(bool late);
 
+// Columns of a product that the host adds to at once.
+typedef float Eight __attribute__((vector_size(32)));
+
 constexpr size_t kWarp = 32, kWarpgroup = 128;
 
 // Where the lanes of one group meet.

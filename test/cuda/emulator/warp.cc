@@ -65,7 +65,8 @@ void load_columns(void** lanes) {
 }
 
 void multiply_fragments(void** lanes) {
-  float a[16][16], b[16][8];
+  float a[16][16];
+  Eight b[16], sums[16];
   for (int l = 0; l < 32; l++) {
     const auto* p = static_cast<Product*>(lanes[l]);
     const int row = l / 4, k = l % 4 * 2;
@@ -73,14 +74,12 @@ void multiply_fragments(void** lanes) {
       for (int h = 0; h < 2; h++) a[row + i % 2 * 8][k + h + i / 2 * 8] = widen(p->format, half_of(p->a[i], h));
     for (int i = 0; i < 2; i++)
       for (int h = 0; h < 2; h++) b[k + h + i * 8][row] = widen(p->format, half_of(p->b[i], h));
+    for (int i = 0; i < 4; i++) sums[row + i / 2 * 8][k + i % 2] = p->sums[i];
   }
-  for (int l = 0; l < 32; l++) {
-    const auto* p = static_cast<Product*>(lanes[l]);
-    for (int i = 0; i < 4; i++) {
-      const int row = l / 4 + i / 2 * 8, column = l % 4 * 2 + i % 2;
-      for (int k = 0; k < 16; k++) p->sums[i] += a[row][k] * b[k][column];
-    }
-  }
+  for (int k = 0; k < 16; k++)
+    for (int r = 0; r < 16; r++) sums[r] += a[r][k] * b[k];
+  for (int l = 0; l < 32; l++)
+    for (int i = 0; i < 4; i++) static_cast<Product*>(lanes[l])->sums[i] = sums[l / 4 + i / 2 * 8][l % 4 * 2 + i % 2];
 }
 
 }  // namespace

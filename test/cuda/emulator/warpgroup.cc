@@ -61,13 +61,20 @@ void run(const Product& p) {
   if (p.a_in_registers) read_registers(p, a);
   else read_matrix(p.format, p.a_descriptor, 64, a);
   read_matrix(p.format, p.b_descriptor, p.columns, b);
-  for (int l = 0; l < static_cast<int>(kWarpgroup); l++)
-    for (int i = 0; i < p.columns / 2; i++) {
-      const int row = l / 32 * 16 + l % 32 / 4 + i / 2 % 2 * 8, column = i / 4 * 8 + l % 4 * 2 + i % 2;
-      float sum = p.sums[l][i];
-      for (int k = 0; k < 16; k++) sum += a[row][k] * b[column][k];
-      p.sums[l][i] = sum;
-    }
+  for (int first = 0; first < p.columns; first += 8) {
+    Eight columns[16], sums[64];
+    for (int c = 0; c < 8; c++)
+      for (int k = 0; k < 16; k++) columns[k][c] = b[first + c][k];
+    const auto each = [&](const auto& move) {
+      for (int l = 0; l < static_cast<int>(kWarpgroup); l++)
+        for (int i = 0; i < 4; i++)
+          move(p.sums[l][first / 2 + i], sums[l / 32 * 16 + l % 32 / 4 + i / 2 * 8], l % 4 * 2 + i % 2);
+    };
+    each([](float& own, Eight& row, int c) { row[c] = own; });
+    for (int k = 0; k < 16; k++)
+      for (int r = 0; r < 64; r++) sums[r] += a[r][k] * columns[k];
+    each([](float& own, Eight& row, int c) { own = row[c]; });
+  }
 }
 
 std::deque<std::vector<Product>>& own_queue() {

@@ -1,0 +1,12 @@
+// Convolution on the device by whichever engine suits; see cuda_engine.h.
+#pragma once
+#include "ops/conv3d/conv3d.h"
+
+namespace voxelspark {
+
+// conv3d forward or its adjoint; weights are [K][tap][C], a bias may be null, the workspace is
+// convolution_workspace()'s.
+void convolve_cuda(const ConvGeometry& g, bool adjoint, const Tensor& source, const Tensor& weight, const float* bias,
+                   const Tensor& dest, void* workspace);
+
+}  // namespace voxelspark

@@ -1,0 +1,45 @@
+// Which kernel computes a convolution of 16-bit feature maps; decided from shapes, by the addon, which reserves the
+// workspace, and by the backend alike.
+#pragma once
+#include "ops/conv3d/cuda_tensor_plan.h"
+
+namespace voxelspark {
+
+// A convolution or, with `adjoint`, its adjoint: the gradient of the input, and a transposed convolution.
+struct ConvCall {
+  ConvGeometry geometry;
+  bool adjoint;
+  Layout source, dest;
+};
+
+// gather: any shape, without tensor cores. tensor_gather: source channels in multiples of 8. tensor_halo: 3 x 3 x 3
+// kernels of stride 1 on channels in multiples of 32 and blocks of edges from 8.
+enum class ConvEngine { gather, tensor_gather, tensor_halo };
+
+// Tiles that stick out of their cells compute voxels that do not exist; beyond this share the gather GEMM does less.
+inline bool fills_halo_tiles(const Layout& source, const Layout& dest) {
+  const auto grid = dest.grid ? dest.grid : source.grid;
+  const Int3 edge = dest.shape.size() / (grid ? grid->cells : Int3{1, 1, 1});
+  const auto whole = [](int64_t n, int64_t tile) { return tiles_of(n, tile) * tile; };
+  const int64_t computed = whole(edge.z, kTileDepth) * whole(edge.y, kTileEdge) * whole(edge.x, kTileEdge);
+  return computed <= 2 * edge.product();
+}
+
+inline ConvEngine choose_engine(const ConvCall& c) {
+  if (!is_16_bit(c.source.dtype)) return ConvEngine::gather;
+  if (HaloPlan::of(c.geometry, c.source, c.dest).possible && fills_halo_tiles(c.source, c.dest))
+    return ConvEngine::tensor_halo;
+  const bool possible = TensorGemmPlan::of(c.geometry, c.adjoint, c.source, c.dest).possible;
+  return possible ? ConvEngine::tensor_gather : ConvEngine::gather;
+}
+
+inline int64_t convolution_workspace(const ConvCall& c) {
+  switch (choose_engine(c)) {
+    case ConvEngine::tensor_halo: return HaloPlan::of(c.geometry, c.source, c.dest).packed_bytes;
+    case ConvEngine::tensor_gather: return TensorGemmPlan::of(c.geometry, c.adjoint, c.source, c.dest).bytes();
+    case ConvEngine::gather: return 0;
+  }
+  return 0;
+}
+
+}  // namespace voxelspark
