@@ -8,7 +8,10 @@
 #pragma once
 #include <cmath>
 
+#include "core/host_device.h"
+#include "device/parts.h"
 #include "ops/checks.h"
+#include "ops/reduce/voxel_splits.h"
 
 namespace voxelspark {
 
@@ -65,6 +68,18 @@ inline void require_label_pair(const Inputs& in, const Regions& regions, const s
           op + ": got " + std::to_string(regions.count()) + " regions, allowed are 1 to 256");
 }
 
+// What CUDA keeps: a bit for every label of every region, and counts of fixed splits: TP, FP, FN, TN of a region and
+// what is no label in prediction and reference.
+struct CountParts {
+  static constexpr int64_t kWords = kLabels / 32, kCounts = 6;
+  uint32_t* bits;
+  int32_t* partial;  // [region][split][count]
+
+  CountParts(Parts& parts, int64_t regions, int64_t voxels)
+      : bits(parts.take<uint32_t>(regions * kWords)),
+        partial(parts.take<int32_t>(regions * ElementSplits::of(voxels).splits * kCounts)) {}
+};
+
 struct LabelCounts : Descriptor {
   Regions regions;
 
@@ -73,10 +88,15 @@ struct LabelCounts : Descriptor {
     require_label_pair(in, regions, "label_counts");
     return {plain(in[0].layout, {3, {regions.count(), 4, 2}}), plain(in[0].layout, {2, {2, 2}})};
   }
+  int64_t cuda_workspace(const Inputs& in) const override {
+    Parts parts;
+    CountParts(parts, regions.count(), in[0].layout.voxels());
+    return parts.bytes();
+  }
 };
 
 template <class T>
-void put_count(int64_t count, T* to) {
+HOST_DEVICE void put_count(int64_t count, T* to) {
   to[0] = static_cast<T>(count >> 24);
   to[1] = static_cast<T>(count & ((1 << 24) - 1));
 }

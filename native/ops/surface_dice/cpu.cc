@@ -2,6 +2,7 @@
 
 #include "device/parallel.h"
 #include "ops/surface_dice/surface_dice.h"
+#include "ops/surface_dice/surfels.h"
 
 namespace voxelspark {
 
@@ -84,23 +85,6 @@ struct Codes {
   }
   static bool is_surface(uint8_t code) { return code != 0 && code != 255; }
 };
-
-// Steps from a surfel to all places within the tolerance, the nearest first.
-std::vector<Int3> steps_within(const SurfaceDice& op) {
-  std::vector<std::pair<double, Int3>> found;
-  const auto most = [&](int axis) { return static_cast<int64_t>(std::floor(op.reach() / op.spacing[axis])); };
-  for (int64_t z = -most(0); z <= most(0); z++)
-    for (int64_t y = -most(1); y <= most(1); y++)
-      for (int64_t x = -most(2); x <= most(2); x++) {
-        const double dz = z * op.spacing[0], dy = y * op.spacing[1], dx = x * op.spacing[2];
-        if (op.within(static_cast<double>(z), static_cast<double>(y), static_cast<double>(x)))
-          found.push_back({dz * dz + dy * dy + dx * dx, {z, y, x}});
-      }
-  std::stable_sort(found.begin(), found.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
-  std::vector<Int3> steps;
-  for (const auto& [distance, step] : found) steps.push_back(step);
-  return steps;
-}
 
 bool reaches(const Codes& other, const std::vector<Int3>& steps, int64_t z, int64_t y, int64_t x) {
   const Int3 size = other.size;

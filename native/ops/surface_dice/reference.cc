@@ -1,5 +1,6 @@
 #include "core/voxel_access.h"
 #include "ops/surface_dice/surface_dice.h"
+#include "ops/surface_dice/surfels.h"
 
 namespace voxelspark {
 

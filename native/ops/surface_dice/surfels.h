@@ -2,17 +2,18 @@
 // face the crossings are joined so that the fewer kind of corners is kept apart where there is a choice. The closed
 // loops that result are cut into triangles. Two kinds of loops do not lie in a plane, so that their area depends on the
 // cut: it is the one with the largest area for cubic voxels, which gives the areas of google-deepmind/surface-distance.
+#pragma once
+#include <array>
 #include <cmath>
-
-#include "ops/surface_dice/surface_dice.h"
+#include <vector>
 
 namespace voxelspark {
 
-namespace {
+namespace surfels {
 
 using Point = std::array<double, 3>;  // x, y, z
 
-double triangle(const Point& a, const Point& b, const Point& c) {
+inline double triangle(const Point& a, const Point& b, const Point& c) {
   const double u[3] = {b[0] - a[0], b[1] - a[1], b[2] - a[2]}, v[3] = {c[0] - a[0], c[1] - a[1], c[2] - a[2]};
   return std::hypot(u[1] * v[2] - u[2] * v[1], u[2] * v[0] - u[0] * v[2], u[0] * v[1] - u[1] * v[0]) / 2;
 }
@@ -22,7 +23,7 @@ struct Cut {
   double cubic = 0, area = 0;
 };
 
-Cut best_cut(const std::vector<Point>& cubic, const std::vector<Point>& loop, size_t i, size_t j) {
+inline Cut best_cut(const std::vector<Point>& cubic, const std::vector<Point>& loop, size_t i, size_t j) {
   Cut best;
   for (size_t k = i + 1; k < j; k++) {
     const Cut left = best_cut(cubic, loop, i, k), right = best_cut(cubic, loop, k, j);
@@ -57,9 +58,7 @@ struct Loops {
   }
 };
 
-}  // namespace
-
-static double surfel_area(int code, const std::vector<double>& spacing) {
+inline double surfel_area(int code, const std::vector<double>& spacing) {
   const bool mostly_inside = __builtin_popcount(static_cast<unsigned>(code)) > 4;
   const Loops loops(mostly_inside ? 255 - code : code);
   const auto middle = [&](int edge, double x, double y, double z) {
@@ -86,9 +85,12 @@ static double surfel_area(int code, const std::vector<double>& spacing) {
   return area;
 }
 
-std::array<double, 256> surfel_areas(const std::vector<double>& spacing) {
+}  // namespace surfels
+
+// Area in mm^2 of the surfel of each of the 256 ways in which 2x2x2 voxels can be inside; bit 4 z + 2 y + x.
+inline std::array<double, 256> surfel_areas(const std::vector<double>& spacing) {
   std::array<double, 256> areas;
-  for (int code = 0; code < 256; code++) areas[code] = surfel_area(code, spacing);
+  for (int code = 0; code < 256; code++) areas[code] = surfels::surfel_area(code, spacing);
   return areas;
 }
 
