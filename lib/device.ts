@@ -39,11 +39,7 @@ export function resolveDevice(wish = process.env.VOXELSPARK_DEVICE || "auto"): D
   return { device: "cuda", reason: `cuda (${cuda.devices[0]})` };
 }
 
-/** Kernels that networks on CUDA do without: token folding saves time on the CPU only. */
-const cpuOnly = /^(folded_conv3d|token_affine)_/;
-
-function lacking(missing: readonly string[]): string {
-  const kernels = missing.filter((name) => !cpuOnly.test(name));
+function lacking(kernels: readonly string[]): string {
   if (!kernels.length) return "";
   return `its backend has no kernel ${kernels.slice(0, 3).join(", ")}${kernels.length > 3 ? " and others" : ""} yet`;
 }
