@@ -52,7 +52,8 @@ int64_t ConvGradInput::workspace(const Inputs& in) const {
 int64_t ConvGradWeight::workspace(const Inputs& in) const {
   const ConvGeometry geometry{kernel, stride, padding};
   const Layout &x = in[0].layout, &gy = in[1].layout;
-  if (winograd_grad_weight_pays(winograd, geometry, x, gy)) return winograd_grad_weight_workspace(x, gy);
+  if (const int m = winograd_grad_weight_tile(winograd, geometry, x, gy))
+    return winograd_grad_weight_workspace(m, x, gy);
   return weight_gradient_workspace(geometry, x, gy);
 }
 
@@ -76,8 +77,8 @@ void conv3d_grad_weight_cpu(const Descriptor& d, const Launch& l) {
   const auto& a = as<ConvGradWeight>(d);
   const Tensor &x = l.inputs[0], &gy = l.inputs[1];
   const ConvGeometry geometry{a.kernel, a.stride, a.padding};
-  if (winograd_grad_weight_pays(a.winograd, geometry, x.layout, gy.layout))
-    winograd_grad_weight(x, gy, l.outputs[0], l.workspace);
+  if (const int m = winograd_grad_weight_tile(a.winograd, geometry, x.layout, gy.layout))
+    winograd_grad_weight(m, x, gy, l.outputs[0], l.workspace);
   else weight_gradient(geometry, x, gy, l.outputs[0], l.workspace);
   if (a.bias) channel_sums(gy, l.outputs[1]);
 }

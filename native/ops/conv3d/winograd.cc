@@ -50,13 +50,17 @@ int winograd_tile(int64_t allowed, const ConvGeometry& g, const Layout& source, 
   return f2 < direct ? 2 : 0;
 }
 
-bool winograd_grad_weight_pays(int64_t allowed, const ConvGeometry& g, const Layout& x, const Layout& gy) {
-  if (!possible(allowed, g) || forced(allowed)) return possible(allowed, g);
-  if (too_narrow(x, gy)) return false;
+int winograd_grad_weight_tile(int64_t allowed, const ConvGeometry& g, const Layout& x, const Layout& gy) {
+  if (!possible(allowed, g)) return 0;
+  if (forced(allowed)) return allowed == kForceF4 ? 4 : 2;
+  if (too_narrow(x, gy)) return 0;
   const int64_t cells = Cells::count(gy, x);
   const Int3 edge = Cells::edge_of(gy, x);
-  return cost_of(cells * Tiles(edge, 2).per_cell(), frequencies_of(2), 47, 0.9) <
-         cost_of(cells * edge.product(), 27, 85, 0);
+  const double direct = cost_of(cells * edge.product(), 27, 85, 0),
+               f2 = cost_of(cells * Tiles(edge, 2).per_cell(), frequencies_of(2), 47, 0.9),
+               f4 = cost_of(cells * Tiles(edge, 4).per_cell(), frequencies_of(4), 34, 0.8);
+  if (allowed == kWinogradF4 && f4 < std::min(f2, direct)) return 4;
+  return f2 < direct ? 2 : 0;
 }
 
 // Whether weights are transformed panel by panel, where they are used, rather than all in advance.

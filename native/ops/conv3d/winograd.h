@@ -27,9 +27,10 @@ void winograd_add(int m, const Tensor& x, const Tensor& weight, const Tensor& y,
 // gx = the gradient of the input: the convolution of gy with flipped weights from K to C channels.
 void winograd_grad_input(int m, const Tensor& gy, const Tensor& weight, const Tensor& gx, void* workspace);
 
-// Whether gw, the gradient of the weight, is computed by F(2,2,2); rounding is relative to the largest gradient.
-bool winograd_grad_weight_pays(int64_t allowed, const ConvGeometry& g, const Layout& x, const Layout& gy);
-int64_t winograd_grad_weight_workspace(const Layout& x, const Layout& gy);  // bytes
-void winograd_grad_weight(const Tensor& x, const Tensor& gy, const Tensor& gw, void* workspace);
+// The tile edge m that computes gw, the gradient of the weight, fastest; 0: the direct engine does. Rounding is at most
+// 5e-6 (F(2,2,2)) and 3e-5 (F(2,4,4)) of the largest gradient.
+int winograd_grad_weight_tile(int64_t allowed, const ConvGeometry& g, const Layout& x, const Layout& gy);
+int64_t winograd_grad_weight_workspace(int m, const Layout& x, const Layout& gy);  // bytes
+void winograd_grad_weight(int m, const Tensor& x, const Tensor& gy, const Tensor& gw, void* workspace);
 
 }  // namespace voxelspark

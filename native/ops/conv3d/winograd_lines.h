@@ -123,18 +123,39 @@ VS_INLINE void weight_line(Vec a, Vec b, Vec c, Vec* o, int step) {
   }
 }
 
-// Adjoints of the output and the weight transform of F(2,3): A y and G^T u.
-VS_INLINE void gradient_line(Vec a, Vec b, Vec* o, int step) {
-  o[0] = a;
-  o[step] = a + b;
-  o[2 * step] = a - b;
-  o[3 * step] = -b;
+// Adjoint of the output transform, A y, for the weight gradient.
+template <int kTile>
+VS_INLINE void gradient_line(const Vec* y, Vec* o, int step) {
+  if constexpr (kTile == 2) {
+    o[0] = y[0];
+    o[step] = y[0] + y[1];
+    o[2 * step] = y[0] - y[1];
+    o[3 * step] = -y[1];
+  } else {
+    const Vec even = y[0] + y[2], odd = y[1] + y[3], p = y[0] + 4.0f * y[2], q = 2.0f * (y[1] + 4.0f * y[3]);
+    o[0] = y[0];
+    o[step] = even + odd;
+    o[2 * step] = even - odd;
+    o[3 * step] = p + q;
+    o[4 * step] = p - q;
+    o[5 * step] = y[3];
+  }
 }
-VS_INLINE void tap_line(Vec a, Vec b, Vec c, Vec d, Vec* o, int step) {
-  const Vec s = 0.5f * (b + c);
-  o[0] = a + s;
-  o[step] = 0.5f * (b - c);
-  o[2 * step] = s + d;
+
+// Adjoint of the weight transform, G^T u.
+template <int kTile>
+VS_INLINE void tap_line(const Vec* u, Vec* o, int step) {
+  if constexpr (kTile == 2) {
+    const Vec s = 0.5f * (u[1] + u[2]);
+    o[0] = u[0] + s;
+    o[step] = 0.5f * (u[1] - u[2]);
+    o[2 * step] = s + u[3];
+  } else {
+    const Vec s = (-1.0f / 6) * (u[1] + u[2]), t = u[3] + u[4];
+    o[0] = (0.25f * u[0] + s) + (1.0f / 24) * t;
+    o[step] = (-1.0f / 6) * (u[1] - u[2]) + (1.0f / 12) * (u[3] - u[4]);
+    o[2 * step] = (s + (1.0f / 6) * t) + u[5];
+  }
 }
 
 }  // namespace WINOGRAD_NAMESPACE

@@ -71,15 +71,15 @@ struct WinogradOutput {
 };
 DECLARE_SIMD(winograd_output, void, (int m, const WinogradOutput& o))
 
-// The weight gradient, F(2,2,2): the adjoint of the forward transforms around sums of outer products.
-// g[frequency][channel], padded to vectors, from the eight output voxels of a tile.
+// The weight gradient: the adjoint of the forward transforms around sums of outer products.
+// g[frequency][channel], padded to vectors, from the 2 * m * m output voxels of a tile.
 struct WinogradGradient {
-  const float* at[8];
+  const float* at[2 * 4 * 4];
   int64_t channels;
   float* g;
   int64_t frequency_stride;
 };
-DECLARE_SIMD(winograd_gradient, void, (const WinogradGradient& g))
+DECLARE_SIMD(winograd_gradient, void, (int m, const WinogradGradient& g))
 
 // Sums of one frequency: sums[panel of 2 * lanes x channels][k][width of the panel] (+)= over tiles g[tile][k] *
 // v[x channel / lanes][tile][x channel % lanes].
@@ -101,6 +101,6 @@ struct WinogradTaps {
   float* gw;
   int64_t tap_stride, channels;
 };
-DECLARE_SIMD(winograd_taps, void, (const WinogradTaps& t))
+DECLARE_SIMD(winograd_taps, void, (int m, const WinogradTaps& t))
 
 }  // namespace voxelspark

@@ -1,7 +1,7 @@
-// The weight gradient by F(2,2,2): frequency by frequency, sums over tiles of outer products of the transformed input
-// and the transformed output gradient. Two ways to share it out, by shapes alone, so that no bit depends on threads:
-// few channels take slots, ranges of tiles with sums of their own, added in slot order; many channels take one set of
-// sums, whose frequencies are shared out after every batch of tiles.
+// The weight gradient by F(2,2,2) or F(2,4,4): frequency by frequency, sums over tiles of outer products of the
+// transformed input and the transformed output gradient. Two ways to share it out, by shapes alone, so that no bit
+// depends on threads: few channels take slots, ranges of tiles with sums of their own, added in slot order; many
+// channels take one set of sums, whose frequencies are shared out after every batch of tiles.
 #include <algorithm>
 
 #include "device/parallel.h"
@@ -12,9 +12,8 @@
 namespace voxelspark {
 
 constexpr int64_t kWidestVector = 16;
-constexpr int kFrequencies = 64;
 constexpr int64_t kSkew = 16;
-constexpr int64_t kMostSums = 64 * 64;  // of a frequency for which slots are cheaper
+constexpr int64_t kMostSums = 64 * 64 * 64;  // of a slot, all frequencies: half of a usual L2
 constexpr int64_t kMostSlots = 16, kChunksOfSlot = 8;
 constexpr int64_t kChunkFloats = 1 << 18;                    // of transformed input and gradient: half of a usual L2
 constexpr int kPiece = 14;                                   // tiles that one thread transforms for a batch
@@ -25,17 +24,20 @@ static int64_t round_up(int64_t n, int64_t to) { return (n + to - 1) / to * to; 
 namespace {
 
 struct Plan {
-  int64_t channels, outputs, tiles;
+  int m;
+  int64_t frequencies, channels, outputs, tiles;
   bool by_slots;
   int want;  // tiles of a chunk or piece
   int64_t slots = 1;
 
-  Plan(const Layout& x, const Layout& gy)
-      : channels(x.channels()),
+  Plan(int m, const Layout& x, const Layout& gy)
+      : m(m),
+        frequencies(4 * (m + 2) * (m + 2)),
+        channels(x.channels()),
         outputs(gy.channels()),
-        tiles(Cells::count(gy, x) * Tiles(Cells::edge_of(gy, x), 2).per_cell()),
-        by_slots(channels * outputs <= kMostSums) {
-    const int64_t fit = kChunkFloats / (kFrequencies * (channels + outputs));
+        tiles(Cells::count(gy, x) * Tiles(Cells::edge_of(gy, x), m).per_cell()),
+        by_slots(frequencies * channels * outputs <= kMostSums) {
+    const int64_t fit = kChunkFloats / (frequencies * (channels + outputs));
     want = by_slots ? static_cast<int>(std::clamp<int64_t>(fit, 28, 56)) : kPiece;
     while (by_slots && slots < kMostSlots && slots * 2 * kChunksOfSlot * want <= tiles) slots *= 2;
   }
@@ -44,40 +46,42 @@ struct Plan {
     const int64_t fit = 2 * channels * outputs / (channels + outputs);
     return std::min(std::clamp(fit, kSmallestBatch, kLargestBatch), tiles);
   }
-  int64_t sums_floats(int64_t lanes) const { return kFrequencies * outputs * round_up(channels, lanes); }
+  int64_t sums_floats(int64_t lanes) const { return frequencies * outputs * round_up(channels, lanes); }
   int64_t workspace_floats() const {
     const int64_t rows = round_up(channels, kWidestVector) + round_up(outputs, kWidestVector);
-    const int64_t batch_floats = by_slots ? 0 : kFrequencies * (batch() * rows + 2 * kSkew);
+    const int64_t batch_floats = by_slots ? 0 : frequencies * (batch() * rows + 2 * kSkew);
     return slots * sums_floats(kWidestVector) + batch_floats;
   }
 };
 
 struct Transformed {  // tiles: v[frequency][channel / lanes][tile][lanes], g[frequency][tile][channel]
   float *v, *g;
-  int64_t v_step, v_block, g_step, g_row;
+  int64_t frequencies, v_step, v_block, g_step, g_row;
 
   Transformed(int64_t tiles, const Plan& p, int64_t lanes, float* memory)
       : v(memory),
+        frequencies(p.frequencies),
         v_step(round_up(p.channels, lanes) * tiles + kSkew),
         v_block(tiles * lanes),
         g_row(round_up(p.outputs, lanes)) {
-    g = v + kFrequencies * v_step;
+    g = v + frequencies * v_step;
     g_step = g_row * tiles + kSkew;
   }
-  int64_t floats() const { return kFrequencies * (v_step + g_step); }
+  int64_t floats() const { return frequencies * (v_step + g_step); }
 };
 
 struct WeightGradient {
+  int m;
   const Tensor &x, &gy, &gw;
   float* sums;
 
-  const Plan plan{x.layout, gy.layout};
+  const Plan plan{m, x.layout, gy.layout};
   const int64_t lanes = simd_winograd_shape()().lanes;
   const Cells cells{gy.layout, x.layout};
-  const Tiles tiles{cells.edge, 2};
+  const Tiles tiles{cells.edge, m};
   const CellView from{x, cells}, to{gy, cells};
   const std::vector<Chunk> chunks = chunks_of(cells, tiles, plan.want);
-  const int64_t sums_step = plan.outputs * round_up(plan.channels, lanes), slot_step = kFrequencies * sums_step;
+  const int64_t sums_step = plan.outputs * round_up(plan.channels, lanes), slot_step = plan.frequencies * sums_step;
   const std::vector<float> zeros =
       std::vector<float>(std::max(zeros_for(tiles, plan.want, plan.channels), plan.outputs));
 
@@ -100,15 +104,17 @@ void WeightGradient::transform(const Chunk& chunk, const Transformed& t, int64_t
     const int64_t entry = tiles.entry_of(chunk.first + i);
     const Int3 at = tiles.first_voxel(chunk.first + i), room = tiles.edge - at;
     WinogradGradient w{};
-    for (int64_t k = 0; k < 8; k++) {
-      const Int3 o{k / 4, k / 2 % 2, k % 2};
-      const bool inside = o.z < room.z && o.y < room.y && o.x < room.x;
-      w.at[k] = inside ? to.voxel(entry, at + o) : zeros.data();
-    }
+    const float** row = w.at;
+    for (int64_t z = 0; z < 2; z++)
+      for (int64_t y = 0; y < m; y++, row += m) {
+        const bool inside = z < room.z && y < room.y;
+        const float* begin = inside ? to.voxel(entry, at + Int3{z, y, 0}) : zeros.data();
+        for (int64_t x = 0; x < m; x++) row[x] = inside && x < room.x ? begin + x * to.channels : zeros.data();
+      }
     w.channels = plan.outputs;
     w.g = t.g + (first + i) * t.g_row;
     w.frequency_stride = t.g_step;
-    gradient(w);
+    gradient(m, w);
   }
 }
 
@@ -125,7 +131,7 @@ void WeightGradient::run_slots() const {
     const int64_t begin = n * s / plan.slots, end = n * (s + 1) / plan.slots;
     for (int64_t c = begin; c < end; c++) {
       transform(chunks[c], t, 0);
-      for (int64_t f = 0; f < kFrequencies; f++) add(t, chunks[c].tiles, f, sums + s * slot_step, c == begin);
+      for (int64_t f = 0; f < plan.frequencies; f++) add(t, chunks[c].tiles, f, sums + s * slot_step, c == begin);
     }
   });
 }
@@ -140,7 +146,7 @@ void WeightGradient::run_batches() const {
     for (; next < chunks.size() && n + chunks[next].tiles <= plan.batch(); n += chunks[next++].tiles)
       place.push_back(n);
     parallel_for(static_cast<int64_t>(place.size()), [&](int64_t i) { transform(chunks[begin + i], t, place[i]); });
-    parallel_for(kFrequencies, [&](int64_t f) { add(t, static_cast<int>(n), f, sums, fresh); });
+    parallel_for(plan.frequencies, [&](int64_t f) { add(t, static_cast<int>(n), f, sums, fresh); });
   }
 }
 
@@ -150,18 +156,20 @@ void WeightGradient::finish() const {
     for (int64_t c = 0; c < plan.channels; c += lanes) {
       const int64_t panel = c / (2 * lanes), begin = panel * 2 * lanes,
                     width = std::min(2 * lanes, round_up(plan.channels - begin, lanes));
-      taps({sums + begin * plan.outputs + k * width + (c - begin), sums_step, slot_step, static_cast<int>(plan.slots),
-            gw.f32() + k * 27 * plan.channels + c, plan.channels, plan.channels - c});
+      taps(m, {sums + begin * plan.outputs + k * width + (c - begin), sums_step, slot_step,
+               static_cast<int>(plan.slots), gw.f32() + k * 27 * plan.channels + c, plan.channels, plan.channels - c});
     }
   });
 }
 
 }  // namespace
 
-int64_t winograd_grad_weight_workspace(const Layout& x, const Layout& gy) { return 4 * Plan(x, gy).workspace_floats(); }
+int64_t winograd_grad_weight_workspace(int m, const Layout& x, const Layout& gy) {
+  return 4 * Plan(m, x, gy).workspace_floats();
+}
 
-void winograd_grad_weight(const Tensor& x, const Tensor& gy, const Tensor& gw, void* workspace) {
-  const WeightGradient w{x, gy, gw, static_cast<float*>(workspace)};
+void winograd_grad_weight(int m, const Tensor& x, const Tensor& gy, const Tensor& gw, void* workspace) {
+  const WeightGradient w{m, x, gy, gw, static_cast<float*>(workspace)};
   if (w.plan.by_slots) w.run_slots();
   else w.run_batches();
   w.finish();

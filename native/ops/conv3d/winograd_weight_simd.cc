@@ -5,18 +5,37 @@
 namespace voxelspark {
 namespace WINOGRAD_NAMESPACE {
 
-template <class Load>
+template <int kTile, class Load>
 VS_INLINE void transform_gradient(Load at, float* g, int64_t step) {
-  Vec x[4][4], y[2][16];
+  constexpr int H = kPoints<kTile>;
+  Vec y[2][H * H];
   VS_UNROLL for (int z = 0; z < 2; z++) {
-    VS_UNROLL for (int i = 0; i < 2; i++) gradient_line(at(z * 4 + i * 2), at(z * 4 + i * 2 + 1), x[z * 2 + i], 1);
-    VS_UNROLL for (int i = 0; i < 4; i++) gradient_line(x[z * 2][i], x[z * 2 + 1][i], y[z] + i, 4);
+    Vec x[kTile][H], column[kTile];
+    VS_UNROLL for (int i = 0; i < kTile; i++) {
+      VS_UNROLL for (int j = 0; j < kTile; j++) column[j] = at((z * kTile + i) * kTile + j);
+      gradient_line<kTile>(column, x[i], 1);
+    }
+    VS_UNROLL for (int j = 0; j < H; j++) {
+      VS_UNROLL for (int i = 0; i < kTile; i++) column[i] = x[i][j];
+      gradient_line<kTile>(column, y[z] + j, H);
+    }
   }
-  VS_UNROLL for (int i = 0; i < 16; i++) {
+  VS_UNROLL for (int i = 0; i < H * H; i++) {
+    const Vec pair[2] = {y[0][i], y[1][i]};
     Vec o[4];
-    gradient_line(y[0][i], y[1][i], o, 1);
-    VS_UNROLL for (int z = 0; z < 4; z++) store(g + (z * 16 + i) * step, o[z]);
+    gradient_line<2>(pair, o, 1);
+    VS_UNROLL for (int z = 0; z < 4; z++) store(g + (z * H * H + i) * step, o[z]);
   }
+}
+
+template <int kTile>
+static void gradient(const WinogradGradient& w) {
+  int64_t k = 0;
+  for (; k + kLanes <= w.channels; k += kLanes)
+    transform_gradient<kTile>([&](int i) { return load(w.at[i] + k); }, w.g + k, w.frequency_stride);
+  if (k < w.channels)
+    transform_gradient<kTile>([&](int i) { return load_first(w.at[i] + k, w.channels - k); }, w.g + k,
+                              w.frequency_stride);
 }
 
 // sums[T][W] (+)= over n tiles g[T] * v[W]
@@ -41,15 +60,44 @@ __attribute__((noinline)) void outer(const WinogradOuter& o, const float* v, con
 using Outer = void (*)(const WinogradOuter&, const float*, const float*, float*);
 static const Outer outers[2][kRows] = {{WINOGRAD_ROWS(outer, 1)}, {WINOGRAD_ROWS(outer, 2)}};
 
+// From all frequencies of a vector of sums to its 27 taps.
+template <int kTile>
+static void taps(const WinogradTaps& w) {
+  constexpr int H = kPoints<kTile>;
+  const auto sum = [&](int frequency) {
+    const float* from = w.sums + frequency * w.frequency_stride;
+    Vec total = load(from);
+    for (int s = 1; s < w.slots; s++) total += load(from + s * w.slot_stride);
+    return total;
+  };
+  Vec planes[4][9];
+  for (int z = 0; z < 4; z++) {
+    Vec x[3][H], column[H];
+    for (int i = 0; i < H; i++) {
+      for (int j = 0; j < H; j++) column[j] = sum((z * H + i) * H + j);
+      Vec o[3];
+      tap_line<kTile>(column, o, 1);
+      for (int j = 0; j < 3; j++) x[j][i] = o[j];
+    }
+    for (int j = 0; j < 3; j++) tap_line<kTile>(x[j], planes[z] + j, 3);
+  }
+  for (int i = 0; i < 9; i++) {
+    const Vec depth[4] = {planes[0][i], planes[1][i], planes[2][i], planes[3][i]};
+    Vec o[3];
+    tap_line<2>(depth, o, 1);
+    for (int z = 0; z < 3; z++) {
+      float* to = w.gw + (z * 9 + i) * w.tap_stride;
+      if (w.channels >= kLanes) store(to, o[z]);
+      else store_first(to, o[z], w.channels);
+    }
+  }
+}
+
 }  // namespace WINOGRAD_NAMESPACE
 
-void SIMD(winograd_gradient)(const WinogradGradient& w) {
-  using namespace WINOGRAD_NAMESPACE;
-  int64_t k = 0;
-  for (; k + kLanes <= w.channels; k += kLanes)
-    transform_gradient([&](int i) { return load(w.at[i] + k); }, w.g + k, w.frequency_stride);
-  if (k < w.channels)
-    transform_gradient([&](int i) { return load_first(w.at[i] + k, w.channels - k); }, w.g + k, w.frequency_stride);
+void SIMD(winograd_gradient)(int m, const WinogradGradient& w) {
+  if (m == 4) WINOGRAD_NAMESPACE::gradient<4>(w);
+  else WINOGRAD_NAMESPACE::gradient<2>(w);
 }
 
 void SIMD(winograd_outer)(const WinogradOuter& o) {
@@ -67,29 +115,9 @@ void SIMD(winograd_outer)(const WinogradOuter& o) {
   }
 }
 
-void SIMD(winograd_taps)(const WinogradTaps& w) {
-  using namespace WINOGRAD_NAMESPACE;
-  Vec x[16][3], y[4][9];
-  for (int i = 0; i < 16; i++) {
-    Vec m[4];
-    for (int j = 0; j < 4; j++) {
-      const float* from = w.sums + (i * 4 + j) * w.frequency_stride;
-      m[j] = load(from);
-      for (int s = 1; s < w.slots; s++) m[j] += load(from + s * w.slot_stride);
-    }
-    tap_line(m[0], m[1], m[2], m[3], x[i], 1);
-  }
-  for (int z = 0; z < 4; z++)
-    for (int i = 0; i < 3; i++) tap_line(x[z * 4][i], x[z * 4 + 1][i], x[z * 4 + 2][i], x[z * 4 + 3][i], y[z] + i, 3);
-  for (int i = 0; i < 9; i++) {
-    Vec o[3];
-    tap_line(y[0][i], y[1][i], y[2][i], y[3][i], o, 1);
-    for (int z = 0; z < 3; z++) {
-      float* to = w.gw + (z * 9 + i) * w.tap_stride;
-      if (w.channels >= kLanes) store(to, o[z]);
-      else store_first(to, o[z], w.channels);
-    }
-  }
+void SIMD(winograd_taps)(int m, const WinogradTaps& w) {
+  if (m == 4) WINOGRAD_NAMESPACE::taps<4>(w);
+  else WINOGRAD_NAMESPACE::taps<2>(w);
 }
 
 }  // namespace voxelspark
