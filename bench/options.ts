@@ -16,7 +16,7 @@ export interface BenchOptions {
   patch: number;
   batch: number;
   ratio: number;
-  /** Of the training step: measure it without token folding too. */
+  /** Of the training step: measure it without fused norms and without token folding too. */
   plain: boolean;
   /** Of the prediction: z,y,x; the preset of the network; edge of a window, else the preset's patch. */
   volume: string;
@@ -42,7 +42,11 @@ export function parseOptions(args: readonly string[], all: readonly string[]) {
       patch: { ...positive, default: 64, describe: "step, read: edge of the patch in voxels" },
       batch: { ...positive, default: 1, describe: "step: patches in a batch" },
       ratio: { ...positive, default: 0.75, describe: "step: share of masked blocks" },
-      plain: { type: "boolean", default: false, describe: "step: also without token folding" },
+      plain: {
+        type: "boolean",
+        default: false,
+        describe: "step: also without fusion, also without token folding",
+      },
       volume: { type: "string", default: "160,192,160", describe: "predict: z,y,x in voxels" },
       network: { choices: Object.keys(PRESETS), default: "tiny", describe: "predict: preset of the network" },
       window: { ...positive, describe: "predict: edge of a window; default: the preset's patch" },

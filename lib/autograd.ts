@@ -72,11 +72,10 @@ export class Tape implements Disposable {
       );
     const made = new Set<Tensor>(this.nodes.flatMap((n) => n.outputs));
     const gradients = new Map<Tensor, Tensor>();
-    const seed =
-      gradient ?? keep(full(loss.shape, 1, { device: loss.device, dtype: loss.dtype, mask: loss.mask }));
-    gradients.set(loss, seed);
-    if (gradient) seed.retain();
     try {
+      const { shape, device, dtype, mask } = loss;
+      gradients.set(loss, gradient ?? keep(full(shape, 1, { device, dtype, mask })));
+      gradient?.retain();
       for (let node = this.nodes.pop(); node; node = this.nodes.pop()) {
         try {
           backwardThrough(node, gradients, made);

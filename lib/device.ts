@@ -39,7 +39,11 @@ export function resolveDevice(wish = process.env.VOXELSPARK_DEVICE || "auto"): D
   return { device: "cuda", reason: `cuda (${cuda.devices[0]})` };
 }
 
-function lacking(kernels: readonly string[]): string {
+/** Kernels that networks on CUDA do without: fused norms save time on the CPU only. */
+const cpuOnly = /^(masked_norm_affine|residual_forward)$/;
+
+function lacking(missing: readonly string[]): string {
+  const kernels = missing.filter((name) => !cpuOnly.test(name));
   if (!kernels.length) return "";
   return `its backend has no kernel ${kernels.slice(0, 3).join(", ")}${kernels.length > 3 ? " and others" : ""} yet`;
 }

@@ -127,6 +127,7 @@ export { type MaskedNormOptions, maskedNorm } from "./ops/masked-norm";
 export { mirror } from "./ops/mirror";
 export { type InterpolationOrder, type ResizeOptions, resampleAffine, resize } from "./ops/resample";
 export { resampleLabels } from "./ops/resample-labels";
+export { residual } from "./ops/residual";
 export { type SurfaceDiceOptions, surfaceDice } from "./ops/surface-dice";
 export { tokenAffine } from "./ops/token-affine";
 export { constant, perEpoch, poly, type Schedule, type Stage, sequence, warmup } from "./optim/schedules";

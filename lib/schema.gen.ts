@@ -17,36 +17,38 @@ export const kernelIds = {
   densify_forward: 12,
   densify_token_gradient: 13,
   masked_norm_forward: 14,
-  masked_norm_backward: 15,
-  concat_forward: 16,
-  concat_backward: 17,
-  avg_pool3d_forward: 18,
-  avg_pool3d_backward: 19,
-  masked_mse_forward: 20,
-  masked_mse_backward: 21,
-  resample_separable: 22,
-  resample_separable_backward: 23,
-  resample_affine: 24,
-  resample_affine_backward: 25,
-  resample_labels: 26,
-  gaussian_noise: 27,
-  gaussian_blur: 28,
-  intensity_scale: 29,
-  intensity_contrast: 30,
-  intensity_gamma: 31,
-  mirror: 32,
-  grad_norm: 33,
-  dice_cross_entropy_forward: 34,
-  dice_cross_entropy_backward: 35,
-  gaussian_accumulate: 36,
-  gaussian_normalize: 37,
-  label_counts: 38,
-  surface_dice: 39,
-  folded_conv3d_forward: 40,
-  folded_conv3d_constants: 41,
-  token_affine_forward: 42,
-  token_affine_backward: 43,
-  sgd: 44,
+  masked_norm_affine: 15,
+  residual_forward: 16,
+  masked_norm_backward: 17,
+  concat_forward: 18,
+  concat_backward: 19,
+  avg_pool3d_forward: 20,
+  avg_pool3d_backward: 21,
+  masked_mse_forward: 22,
+  masked_mse_backward: 23,
+  resample_separable: 24,
+  resample_separable_backward: 25,
+  resample_affine: 26,
+  resample_affine_backward: 27,
+  resample_labels: 28,
+  gaussian_noise: 29,
+  gaussian_blur: 30,
+  intensity_scale: 31,
+  intensity_contrast: 32,
+  intensity_gamma: 33,
+  mirror: 34,
+  grad_norm: 35,
+  dice_cross_entropy_forward: 36,
+  dice_cross_entropy_backward: 37,
+  gaussian_accumulate: 38,
+  gaussian_normalize: 39,
+  label_counts: 40,
+  surface_dice: 41,
+  folded_conv3d_forward: 42,
+  folded_conv3d_constants: 43,
+  token_affine_forward: 44,
+  token_affine_backward: 45,
+  sgd: 46,
 } as const;
 
 export interface KernelAttributes {
@@ -69,7 +71,7 @@ export interface KernelAttributes {
   add_forward: {};
   /** (sum~! term~) -> () */
   accumulate: {};
-  /** (x~ weight bias?) -> (y) */
+  /** (x~ weight bias? affine?) -> (y) */
   conv3d_forward: {
     /** Default [1, 1, 1]. */
     stride?: readonly [number, number, number];
@@ -77,6 +79,8 @@ export interface KernelAttributes {
     padding?: readonly [number, number, number];
     /** Default 0. */
     winograd?: number;
+    /** Default 1. */
+    slope?: number;
     /** Default undefined. */
     mask?: BlockMask | undefined;
   };
@@ -93,7 +97,7 @@ export interface KernelAttributes {
     /** Default undefined. */
     mask?: BlockMask | undefined;
   };
-  /** (x~ gy~) -> (gw gb?) */
+  /** (x~ gy~ affine? gy_affine?) -> (gw gb?) */
   conv3d_grad_weight: {
     /** Default [1, 1, 1]. */
     kernel?: readonly [number, number, number];
@@ -105,15 +109,22 @@ export interface KernelAttributes {
     winograd?: number;
     /** Default false. */
     bias?: boolean;
+    /** Default 1. */
+    slope?: number;
   };
-  /** (x~ weight bias?) -> (y) */
-  conv_transpose3d_forward: {};
+  /** (x~ weight bias? affine?) -> (y) */
+  conv_transpose3d_forward: {
+    /** Default 1. */
+    slope?: number;
+  };
   /** (gy~ weight) -> (gx) */
   conv_transpose3d_grad_input: {};
-  /** (x~ gy~) -> (gw gb?) */
+  /** (x~ gy~ affine?) -> (gw gb?) */
   conv_transpose3d_grad_weight: {
     /** Default false. */
     bias?: boolean;
+    /** Default 1. */
+    slope?: number;
   };
   /** (x~) -> (y) */
   apply_mask_forward: {
@@ -139,6 +150,28 @@ export interface KernelAttributes {
     training?: boolean;
     /** Default 0.1. */
     momentum?: number;
+  };
+  /** (x gamma? beta? running_mean!? running_variance!?) -> (affine mean inverse_std) */
+  masked_norm_affine: {
+    /** Default false. */
+    batch?: boolean;
+    /** Default 1e-05. */
+    eps?: number;
+    /** Default 1. */
+    slope?: number;
+    /** Default true. */
+    training?: boolean;
+    /** Default 0.1. */
+    momentum?: number;
+  };
+  /** (x skip? affine? skip_affine?) -> (y) */
+  residual_forward: {
+    /** Default 1. */
+    slope?: number;
+    /** Default 1. */
+    xSlope?: number;
+    /** Default 1. */
+    skipSlope?: number;
   };
   /** (x~ gy~ mean inverse_std gamma? beta?) -> (gx ggamma? gbeta?) */
   masked_norm_backward: {
@@ -334,10 +367,12 @@ export interface KernelAttributes {
     /** Default 1. */
     tolerance?: number;
   };
-  /** (s weight token bias? up? up_weight?) -> (y) */
+  /** (s weight token bias? up? up_weight? affine?) -> (y) */
   folded_conv3d_forward: {
     /** Default 0. */
     winograd?: number;
+    /** Default 1. */
+    slope?: number;
   };
   /** (gy weight token swapped) -> (gw gtoken gbias) */
   folded_conv3d_constants: {};

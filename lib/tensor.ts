@@ -19,6 +19,19 @@ export interface TensorOptions {
   mask?: BlockMask | undefined;
 }
 
+/**
+ * @internal Values that are not written: act((source − mean) · scale + shift) at stored voxels. Ops that can apply it on
+ * load read the source; for all others it is written.
+ */
+export interface Pending {
+  readonly source: Tensor;
+  /** (1 or N, 3, C): mean, scale, shift. */
+  readonly affine: Tensor;
+  /** Negative slope of the leaky ReLU; 1 = none. */
+  readonly slope: number;
+  write(): Tensor;
+}
+
 let defaultDevice: DeviceName = "cpu";
 
 /** Device of tensors made without a `device` option. */
@@ -48,10 +61,11 @@ export class Tensor implements Disposable {
   private gradient: Tensor | undefined;
   private owners = 1;
   private released = false;
+  private written: Tensor | undefined;
 
   /** @internal Use `tensor`, `zeros`, `full` or an op. */
   constructor(
-    private readonly id: number,
+    private readonly id: number | Pending,
     readonly shape: readonly number[],
     readonly device: DeviceName,
     readonly dtype: DType,
@@ -59,6 +73,7 @@ export class Tensor implements Disposable {
     public requiresGrad = false,
   ) {
     mask?.retain();
+    if (typeof id === "object") for (const t of [id.source, id.affine]) t.retain();
     track(this);
   }
 
@@ -78,14 +93,31 @@ export class Tensor implements Disposable {
     return this.shape.reduce((a, b) => a * b, 1);
   }
 
-  /** @internal The native handle. @throws ArgumentTypeError after dispose() */
+  /** @internal The native handle, for which pending values are written. @throws ArgumentTypeError after dispose() */
   get handle(): number {
     if (this.owners === 0)
       throw new ArgumentTypeError(
         `a tensor of shape (${this.shape.join(", ")}) is used after dispose()`,
         "ERR_VOXELSPARK_DISPOSED",
       );
-    return this.id;
+    if (typeof this.id === "number") return this.id;
+    this.written ??= this.write(this.id);
+    return this.written.handle;
+  }
+
+  private write(pending: Pending): Tensor {
+    const written = pending.write();
+    written.retain(); // this tensor's own, whatever scope it is made in
+    written.dispose();
+    for (const t of [pending.source, pending.affine]) t.release();
+    return written;
+  }
+
+  /** @internal What an op reads that normalises on load. */
+  get onLoad(): { source: Tensor; affine?: Tensor; slope: number } {
+    return typeof this.id === "object" && !this.written && !this.isDisposed
+      ? this.id
+      : { source: this, slope: 1 };
   }
 
   get isDisposed(): boolean {
@@ -129,7 +161,8 @@ export class Tensor implements Disposable {
   /** @internal */
   release(): void {
     if (--this.owners > 0) return;
-    native.dispose(this.id);
+    if (typeof this.id === "number") native.dispose(this.id);
+    else for (const t of this.written ? [this.written] : [this.id.source, this.id.affine]) t.release();
     this.mask?.release();
   }
 

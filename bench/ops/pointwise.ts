@@ -1,5 +1,16 @@
-/** add, cast, leaky_relu, concat, avg_pool3d, apply_mask, densify and the loss at the sizes of a 96³ step. */
-import { add, applyMask, avgPool3d, cast, concat, densify, leakyRelu, maskedMse, tensor } from "../../lib";
+/** add, cast, leaky_relu, residual, concat, avg_pool3d, apply_mask, densify and the loss at the sizes of a 96³ step. */
+import {
+  add,
+  applyMask,
+  avgPool3d,
+  cast,
+  concat,
+  densify,
+  leakyRelu,
+  maskedMse,
+  residual,
+  tensor,
+} from "../../lib";
 import { launch } from "../../lib/launch";
 import { blockMask, normal } from "../fixtures";
 import type { Bench } from "../harness";
@@ -17,6 +28,7 @@ export default async function run(bench: Bench): Promise<void> {
   await bench.compare("elementwise, C 32, 96³", [
     { name: "add", run: () => add(x, b), bytes: 3 * touch },
     { name: "cast to its own type", run: () => cast(x, "float32"), bytes: 2 * touch },
+    { name: "residual", run: () => residual(x, b), bytes: 3 * touch },
     { name: "accumulate", run: () => launch("accumulate", [x, b], {}), bytes: 3 * touch },
     { name: "leaky_relu forward", run: () => leakyRelu(x), bytes: 2 * touch },
     {

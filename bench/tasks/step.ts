@@ -5,27 +5,43 @@
  *   npm run bench -- step [--patch 64] [--batch 1] [--threads 2] [--ratio 0.75] [--plain] [--peer python] [--json]
  */
 import { sampleMask } from "../../lib/masking";
-import { createPlan } from "../../lib/plans/plan";
+import { createPlan, type Plan } from "../../lib/plans/plan";
 import { rng } from "../../lib/random";
+import { dryRun } from "../../lib/recipes/dry-run";
 import { buildS3D, buildSGD, pretrainStep } from "../../lib/recipes/step";
 import { stats } from "../../lib/tensor";
 import type { Bench, Contestant } from "../harness";
 import type { BenchOptions } from "../options";
 import { findPeerPython, Peer } from "../peers/peer";
 
-/** The step with token folding, and with `plain` also without: one model, one optimiser. */
-function ours({ patch, batch, ratio, plain }: BenchOptions): Contestant[] {
-  const plan = createPlan({ patch: [patch, patch, patch], batch, mask: { ratio }, device: "cpu" });
+type Path = Pick<Plan, "fusion" | "tokenFolding">;
+
+/** The plan of a step, and with `plain` of the steps without fused norms and without token folding. */
+function plans({ patch, batch, ratio, plain }: BenchOptions): [string, Plan][] {
+  const planOf = (path: Partial<Path>) =>
+    createPlan({ patch: [patch, patch, patch], batch, mask: { ratio }, device: "cpu", ...path });
+  return [
+    ["voxelspark", planOf({})],
+    ...(plain
+      ? ([
+          ["voxelspark, norms written", planOf({ fusion: false })],
+          ["voxelspark, tokens not folded", planOf({ tokenFolding: false })],
+        ] as [string, Plan][])
+      : []),
+  ];
+}
+
+/** A model and an optimiser of its own. */
+function ours(name: string, plan: Plan, { patch, batch, ratio }: BenchOptions): Contestant {
   const model = buildS3D(plan, "cpu");
   const optimizer = buildSGD(plan, model);
   const shape = [batch, 1, patch, patch, patch];
   const patches = rng(0, 0, "bench").fillNormal(new Float32Array(batch * patch ** 3));
   const masking = { patch: plan.patch, block: plan.mask.block, ratio, per: "batch" as const };
   let step = 0;
-  const contestant = (name: string, tokenFolding: boolean): Contestant => ({
+  return {
     name,
     async run() {
-      (model.options as { tokenFolding?: boolean }).tokenFolding = tokenFolding;
       const mask = sampleMask(masking, { seed: 0, step: step++, samples: batch });
       const start = performance.now();
       const result = pretrainStep(model, optimizer, { patches, shape, mask, device: "cpu" }, 1e-3);
@@ -35,16 +51,13 @@ function ours({ patch, batch, ratio, plain }: BenchOptions): Contestant[] {
       result.gradientNorm.dispose();
       return seconds;
     },
-  });
-  return [
-    contestant("voxelspark", true),
-    ...(plain ? [contestant("voxelspark, tokens not folded", false)] : []),
-  ];
+  };
 }
 
 export default async function step(bench: Bench): Promise<void> {
   const { options } = bench;
   const { patch, batch, threads, ratio } = options;
+  const paths = plans(options);
   const python = findPeerPython(options.peer);
   const args = ["--patch", patch, "--batch", batch, "--threads", threads, "--mask-ratio", ratio].map(String);
   const peers: ["A" | "B", Peer][] = [];
@@ -68,10 +81,12 @@ export default async function step(bench: Bench): Promise<void> {
     }),
   );
   await bench.compare(`S3D step, ResEnc-L, ${patch}³ × ${batch}, ${ratio * 100} % masked`, [
-    ...ours(options),
+    ...paths.map(([name, plan]) => ours(name, plan, options)),
     ...contestants,
   ]);
-  memory.set("voxelspark, tensors", stats("cpu").peakBytes);
+  // Several models at once: what the null device counts for each.
+  for (const [name, plan] of paths)
+    memory.set(`${name}, tensors`, paths.length > 1 ? dryRun(plan).peakBytes : stats("cpu").peakBytes);
   memory.set("voxelspark, process", process.resourceUsage().maxRSS * 1024);
   bench.remember(memory);
   if (!options.json) {

@@ -12,6 +12,7 @@ import type { Winograd } from "../ops/conv3d";
 import { densify } from "../ops/densify";
 import type { FoldedSkip } from "../ops/folded-conv3d";
 import { leakyRelu } from "../ops/leaky-relu";
+import { residual } from "../ops/residual";
 import { scope } from "../scope";
 import type { Tensor } from "../tensor";
 
@@ -30,6 +31,11 @@ export interface ResEncUNetOptions {
   norm: NormKind;
   /** Fast algorithms that 3×3×3 convolutions may use; default "off". */
   winograd?: Winograd | undefined;
+  /**
+   * Apply norms where they are read instead of writing their output, and end residual blocks in one pass; not on CUDA.
+   * The same but for rounding. Default true; off, the plain path is the reference.
+   */
+  fusion?: boolean | undefined;
   /** Convolution units of each decoder stage, lowest resolution first. */
   decoder: { convs: readonly number[] };
 }
@@ -44,6 +50,7 @@ const isUnit = (s: Triple) => s.every((v) => v === 1);
 /** Two convolution units around a skip: conv-norm-act, conv-norm, + skip, act (BasicBlockD). */
 class ResidualBlock extends Module {
   readonly parts: { conv1: ConvNormAct; conv2: ConvNormAct; skip: Readonly<Record<string, ConvNormAct>> };
+  private readonly fusion: boolean;
 
   constructor(
     init: Initializer,
@@ -51,18 +58,26 @@ class ResidualBlock extends Module {
     outChannels: number,
     kernel: Triple,
     private readonly stride: Triple,
-    options: Pick<ResEncUNetOptions, "norm" | "winograd">,
+    options: Pick<ResEncUNetOptions, "norm" | "winograd" | "fusion">,
   ) {
     super();
-    const { norm, winograd } = options;
+    const { norm, winograd, fusion = true } = options;
+    this.fusion = fusion;
     const conv1 = new ConvNormAct(init, inChannels, outChannels, {
       kernel,
       stride,
       norm,
       winograd,
       slope: SLOPE,
+      fusion,
     });
-    const conv2 = new ConvNormAct(init, outChannels, outChannels, { kernel, norm, winograd, slope: 1 });
+    const conv2 = new ConvNormAct(init, outChannels, outChannels, {
+      kernel,
+      norm,
+      winograd,
+      slope: 1,
+      fusion,
+    });
     // The skip path is pooling, which has no parameters, then a projection; the state dict numbers what exists.
     const place = isUnit(stride) ? "0" : "1";
     const skip: Record<string, ConvNormAct> = {};
@@ -72,6 +87,7 @@ class ResidualBlock extends Module {
         bias: false,
         norm,
         slope: 1,
+        fusion,
       });
     this.parts = { conv1, conv2, skip };
   }
@@ -83,7 +99,7 @@ class ResidualBlock extends Module {
       const dense = isUnit(this.stride) ? x : avgPool3d(x, this.stride);
       const pooled = mask ? applyMask(dense, mask) : dense;
       const skip = Object.values(this.parts.skip)[0]?.forward(pooled) ?? pooled;
-      return leakyRelu(add(main, skip), SLOPE);
+      return this.fusion ? residual(main, skip, SLOPE) : leakyRelu(add(main, skip), SLOPE);
     });
   }
 }
@@ -113,12 +129,13 @@ export class ResEncEncoder extends Module {
     private readonly options: ResEncUNetOptions,
   ) {
     super();
-    const { inChannels, features, blocks, kernels, strides, norm, winograd } = options;
+    const { inChannels, features, blocks, kernels, strides, norm, winograd, fusion = true } = options;
     const stem = new ConvNormAct(init, inChannels, features[0]!, {
       kernel: kernels[0]!,
       norm,
       winograd,
       slope: SLOPE,
+      fusion,
     });
     const stages = features.map((out, i) => ({
       blocks: Array.from({ length: blocks[i]! }, (_, j) => {
@@ -188,7 +205,7 @@ export class UNetDecoder extends Module {
 
   constructor(init: Initializer, options: ResEncUNetOptions) {
     super();
-    const { features, kernels, strides, norm, outChannels, winograd, decoder } = options;
+    const { features, kernels, strides, norm, outChannels, winograd, decoder, fusion = true } = options;
     const levels = features.slice(0, -1).map((_, s) => features.length - 2 - s); // lowest resolution first
     this.parts = {
       transpconvs: levels.map(
@@ -202,6 +219,7 @@ export class UNetDecoder extends Module {
             norm,
             winograd,
             slope: SLOPE,
+            fusion,
           });
         }),
       })),

@@ -109,7 +109,8 @@ export class S3D extends Module {
       return undefined;
     return scope(() => {
       const { gamma, beta } = tokenAffine(token);
-      const skip = { offset: maskedNorm(features, gamma, beta, { kind: "instance" }), token };
+      const pending = network.fusion ?? true;
+      const skip = { offset: maskedNorm(features, gamma, beta, { kind: "instance", pending }), token };
       return projection ? projection.forwardFolded(skip) : skip;
     });
   }

@@ -74,6 +74,8 @@ export interface UnitOptions {
   slope: number;
   /** Default "off". */
   winograd?: Winograd | undefined;
+  /** Leave the norm's values to the next op. Default false. */
+  fusion?: boolean | undefined;
 }
 
 /** Convolution, norm and, unless `slope` is 1, LeakyReLU: the unit of the ResEnc architecture. */
@@ -82,9 +84,9 @@ export class ConvNormAct extends Module {
 
   constructor(init: Initializer, inChannels: number, outChannels: number, options: UnitOptions) {
     super();
-    const { kernel, stride, bias, winograd, norm, slope } = options;
+    const { kernel, stride, bias, winograd, norm, slope, fusion } = options;
     const conv = new Conv3d(init, inChannels, outChannels, kernel, stride, bias, winograd);
-    this.parts = { conv, norm: new MaskedNorm(init, outChannels, norm, slope) };
+    this.parts = { conv, norm: new MaskedNorm(init, outChannels, norm, slope, fusion) };
   }
 
   forward(x: Tensor, mask?: BlockMask): Tensor {

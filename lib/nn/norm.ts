@@ -7,7 +7,7 @@ export type NormKind = "instance" | "batch";
 
 /**
  * Affine norm over the visible voxels, followed by LeakyReLU(slope) unless slope is 1. Batch norm keeps running
- * statistics (momentum 0.1) and uses them in evaluation.
+ * statistics (momentum 0.1) and uses them in evaluation. With `fusion` the next op computes the values, on load.
  */
 export class MaskedNorm extends Module {
   readonly parts: {
@@ -22,6 +22,7 @@ export class MaskedNorm extends Module {
     channels: number,
     readonly kind: NormKind,
     private readonly slope: number,
+    private readonly fusion = false,
   ) {
     super();
     const batch = kind === "batch";
@@ -37,6 +38,7 @@ export class MaskedNorm extends Module {
     const training = this.training || this.kind === "instance"; // instance norm has nothing to remember
     const { weight, bias, running_mean: mean, running_var: variance } = this.parts;
     const running = mean && variance ? { mean, variance, momentum: 0.1 } : undefined;
-    return maskedNorm(x, weight, bias, { kind: this.kind, slope: this.slope, running, training });
+    const { kind, slope, fusion: pending } = this;
+    return maskedNorm(x, weight, bias, { kind, slope, running, training, pending });
   }
 }

@@ -11,11 +11,14 @@ import type { Tensor } from "../tensor";
  * @throws ShapeError when the channels do not fit
  */
 export function convTranspose3d(x: Tensor, weight: Tensor, bias?: Tensor): Tensor {
-  const [y] = launch("conv_transpose3d_forward", [x, weight, bias], {}) as [Tensor];
+  const { source, affine, slope } = x.onLoad;
+  const [y] = launch("conv_transpose3d_forward", [source, weight, bias, affine], { slope }) as [Tensor];
   record([x, weight, bias], [y], [x, weight], ([gy]) => {
     const gx = x.requiresGrad ? launch("conv_transpose3d_grad_input", [gy, weight], {})[0] : undefined;
     if (!weight.requiresGrad && !bias?.requiresGrad) return [gx];
-    return [gx, ...launch("conv_transpose3d_grad_weight", [x, gy], { bias: bias?.requiresGrad ?? false })];
+    const { source, affine, slope } = x.onLoad;
+    const wanted = { bias: bias?.requiresGrad ?? false, slope };
+    return [gx, ...launch("conv_transpose3d_grad_weight", [source, gy, affine], wanted)];
   });
   return y;
 }

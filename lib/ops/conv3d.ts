@@ -40,20 +40,17 @@ export const sizeOf = (t: Tensor): Triple => t.shape.slice(2) as unknown as Trip
 export function conv3d(x: Tensor, weight: Tensor, bias?: Tensor, options: Conv3dOptions = {}): Tensor {
   const { stride = [1, 1, 1], padding = [0, 0, 0], mask } = options;
   const winograd = winogradNumbers[options.winograd ?? defaultWinograd];
-  const [y] = launch("conv3d_forward", [x, weight, bias], { stride, padding, winograd, mask }) as [Tensor];
+  const { source, affine, slope } = x.onLoad;
+  const geometry = { stride, padding, winograd };
+  const inputs = [source, weight, bias, affine];
+  const [y] = launch("conv3d_forward", inputs, { ...geometry, slope, mask }) as [Tensor];
   record([x, weight, bias], [y], [x, weight], ([gy]) => {
-    const gx = x.requiresGrad
-      ? launch("conv3d_grad_input", [gy, weight], {
-          stride,
-          padding,
-          winograd,
-          size: sizeOf(x),
-          mask: x.mask,
-        })[0]
-      : undefined;
+    const back = { ...geometry, size: sizeOf(x), mask: x.mask };
+    const gx = x.requiresGrad ? launch("conv3d_grad_input", [gy, weight], back)[0] : undefined;
     if (!weight.requiresGrad && !bias?.requiresGrad) return [gx];
-    const wanted = { kernel: sizeOf(weight), stride, padding, winograd, bias: bias?.requiresGrad ?? false };
-    return [gx, ...launch("conv3d_grad_weight", [x, gy], wanted)];
+    const { source, affine, slope } = x.onLoad;
+    const wanted = { ...geometry, kernel: sizeOf(weight), bias: bias?.requiresGrad ?? false, slope };
+    return [gx, ...launch("conv3d_grad_weight", [source, gy, affine], wanted)];
   });
   return y;
 }

@@ -33,9 +33,9 @@ export function foldedConv3d(
   const channels = [up, offset].flatMap((t) => (t ? [t.shape[1] as number] : []));
   const parts = up ? launch("concat_backward", [weight], { channels }) : [weight];
   const [own, upWeight] = [parts.at(-1) as Tensor, up && parts[0]];
-  const [y] = launch("folded_conv3d_forward", [offset, own, token, bias, up, upWeight], { winograd }) as [
-    Tensor,
-  ];
+  const { source, affine, slope } = offset.onLoad;
+  const inputs = [source, own, token, bias, up, upWeight, affine];
+  const [y] = launch("folded_conv3d_forward", inputs, { winograd, slope }) as [Tensor];
   const saved = [offset, token, ...parts, ...(up ? [up] : [])];
   record([offset, token, weight, bias, up], [y], saved, ([gy]) => {
     const kernel = sizeOf(weight);
@@ -47,7 +47,9 @@ export function foldedConv3d(
     const goffset = offset.requiresGrad ? back(own, offset.mask) : undefined;
     const gup = up?.requiresGrad ? back(upWeight, undefined) : undefined;
     // Visible voxels only: the roles of input and output are exchanged, which reverses the taps.
-    const [swapped] = launch("conv3d_grad_weight", [gy, offset], { ...common, kernel, bias: false });
+    const { source, affine, slope } = offset.onLoad;
+    const wanted = { ...common, kernel, bias: false, slope };
+    const [swapped] = launch("conv3d_grad_weight", [gy, source, undefined, affine], wanted);
     const [gown, gtoken, gbias] = launch("folded_conv3d_constants", [gy, own, token, swapped], {});
     const gparts = [...(up ? launch("conv3d_grad_weight", [up, gy], { ...common, kernel }) : []), gown];
     const gweight = up ? launch("concat_forward", gparts, {})[0] : gown;

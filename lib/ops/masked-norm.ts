@@ -1,6 +1,6 @@
 import { record } from "../autograd";
 import { launch } from "../launch";
-import type { Tensor } from "../tensor";
+import { Tensor } from "../tensor";
 
 export interface MaskedNormOptions {
   /** Statistics per sample and channel, or per channel over the batch. */
@@ -13,6 +13,8 @@ export interface MaskedNormOptions {
   running?: { mean: Tensor; variance: Tensor; momentum?: number };
   /** Default true. */
   training?: boolean;
+  /** Let the ops that read the values compute them, on load; written where one cannot. x must not change. Not on CUDA. */
+  pending?: boolean;
 }
 
 /**
@@ -30,18 +32,27 @@ export function maskedNorm(
   x: Tensor,
   gamma: Tensor | undefined,
   beta: Tensor | undefined,
-  { kind, eps = 1e-5, slope = 1, running, training = true }: MaskedNormOptions,
+  { kind, eps = 1e-5, slope = 1, running, training = true, pending = false }: MaskedNormOptions,
 ): Tensor {
   const attributes = { batch: kind === "batch", eps, slope, training };
-  const [y, mean, inverseStd] = launch(
-    "masked_norm_forward",
-    [x, gamma, beta, running?.mean, running?.variance],
-    { ...attributes, momentum: running?.momentum ?? 0.1 },
-  ) as [Tensor, Tensor, Tensor];
+  const kernel = pending && x.device !== "cuda" ? "masked_norm_affine" : "masked_norm_forward";
+  const [first, mean, inverseStd] = launch(kernel, [x, gamma, beta, running?.mean, running?.variance], {
+    ...attributes,
+    momentum: running?.momentum ?? 0.1,
+  }) as [Tensor, Tensor, Tensor];
+  const y = kernel === "masked_norm_affine" ? pendingOn(x, first, slope) : first;
   const parameters = gamma && beta ? [gamma, beta] : [];
   record([x, gamma, beta], [y], [x, mean, inverseStd, ...parameters], ([gy]) =>
     launch("masked_norm_backward", [x, gy, mean, inverseStd, gamma, beta], attributes),
   );
   for (const statistics of [mean, inverseStd]) statistics.dispose(); // from here on the tape's, if anybody's
+  return y;
+}
+
+/** act of the affine map of x, unwritten. */
+function pendingOn(x: Tensor, affine: Tensor, xSlope: number): Tensor {
+  const write = () => launch("residual_forward", [x, undefined, affine], { slope: 1, xSlope })[0] as Tensor;
+  const y = new Tensor({ source: x, affine, slope: xSlope, write }, x.shape, x.device, x.dtype, x.mask);
+  affine.dispose(); // from here on y's
   return y;
 }

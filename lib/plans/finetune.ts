@@ -68,10 +68,12 @@ export function resumeFinetunePlan(saved: FinetunePlan, wanted: FinetunePlan): F
 }
 
 /** What fine-tuning takes over from the plan of its pre-trained network (method.md §7.1). */
-export function inputFromPretraining(plan: Pick<Plan, "network" | "patch" | "winograd" | "preprocessing">) {
-  const { network, patch, winograd, preprocessing } = plan;
+export function inputFromPretraining(
+  plan: Pick<Plan, "network" | "patch" | "winograd" | "fusion" | "preprocessing">,
+) {
+  const { network, patch, winograd, fusion, preprocessing } = plan;
   const { inChannels: _, outChannels: __, ...architecture } = network;
-  return { network: architecture, patch, winograd, preprocessing } satisfies FinetunePlanInput;
+  return { network: architecture, patch, winograd, fusion, preprocessing } satisfies FinetunePlanInput;
 }
 
 function derive(input: FinetunePlanInput, preset: PresetName): FinetunePlanInput {

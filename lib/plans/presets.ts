@@ -13,6 +13,7 @@ const s3d: Plan = {
   device: "auto",
   precision: "float32",
   winograd: "f4",
+  fusion: true,
   upstreamParity: false,
   patch: [160, 160, 160],
   padding: "minimum",

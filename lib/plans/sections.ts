@@ -23,6 +23,11 @@ export const run = {
    * the output's deviation, "f2" 5e-6, "off" computes directly, 2e-6.
    */
   winograd: oneOf("off", "f2", "f4"),
+  /**
+   * Apply norms where they are read instead of writing their output, on the CPU: less time and memory. Changes results
+   * by rounding only.
+   */
+  fusion: flag(),
   /** Size of a training patch. */
   patch: triple(whole(4, 1024), "sizes"),
   /** Patches a step. */

@@ -12,7 +12,7 @@ import type { DeviceName, Tensor } from "../tensor";
 export function buildSegmenter(plan: FinetunePlan, device: DeviceName): ResEncUNet {
   const init = new Initializer(plan.seed, device, "float32", "he");
   try {
-    const model = new ResEncUNet(init, { ...plan.network, winograd: plan.winograd });
+    const model = new ResEncUNet(init, { ...plan.network, winograd: plan.winograd, fusion: plan.fusion });
     for (const [name, t] of model.state())
       if (/\.conv2\.norm\.weight$/.test(name)) t.set(new Float32Array(t.size));
     return model;

@@ -1,5 +1,6 @@
 import { Tape } from "../autograd";
 import { BlockMask } from "../block-mask";
+import { resolveDevice } from "../device";
 import type { SampledMask } from "../masking";
 import { S3D } from "../models/s3d";
 import { Initializer } from "../nn/init";
@@ -9,12 +10,18 @@ import type { Plan } from "../plans/plan";
 import { scope } from "../scope";
 import { type DeviceName, type Tensor, tensor } from "../tensor";
 
+/** The device whose steps a model is for: the null device counts the memory of the plan's. */
+function runsOn(plan: Plan, device: DeviceName): DeviceName {
+  if (device !== "null") return device;
+  return plan.device === "auto" ? resolveDevice("auto").device : plan.device;
+}
+
 /** The model that a plan describes, with the initial weights of its seed. */
 export function buildS3D(plan: Plan, device: DeviceName): S3D {
-  const { network, winograd, sparsification, mask, upstreamParity, tokenFolding } = plan;
+  const { network, winograd, fusion, sparsification, mask, upstreamParity, tokenFolding } = plan;
   const options = {
     ...sparsification,
-    network: { ...network, winograd },
+    network: { ...network, winograd, fusion: fusion && runsOn(plan, device) !== "cuda" },
     coarse: mask.coarse ?? undefined,
     maskInput: !upstreamParity,
     tokenFolding,

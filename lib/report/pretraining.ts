@@ -184,6 +184,7 @@ function planFacts(plan: Plan): [string, string][] {
     ["Validation", `every ${validation.every} steps, ${validation.patches} patches`],
     ["Seed", String(plan.seed)],
     ["Winograd", plan.winograd],
+    ["Fusion", plan.fusion ? "on" : "off"],
     ["Token folding", plan.tokenFolding ? "on" : "off"],
     ["Upstream parity", plan.upstreamParity ? "on" : "off"],
   ];

@@ -36,9 +36,21 @@ inline Layout plain(const Layout& model, const Shape& shape) { return {shape, mo
 // Of parameters, statistics and sums that belong to feature maps like `model`.
 inline Layout wide(const Layout& model, const Shape& shape) { return {shape, wide_of(model.dtype), nullptr}; }
 
+// A normalisation that nobody wrote: a reader that knows of it applies it to stored voxels, never to the zeros or
+// tokens that stand for others: act((x - mean) * scale + shift) with act(z) = z for z > 0, slope * z else.
+struct Pending {
+  const float* affine = nullptr;  // (groups, 3, C): mean, scale, shift of each sample, or of all; null: nothing to do
+  int64_t stride = 0;             // from sample to sample
+  float slope = 1;
+
+  explicit operator bool() const { return affine != nullptr; }
+  const float* of(int64_t sample) const { return affine ? affine + sample * stride : nullptr; }
+};
+
 struct Tensor {
   Layout layout;
   void* data = nullptr;  // null on the null device and for absent optional inputs
+  Pending pending = {};  // set by the entry points of kernels that apply it
 
   float* f32() const { return static_cast<float*>(data); }
   template <class T>

@@ -33,6 +33,7 @@ const variants: [string, PlanInput][] = [
   ["sparse", {}],
   ["ratio per sample, batch norm", { mask: { per: "sample" }, network: { norm: "batch" } }],
   ["tokens not folded", { tokenFolding: false }],
+  ["norms written", { fusion: false }],
   ["dense encoder", { sparsification: { sparse: false } }],
   ["no mask token", { sparsification: { maskToken: false } }],
   ["no densify convolution", { sparsification: { densifyConv: false } }],

@@ -5,7 +5,7 @@
 // reads as zero outside the volume. A dense x with a mask gives a sparse y that has seen the unmasked x.
 // The block grid of the output is that of the attribute `mask`, else that of x.
 #pragma once
-#include "ops/kernel.h"
+#include "ops/pending.h"
 
 namespace voxelspark {
 
@@ -28,15 +28,18 @@ void check_same_grid(const std::string& op, const std::shared_ptr<const BlockGri
 Layout masked_layout(const std::string& op, const Layout& model, int64_t channels, Int3 size,
                      const std::shared_ptr<const BlockGrid>& grid);
 
+// Inputs: x, weight, bias?, affine? of a normalisation pending on x, with a leaky ReLU of `slope`.
 struct ConvForward : Descriptor {
   Int3 stride{1, 1, 1}, padding{0, 0, 0};
   int64_t winograd = 0;  // one of winograd.h's enum: 0 off, 1 F(2,2,2), 2 also F(2,4,4)
+  double slope = 1;
   std::shared_ptr<const BlockGrid> mask;
 
   void fields(FieldVisitor& v) override {
     v.field("stride", stride);
     v.field("padding", padding);
     v.field("winograd", winograd);
+    v.field("slope", slope);
     v.field("mask", mask);
   }
   Layouts infer(const Inputs& in) const override;
@@ -62,11 +65,13 @@ struct ConvGradInput : Descriptor {
   int64_t cuda_workspace(const Inputs& in) const override;
 };
 
-// The gradients of the weight, and of the bias where `bias` is set.
+// The gradients of the weight, and of the bias where `bias` is set. Inputs: x, gy, and affine? of x or gy_affine?, with
+// `slope`: a normalisation pending on one of them.
 struct ConvGradWeight : Descriptor {
   Int3 kernel{1, 1, 1}, stride{1, 1, 1}, padding{0, 0, 0};
   int64_t winograd = 0;
   bool bias = false;
+  double slope = 1;
 
   void fields(FieldVisitor& v) override {
     v.field("kernel", kernel);
@@ -74,6 +79,7 @@ struct ConvGradWeight : Descriptor {
     v.field("padding", padding);
     v.field("winograd", winograd);
     v.field("bias", bias);
+    v.field("slope", slope);
   }
   Layouts infer(const Inputs& in) const override;
   int64_t workspace(const Inputs& in) const override;

@@ -60,8 +60,8 @@ int64_t ConvGradWeight::workspace(const Inputs& in) const {
 void conv3d_forward_cpu(const Descriptor& d, const Launch& l) {
   const auto& a = as<ConvForward>(d);
   const float* bias = present(l.inputs, 2) ? l.inputs[2].f32() : nullptr;
-  convolve({kernel_of(l.inputs[1]), a.stride, a.padding}, a.winograd, l.inputs[0], l.inputs[1], bias, l.outputs[0],
-           l.workspace);
+  convolve({kernel_of(l.inputs[1]), a.stride, a.padding}, a.winograd, with_pending(l.inputs, 0, 3, a.slope),
+           l.inputs[1], bias, l.outputs[0], l.workspace);
 }
 
 void conv3d_grad_input_cpu(const Descriptor& d, const Launch& l) {
@@ -75,7 +75,7 @@ void conv3d_grad_input_cpu(const Descriptor& d, const Launch& l) {
 
 void conv3d_grad_weight_cpu(const Descriptor& d, const Launch& l) {
   const auto& a = as<ConvGradWeight>(d);
-  const Tensor &x = l.inputs[0], &gy = l.inputs[1];
+  const Tensor x = with_pending(l.inputs, 0, 2, a.slope), gy = with_pending(l.inputs, 1, 3, a.slope);
   const ConvGeometry geometry{a.kernel, a.stride, a.padding};
   if (const int m = winograd_grad_weight_tile(a.winograd, geometry, x.layout, gy.layout))
     winograd_grad_weight(m, x, gy, l.outputs[0], l.workspace);

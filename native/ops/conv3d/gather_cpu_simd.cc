@@ -1,5 +1,6 @@
 // The register tile of the gather-GEMM. Compiled once per instruction set; see device/simd.h.
 #include "ops/conv3d/tile.h"
+#include "ops/pending_simd.h"
 
 namespace voxelspark {
 SIMD_NAMESPACE(simd) {
@@ -89,6 +90,24 @@ TileShape SIMD(tile_shape)() { return {kLanes, kRows, kVectors}; }
 
 void SIMD(gather_tile)(const GatherTile& g, int voxels, int vectors) {
   (g.values ? tiles_of_values : tiles)[vectors - 1][voxels - 1](g);
+}
+
+void SIMD(normalise_rows)(const RowNorm& norm, const float** rows, int64_t n, const float* zeros, float* to) {
+  const float *mean = norm.affine, *scale = mean + norm.channels, *shift = scale + norm.channels;
+  for (int64_t i = 0; i < n; i++, to += norm.channels) {
+    const float* from = rows[i];
+    if (from == zeros) continue;
+    rows[i] = to;
+    int64_t c = 0;
+    for (; c + kLanes <= norm.channels; c += kLanes) {
+      const Vec z = affine_of(load(from + c), load(mean + c), load(scale + c), load(shift + c));
+      store(to + c, activated(z, z, norm.slope));
+    }
+    for (; c < norm.channels; c++) {
+      const float z = affine_of(from[c], mean[c], scale[c], shift[c]);
+      to[c] = activated(z, z, norm.slope);
+    }
+  }
 }
 
 SIMD_NAMESPACE(simd) {

@@ -136,7 +136,7 @@ void gather_gemm(const GatherGemm& g, void* workspace) {
   if (items.size() == 0) return;
   // Few items: threads share out the panels too, all working on one panel before the next.
   const int64_t parts = items.size() >= kUnits ? 1 : panels;
-  std::vector<RowTable> tables(omp_get_max_threads(), RowTable(items, g.lattices, e.channels));
+  std::vector<RowTable> tables(omp_get_max_threads(), RowTable(items, g.lattices, e.channels, bool(g.source.pending)));
   const int64_t products = items.most_cells * e.taps * e.channels * panels / parts * e.panels.most;
   parallel_items(parts * items.size(), products / kProductsPerElement, [&](int64_t i) {
     const int64_t part = i / items.size();

@@ -74,6 +74,7 @@ Layouts ConvForward::infer(const Inputs& in) const {
   check_winograd(op, winograd);
   geometry.check(op, x.layout.shape.size());
   check_same_grid(op, x.layout.grid, mask);
+  require_affine(in, 3, x.layout, slope, op);
   const Int3 size = geometry.output_size(x.layout.shape.size());
   return {masked_layout(op, x.layout, k, size, mask ? mask : x.layout.grid)};
 }
@@ -113,6 +114,10 @@ Layouts ConvGradWeight::infer(const Inputs& in) const {
                 op + ": x of size " + to_string(x.layout.shape.size()) + " makes an output of " +
                     to_string(geometry.output_size(x.layout.shape.size())) + ", gy has " +
                     to_string(gy.layout.shape.size()));
+  require_affine(in, 2, x.layout, slope, op);
+  require_affine(in, 3, gy.layout, slope, op);
+  require(!present(in, 3) || !(bias || present(in, 2)), "TYPE",
+          op + ": a normalisation pending on gy leaves room for no other, nor for the bias");
   const int64_t k = gy.layout.channels(), c = x.layout.channels();
   Layouts out = {wide(x.layout, feature_shape(k, c, kernel))};
   if (bias) out.push_back(wide(x.layout, vector_shape(k)));

@@ -17,7 +17,8 @@ static void each_tap(const ConvGeometry& g, const VoxelAccess<T>& x, int64_t n, 
 void conv3d_forward_reference(const Descriptor& d, const Launch& l) {
   by_dtype(l.outputs[0].layout.dtype, [&](auto zero) {
     using T = decltype(zero);
-    const Tensor &x = l.inputs[0], &weight = l.inputs[1], &y = l.outputs[0];
+    const Settled<T> settled(l.inputs, 0, 3, as<ConvForward>(d).slope);
+    const Tensor &x = settled.tensor(), &weight = l.inputs[1], &y = l.outputs[0];
     const ConvGeometry geometry{kernel_of(weight), as<ConvForward>(d).stride, as<ConvForward>(d).padding};
     const int64_t taps = geometry.kernel.product(), channels = x.layout.channels();
     const T *w = weight.as<T>(), *bias = present(l.inputs, 2) ? l.inputs[2].as<T>() : nullptr;
@@ -53,8 +54,9 @@ void conv3d_grad_input_reference(const Descriptor& d, const Launch& l) {
 void conv3d_grad_weight_reference(const Descriptor& d, const Launch& l) {
   by_dtype(l.outputs[0].layout.dtype, [&](auto zero) {
     using T = decltype(zero);
-    const Tensor &x = l.inputs[0], &gy = l.inputs[1];
     const auto& a = as<ConvGradWeight>(d);
+    const Settled<T> settled_x(l.inputs, 0, 2, a.slope), settled_gy(l.inputs, 1, 3, a.slope);
+    const Tensor &x = settled_x.tensor(), &gy = settled_gy.tensor();
     const ConvGeometry geometry{a.kernel, a.stride, a.padding};
     const int64_t taps = geometry.kernel.product(), channels = x.layout.channels();
     T *gw = l.outputs[0].as<T>(), *gb = a.bias ? l.outputs[1].as<T>() : nullptr;

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "ops/conv3d/simd.h"
+
 namespace voxelspark {
 
 static Int3 max_of(Int3 a, Int3 b) { return {std::max(a.z, b.z), std::max(a.y, b.y), std::max(a.x, b.x)}; }
@@ -76,6 +78,7 @@ void keep_near(Items& items, const Layout& source, const Lattice& lattice) {
 
 Rows::Rows(const Tensor& t, const float* zeros)
     : data(t.f32()),
+      pending(t.pending),
       zeros(zeros),
       channels(t.layout.channels()),
       size(t.layout.shape.size()),
@@ -110,7 +113,7 @@ static Int3 pitch_of(const Items& items, const Lattice& l) {
   return (items.largest - Int3{1, 1, 1}) * l.jump + l.span() + Int3{1, 1, 1};
 }
 
-RowTable::RowTable(const Items& items, const std::vector<Lattice>& lattices, int64_t channels) {
+RowTable::RowTable(const Items& items, const std::vector<Lattice>& lattices, int64_t channels, bool pending) {
   size_t most_rows = 0, most_taps = 0;
   for (const Lattice& l : lattices) {
     most_rows = std::max(most_rows, static_cast<size_t>(pitch_of(items, l).product() * items.most_regions));
@@ -120,6 +123,8 @@ RowTable::RowTable(const Items& items, const std::vector<Lattice>& lattices, int
   delta.resize(most_taps);
   base.resize(items.most_cells);
   voxel.resize(items.most_cells);
+  listed_.resize(items.most_regions);
+  if (pending) copies_.resize(most_rows * channels);
   if (channels > kFewChannels) return;
   values.resize(most_rows * channels);
   offsets.resize(most_taps * channels);
@@ -132,6 +137,19 @@ void RowTable::fill_values(int64_t channels) {
     offsets[i] = static_cast<int32_t>(delta[i / channels] * channels + i % channels);
 }
 
+void RowTable::list_rows(const Rows& source, int64_t sample, const Box& box, Int3 pitch, int64_t slot) {
+  const auto normalise = simd_normalise_rows();
+  const RowNorm norm{source.pending.of(sample), source.channels, source.pending.slope};
+  const Int3 from = box.from;
+  for (int64_t z = 0; z < box.size.z; z++)
+    for (int64_t y = 0; y < box.size.y; y++) {
+      const int64_t at = slot + (z * pitch.y + y) * pitch.x;
+      source.list(sample, from.z + z, from.y + y, from.x, box.size.x, rows.data() + at);
+      if (source.pending)
+        normalise(norm, rows.data() + at, box.size.x, source.zeros, copies_.data() + at * source.channels);
+    }
+}
+
 void RowTable::fill(const Rows& source, const Layout& dest, const Lattice& l, const Items& items, int64_t item) {
   const Int3 pitch = pitch_of(items, l), low = l.low(), edge = dest.edge();
   for (size_t d = 0; d < l.taps.size(); d++) {
@@ -139,17 +157,20 @@ void RowTable::fill(const Rows& source, const Layout& dest, const Lattice& l, co
     delta[d] = static_cast<int32_t>((at.z * pitch.y + at.y) * pitch.x + at.x);
   }
   voxels = used_ = 0;
+  if (item != item_ || pitch != pitch_) listed_.assign(listed_.size(), {});
+  item_ = item;
+  pitch_ = pitch;
   int64_t slot = 0;
   for (int64_t r = items.first[item]; r < items.first[item + 1]; r++, slot += pitch.product()) {
     const Region& region = items.regions[r];
     const Int3 q = l.first_in(region.first), n = l.count_in(region.first, region.end);
     if (n.z <= 0 || n.y <= 0 || n.x <= 0) continue;
     const Int3 from = q * l.jump + low, rows_read = (n - Int3{1, 1, 1}) * l.jump + l.span() + Int3{1, 1, 1};
-    if (!l.taps.empty())
-      for (int64_t z = 0; z < rows_read.z; z++)
-        for (int64_t y = 0; y < rows_read.y; y++)
-          source.list(region.sample, from.z + z, from.y + y, from.x, rows_read.x,
-                      rows.data() + slot + (z * pitch.y + y) * pitch.x);
+    Box& before = listed_[r - items.first[item]];
+    if (!l.taps.empty() && (before.from != from || before.size != rows_read)) {
+      list_rows(source, region.sample, {from, rows_read}, pitch, slot);
+      before = {from, rows_read};
+    }
     used_ = slot + pitch.product();
     const Int3 first = q * l.step + l.offset - dest.corner_of(region.block);
     for (int64_t z = 0; z < n.z; z++)

@@ -33,6 +33,7 @@ void keep_near(Items& items, const Layout& source, const Lattice& lattice);
 // Channel rows of a tensor by volume coordinate; zeros where it is masked or outside.
 struct Rows {
   const float* data;
+  Pending pending;
   const float* zeros;
   int64_t channels;
   Int3 size, edge, cells;
@@ -55,13 +56,25 @@ struct RowTable {
   std::vector<float> values;
   std::vector<int32_t> offsets;
 
-  // Reserves for any item and lattice, so that filling allocates nothing.
-  RowTable(const Items& items, const std::vector<Lattice>& lattices, int64_t channels);
+  // Reserves for any item and lattice, so that filling allocates nothing. Where the normalisation of the source is
+  // `pending`, the rows are normalised copies. A table serves one source.
+  RowTable(const Items& items, const std::vector<Lattice>& lattices, int64_t channels, bool pending);
   void fill(const Rows& source, const Layout& dest, const Lattice& lattice, const Items& items, int64_t item);
   void fill_values(int64_t channels);
 
  private:
+  struct Box {
+    Int3 from, size;
+  };
+  void list_rows(const Rows& source, int64_t sample, const Box& box, Int3 pitch, int64_t slot);
+
   int64_t used_ = 0;  // of rows
+  // What each region of the last item lists: lattices may read the same rows, as the eight of a transposed convolution
+  // do.
+  int64_t item_ = -1;
+  Int3 pitch_;
+  std::vector<Box> listed_;
+  std::vector<float> copies_;
 };
 
 // Multiplications in the time of one element of a plain loop, the unit of parallel_items().

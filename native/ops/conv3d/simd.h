@@ -34,6 +34,15 @@ struct GatherTile {
 };
 DECLARE_SIMD(gather_tile, void, (const GatherTile& g, int voxels, int vectors))
 
+// A pending normalisation of rows of channels; see core/tensor.h.
+struct RowNorm {
+  const float* affine;  // mean, scale, shift: `channels` each
+  int64_t channels;
+  float slope;
+};
+// Copies the rows that are not `zeros`, normalised, to to[row][channels], and has the table point there.
+DECLARE_SIMD(normalise_rows, void, (const RowNorm& norm, const float** rows, int64_t n, const float* zeros, float* to))
+
 // packed[c][0 .. width) = column vectors of weights[k * k_stride + c * c_stride], zero from `valid` on.
 DECLARE_SIMD(pack_weights, void,
              (const float* weights, int64_t k_stride, int64_t c_stride, int64_t channels, int64_t valid, int64_t width,

@@ -49,10 +49,10 @@ struct Scratch {
   RowTable table;
   std::vector<int32_t> identity, live;
   std::vector<const float*> scale_rows, live_scales, packed_rows, unfolded_rows;
-  std::vector<float> scales, packed, unfolded;
+  std::vector<float> scales, packed, unfolded, normalised;
 
-  Scratch(const Plan& p, int64_t width, int64_t groups)
-      : table(p.items, p.lattice, p.channels),
+  Scratch(const Plan& p, int64_t width, int64_t groups, const Tensor& x, const Tensor& gy)
+      : table(p.items, p.lattice, p.channels, bool(x.pending)),
         identity(kRun),
         live(kRun),
         scale_rows(kRun),
@@ -61,7 +61,8 @@ struct Scratch {
         unfolded_rows(kRun),
         scales(p.unfolded ? 0 : groups * kRun * kScaleRow),
         packed(kRun * width),
-        unfolded(p.unfolded ? kRun * p.taps * p.channels : 0) {
+        unfolded(p.unfolded ? kRun * p.taps * p.channels : 0),
+        normalised(gy.pending ? kRun * p.outputs : 0) {
     for (int64_t i = 0; i < kRun; i++) identity[i] = static_cast<int32_t>(i);
   }
 };
@@ -112,11 +113,22 @@ struct Engine {
     tile.x_offset = 0;
   }
 
-  const float* gradient_row(const Scratch& s, int64_t v) const { return gy.f32() + s.table.voxel[v] * plan.outputs; }
+  // scale_rows = the gradients of voxels [a, b), in normalised copies where that is pending.
+  void list_gradients(Scratch& s, int64_t a, int64_t b) const {
+    for (int64_t v = a; v < b; v++) s.scale_rows[v - a] = gy.f32() + s.table.voxel[v] * plan.outputs;
+    if (!gy.pending) return;
+    const int64_t block = gy.layout.edge().product();
+    for (int64_t v = a, end = a; v < b; v = end) {
+      const int64_t of = s.table.voxel[v] / block;
+      while (end < b && s.table.voxel[end] / block == of) end++;
+      simd_normalise_rows()({gy.pending.of(gy.layout.sample_of(of)), plan.outputs, gy.pending.slope},
+                            &s.scale_rows[v - a], end - v, nullptr, &s.normalised[(v - a) * plan.outputs]);
+    }
+  }
 
   // The gradients of voxels [a, b), one line of the cache a voxel and group of rows.
   void pack_scales(Scratch& s, int64_t a, int64_t b) const {
-    for (int64_t v = a; v < b; v++) s.scale_rows[v - a] = gradient_row(s, v);
+    list_gradients(s, a, b);
     const int64_t groups = groups_of(plan.outputs);
     for (int64_t i = 0; i < groups; i++) {
       const int64_t first = plan.outputs * i / groups, valid = std::min(kScaleRow, plan.outputs - first);
@@ -177,10 +189,8 @@ struct Engine {
     each_run(s, first_item, end_item, [&](int64_t a, int64_t b) {
       simd_unfold_values()(s.table.values.data(), s.table.base.data() + a, b - a, plan.channels, s.table.offsets.data(),
                            length, s.unfolded.data());
-      for (int64_t v = a; v < b; v++) {
-        s.unfolded_rows[v - a] = s.unfolded.data() + (v - a) * length;
-        s.scale_rows[v - a] = gradient_row(s, v);
-      }
+      for (int64_t v = a; v < b; v++) s.unfolded_rows[v - a] = s.unfolded.data() + (v - a) * length;
+      list_gradients(s, a, b);
       const Pairs pairs{s.scale_rows.data(), s.identity.data(), s.unfolded_rows.data(), b - a};
       add_products(s, pairs, 0, length, plan.outputs, out, plan.outputs, fresh);
       fresh = false;
@@ -201,7 +211,8 @@ void weight_gradient(const ConvGeometry& g, const Tensor& x, const Tensor& gy, c
   float *zeros = static_cast<float*>(workspace), *own = zeros + plan.channels, *result = gw.f32();
   std::fill_n(zeros, plan.channels, 0.0f);
   const Engine engine{plan, x, gy, zeros};
-  std::vector<Scratch> scratch(omp_get_max_threads(), Scratch(plan, engine.widest, engine.groups_of(plan.outputs)));
+  std::vector<Scratch> scratch(omp_get_max_threads(),
+                               Scratch(plan, engine.widest, engine.groups_of(plan.outputs), x, gy));
   const int64_t shares = plan.slots * plan.units, products = gy.layout.voxels() * plan.sums();
   parallel_items(shares, products / shares / kProductsPerElement, [&](int64_t i) {
     const int64_t slot = i / plan.units, unit = i % plan.units, items = plan.items.size();

@@ -25,15 +25,18 @@ Cells::Cells(const Layout& dest, const Layout& source) : edge(edge_of(dest, sour
   }
 }
 
-CellView::CellView(const Tensor& t, const Cells& cells) : data(t.f32()), channels(t.layout.channels()) {
+CellView::CellView(const Tensor& t, const Cells& cells)
+    : data(t.f32()), pending(t.pending), channels(t.layout.channels()) {
   const BlockGrid* own = t.layout.grid.get();
   const Int3 size = t.layout.shape.size(), stored = t.layout.edge(), g = cells.grid;
   y_stride = stored.x * channels;
   z_stride = stored.y * y_stride;
   const int64_t per_sample = g.product();
   at.reserve(cells.cell.size() * 27);
+  sample.reserve(cells.cell.size());
   for (const int64_t cell : cells.cell) {
     const int64_t n = cell / per_sample, i = cell % per_sample;
+    sample.push_back(n);
     const Int3 c{i / (g.y * g.x), i / g.x % g.y, i % g.x};
     for (int64_t k = 0; k < 27; k++) {
       const Int3 p = c + Int3{k / 9 - 1, k / 3 % 3 - 1, k % 3 - 1};
@@ -127,6 +130,9 @@ static void find_rows(const CellView& source, const Tiles& tiles, int64_t tile, 
   const Place columns[3] = {place_of(voxel.x - 1, edge.x), place_of(voxel.x, edge.x), place_of(end, edge.x)};
   run.channels = source.channels;
   run.last = end - voxel.x + 1;
+  run.affine = source.pending.of(source.sample[tiles.entry_of(tile)]);
+  run.slope = source.pending.slope;
+  run.live[0] = run.live[1] = run.live[2] = 0;
   for (int64_t z = 0, row = 0; z < 4; z++) {
     const Place pz = place_of(voxel.z - 1 + z, edge.z);
     for (int64_t y = 0; y < tiles.m + 2; y++, row++) {
@@ -138,6 +144,7 @@ static void find_rows(const CellView& source, const Tiles& tiles, int64_t tile, 
         run.at[part][row] =
             live ? source.data + offset + pz.at * source.z_stride + py.at * source.y_stride + px.at * source.channels
                  : zeros;
+        run.live[part] |= uint32_t{live} << row;
       }
     }
   }

@@ -26,8 +26,10 @@ struct CellView {
   static constexpr int64_t kNone = -1;  // masked, or outside of the volume
 
   float* data;
+  Pending pending;
   int64_t channels, z_stride, y_stride;
-  std::vector<int64_t> at;  // [entry][27]: offset of the first voxel of each neighbour; 13 is the cell itself
+  std::vector<int64_t> sample;  // of each entry
+  std::vector<int64_t> at;      // [entry][27]: offset of the first voxel of each neighbour; 13 is the cell itself
 
   CellView(const Tensor& t, const Cells& cells);
   float* voxel(int64_t entry, Int3 local) const {

@@ -2,6 +2,7 @@
 #include "ops/conv3d/winograd_simd.h"
 
 #include "ops/conv3d/winograd_lines.h"
+#include "ops/pending_simd.h"
 
 namespace voxelspark {
 namespace WINOGRAD_NAMESPACE {
@@ -9,25 +10,41 @@ namespace WINOGRAD_NAMESPACE {
 // ---- input
 
 // One vector of channels of the rows of a run, column by column.
-template <int kTile, bool kWhole>
+template <int kTile, bool kWhole, bool kPending>
 struct RowReader {
   const WinogradRun& run;
   int64_t channel;
-  int64_t live;  // channels of the vector
-  const float* const* at;
-  int64_t offset;
+  int64_t valid;  // channels of the vector
+  const float* const* at = nullptr;
+  int64_t offset = 0;
+  uint32_t live = 0;
+  Vec mean = {}, scale = {}, shift = {};
 
+  VS_INLINE Vec read(const float* p) const { return kWhole ? load(p) : load_first(p, valid); }
+  VS_INLINE void begin() {
+    if constexpr (kPending) {
+      mean = read(run.affine + channel);
+      scale = read(run.affine + run.channels + channel);
+      shift = read(run.affine + 2 * run.channels + channel);
+    }
+  }
   VS_INLINE void column(int64_t j) {
     const int part = j == 0 ? 0 : j >= run.last ? 2 : 1;
     at = run.at[part];
+    live = run.live[part];
     offset = channel + (part == 1 ? (j - 1) * run.channels : 0);
   }
-  VS_INLINE Vec row(int i) const { return kWhole ? load(at[i] + offset) : load_first(at[i] + offset, live); }
+  VS_INLINE Vec row(int i) const {
+    const Vec x = read(at[i] + offset);
+    if constexpr (!kPending) return x;
+    const Vec z = affine_of(x, mean, scale, shift);
+    return live >> i & 1 ? activated(z, z, run.slope) : Vec{};
+  }
 };
 
 // Depth and height are transformed once a column; two columns are shared by neighbouring tiles.
-template <int kTile, bool kWhole>
-VS_INLINE void transform_run(RowReader<kTile, kWhole> in, float* v) {
+template <int kTile, class Reader>
+VS_INLINE void transform_run(Reader in, float* v) {
   constexpr int H = kPoints<kTile>, kRing = kTile == 4 ? 8 : 4;
   alignas(64) Vec ring[kRing][4 * H];
   auto column = [&](int64_t j) {
@@ -45,6 +62,7 @@ VS_INLINE void transform_run(RowReader<kTile, kWhole> in, float* v) {
       VS_UNROLL for (int h = 0; h < H; h++) o[d * H + h] = r[d * H + h];
     }
   };
+  in.begin();
   column(0);
   column(1);
   const int64_t step = in.run.frequency_stride;
@@ -63,13 +81,13 @@ VS_INLINE void transform_run(RowReader<kTile, kWhole> in, float* v) {
   }
 }
 
-template <int kTile>
+template <int kTile, bool kPending>
 static void input(const WinogradRun& run) {
   float* v = run.v;
   int64_t c = 0;
   for (; c + kLanes <= run.channels; c += kLanes, v += run.block_stride)
-    transform_run(RowReader<kTile, true>{run, c, kLanes, nullptr, 0}, v);
-  if (c < run.channels) transform_run(RowReader<kTile, false>{run, c, run.channels - c, nullptr, 0}, v);
+    transform_run<kTile>(RowReader<kTile, true, kPending>{run, c, kLanes}, v);
+  if (c < run.channels) transform_run<kTile>(RowReader<kTile, false, kPending>{run, c, run.channels - c}, v);
 }
 
 // ---- weights
@@ -185,8 +203,9 @@ static void output(const WinogradOutput& o) {
 WinogradShape SIMD(winograd_shape)() { return {kLanes, WINOGRAD_NAMESPACE::kRows}; }
 
 void SIMD(winograd_input)(int m, const WinogradRun& run) {
-  if (m == 4) WINOGRAD_NAMESPACE::input<4>(run);
-  else WINOGRAD_NAMESPACE::input<2>(run);
+  using namespace WINOGRAD_NAMESPACE;
+  if (m == 4) (run.affine ? input<4, true> : input<4, false>)(run);
+  else (run.affine ? input<2, true> : input<2, false>)(run);
 }
 
 void SIMD(winograd_depth)(const WinogradDepth& w) {

@@ -17,9 +17,12 @@ DECLARE_SIMD(winograd_shape, WinogradShape, ())
 
 // `tiles` tiles side by side along x, in one cell. Row z * (m + 2) + y of their voxels starts at at[0] for the voxel
 // left of the run, at[1] for its body, at[2] for the voxel at column `last` and all beyond it.
-// What a source does to its voxels on load (pending normalisation) belongs here.
+// A pending normalisation (see core/tensor.h) is applied to the rows that are live, on load.
 struct WinogradRun {
   const float* at[3][kWinogradRows];
+  uint32_t live[3];     // bit i: row i is stored
+  const float* affine;  // mean, scale, shift: `channels` each; null: none
+  float slope;
   int64_t channels, last;
   int tiles;
   float* v;  // v[frequency][channel / lanes][tile][channel % lanes]
@@ -75,6 +78,9 @@ DECLARE_SIMD(winograd_output, void, (int m, const WinogradOutput& o))
 // g[frequency][channel], padded to vectors, from the 2 * m * m output voxels of a tile.
 struct WinogradGradient {
   const float* at[2 * 4 * 4];
+  uint32_t live;        // bit i: at[i] is stored
+  const float* affine;  // pending on it: mean, scale, shift; null: none
+  float slope;
   int64_t channels;
   float* g;
   int64_t frequency_stride;

@@ -109,8 +109,14 @@ void WeightGradient::transform(const Chunk& chunk, const Transformed& t, int64_t
       for (int64_t y = 0; y < m; y++, row += m) {
         const bool inside = z < room.z && y < room.y;
         const float* begin = inside ? to.voxel(entry, at + Int3{z, y, 0}) : zeros.data();
-        for (int64_t x = 0; x < m; x++) row[x] = inside && x < room.x ? begin + x * to.channels : zeros.data();
+        for (int64_t x = 0; x < m; x++) {
+          const bool live = inside && x < room.x;
+          row[x] = live ? begin + x * to.channels : zeros.data();
+          w.live |= uint32_t{live} << (row - w.at + x);
+        }
       }
+    w.affine = to.pending.of(to.sample[entry]);
+    w.slope = to.pending.slope;
     w.channels = plan.outputs;
     w.g = t.g + (first + i) * t.g_row;
     w.frequency_stride = t.g_step;

@@ -1,6 +1,7 @@
 // Transforms and register tile of the Winograd weight gradient. Compiled once per instruction set; see device/simd.h.
 #include "ops/conv3d/winograd_lines.h"
 #include "ops/conv3d/winograd_simd.h"
+#include "ops/pending_simd.h"
 
 namespace voxelspark {
 namespace WINOGRAD_NAMESPACE {
@@ -30,12 +31,21 @@ VS_INLINE void transform_gradient(Load at, float* g, int64_t step) {
 
 template <int kTile>
 static void gradient(const WinogradGradient& w) {
-  int64_t k = 0;
-  for (; k + kLanes <= w.channels; k += kLanes)
-    transform_gradient<kTile>([&](int i) { return load(w.at[i] + k); }, w.g + k, w.frequency_stride);
-  if (k < w.channels)
-    transform_gradient<kTile>([&](int i) { return load_first(w.at[i] + k, w.channels - k); }, w.g + k,
-                              w.frequency_stride);
+  for (int64_t k = 0; k < w.channels; k += kLanes) {
+    const int64_t valid = w.channels - k;
+    const auto read = [&](const float* p) { return valid >= kLanes ? load(p + k) : load_first(p + k, valid); };
+    if (!w.affine) {
+      transform_gradient<kTile>([&](int i) { return read(w.at[i]); }, w.g + k, w.frequency_stride);
+      continue;
+    }
+    const Vec mean = read(w.affine), scale = read(w.affine + w.channels), shift = read(w.affine + 2 * w.channels);
+    const auto normalised = [&](int i) {
+      if (!(w.live >> i & 1)) return Vec{};
+      const Vec z = affine_of(read(w.at[i]), mean, scale, shift);
+      return activated(z, z, w.slope);
+    };
+    transform_gradient<kTile>(normalised, w.g + k, w.frequency_stride);
+  }
 }
 
 // sums[T][W] (+)= over n tiles g[T] * v[W]

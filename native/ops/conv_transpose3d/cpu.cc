@@ -27,8 +27,8 @@ int64_t ConvTransposeGradWeight::workspace(const Inputs& in) const {
   return weight_gradient_workspace(geometry_of(kernel_between(in[0], in[1])), in[1].layout, in[0].layout);
 }
 
-void conv_transpose3d_forward_cpu(const Descriptor&, const Launch& l) {
-  const Tensor &x = l.inputs[0], &weight = l.inputs[1];
+void conv_transpose3d_forward_cpu(const Descriptor& d, const Launch& l) {
+  const Tensor x = with_pending(l.inputs, 0, 3, as<ConvTransposeForward>(d).slope), &weight = l.inputs[1];
   const float* bias = present(l.inputs, 2) ? l.inputs[2].f32() : nullptr;
   gather_gemm(adjoint_gemm(geometry_of(kernel_of(weight)), x, weight, bias, l.outputs[0]), l.workspace);
 }
@@ -39,9 +39,10 @@ void conv_transpose3d_grad_input_cpu(const Descriptor&, const Launch& l) {
 }
 
 void conv_transpose3d_grad_weight_cpu(const Descriptor& d, const Launch& l) {
-  const Tensor &x = l.inputs[0], &gy = l.inputs[1];
+  const auto& a = as<ConvTransposeGradWeight>(d);
+  const Tensor x = with_pending(l.inputs, 0, 2, a.slope), &gy = l.inputs[1];
   weight_gradient(geometry_of(kernel_between(x, gy)), gy, x, l.outputs[0], l.workspace);
-  if (as<ConvTransposeGradWeight>(d).bias) channel_sums(gy, l.outputs[1]);
+  if (a.bias) channel_sums(gy, l.outputs[1]);
 }
 
 }  // namespace voxelspark

@@ -11,6 +11,7 @@ Layouts ConvTransposeForward::infer(const Inputs& in) const {
   require_shape(weight.layout.shape[0] == x.layout.channels(),
                 op + ": weight " + to_string(weight.layout.shape) + " takes " + std::to_string(weight.layout.shape[0]) +
                     " channels, x has " + std::to_string(x.layout.channels()));
+  require_affine(in, 3, x.layout, slope, op);
   const int64_t channels = weight.layout.shape[1];
   if (present(in, 2)) check_bias(op, in[2], channels);
   return {masked_layout(op, x.layout, channels, x.layout.shape.size() * kernel_of(weight), x.layout.grid)};
@@ -42,6 +43,7 @@ Layouts ConvTransposeGradWeight::infer(const Inputs& in) const {
   const Int3 from = x.layout.shape.size(), to = gy.layout.shape.size();
   require_shape(divides(from, to),
                 op + ": gy of size " + to_string(to) + " is not a multiple of x of size " + to_string(from));
+  require_affine(in, 2, x.layout, slope, op);
   const int64_t channels = gy.layout.channels();
   Layouts out = {wide(x.layout, feature_shape(x.layout.channels(), channels, to / from))};
   if (bias) out.push_back(wide(x.layout, vector_shape(channels)));

@@ -17,10 +17,11 @@ static void each_pair(Int3 kernel, const Tensor& x, const Tensor& y, const Visit
   });
 }
 
-void conv_transpose3d_forward_reference(const Descriptor&, const Launch& l) {
+void conv_transpose3d_forward_reference(const Descriptor& d, const Launch& l) {
   by_dtype(l.outputs[0].layout.dtype, [&](auto zero) {
     using T = decltype(zero);
-    const Tensor &x = l.inputs[0], &weight = l.inputs[1], &y = l.outputs[0];
+    const Settled<T> settled(l.inputs, 0, 3, as<ConvTransposeForward>(d).slope);
+    const Tensor &x = settled.tensor(), &weight = l.inputs[1], &y = l.outputs[0];
     const Int3 kernel = kernel_of(weight);
     const int64_t taps = kernel.product(), from = x.layout.channels(), to = y.layout.channels();
     const T *w = weight.as<T>(), *bias = present(l.inputs, 2) ? l.inputs[2].as<T>() : nullptr;
@@ -52,7 +53,8 @@ void conv_transpose3d_grad_input_reference(const Descriptor&, const Launch& l) {
 void conv_transpose3d_grad_weight_reference(const Descriptor& d, const Launch& l) {
   by_dtype(l.outputs[0].layout.dtype, [&](auto zero) {
     using T = decltype(zero);
-    const Tensor &x = l.inputs[0], &gy = l.inputs[1];
+    const Settled<T> settled(l.inputs, 0, 2, as<ConvTransposeGradWeight>(d).slope);
+    const Tensor &x = settled.tensor(), &gy = l.inputs[1];
     const Int3 kernel = kernel_of(l.outputs[0]);
     const int64_t taps = kernel.product(), from = x.layout.channels(), to = gy.layout.channels();
     T *gw = l.outputs[0].as<T>(), *gb = as<ConvTransposeGradWeight>(d).bias ? l.outputs[1].as<T>() : nullptr;

@@ -77,8 +77,9 @@ static void correct_border(const Tensor& y, const std::vector<float>& table) {
 }
 
 void folded_conv3d_forward_cpu(const Descriptor& d, const Launch& l) {
-  const int64_t winograd = as<FoldedConv>(d).winograd;
-  const Tensor &s = l.inputs[0], &weight = l.inputs[1], &y = l.outputs[0];
+  const auto& a = as<FoldedConv>(d);
+  const int64_t winograd = a.winograd;
+  const Tensor s = with_pending(l.inputs, 0, 6, a.slope), &weight = l.inputs[1], &y = l.outputs[0];
   const ConvGeometry g = same_size(kernel_of(weight));
   const std::vector<float> table =
       constants(weight, l.inputs[2].f32(), present(l.inputs, 3) ? l.inputs[3].f32() : nullptr);

@@ -35,11 +35,15 @@ void each_tap_inside(Int3 kernel, const Visit& visit) {
 
 inline ConvGeometry same_size(Int3 kernel) { return {kernel, {1, 1, 1}, kernel / Int3{2, 2, 2}}; }
 
-// Inputs: s, weight, token, bias?, up?, up_weight?.
+// Inputs: s, weight, token, bias?, up?, up_weight?, affine? of s, with a leaky ReLU of `slope`.
 struct FoldedConv : Descriptor {
   int64_t winograd = 0;
+  double slope = 1;
 
-  void fields(FieldVisitor& v) override { v.field("winograd", winograd); }
+  void fields(FieldVisitor& v) override {
+    v.field("winograd", winograd);
+    v.field("slope", slope);
+  }
   Layouts infer(const Inputs& in) const override;
   int64_t workspace(const Inputs& in) const override;
   int64_t cuda_workspace(const Inputs& in) const override;

@@ -23,6 +23,7 @@ Layouts FoldedConv::infer(const Inputs& in) const {
   check_winograd(op, winograd);
   check_kernel(op, kernel, size);
   require_token(in, 2, c);
+  require_affine(in, 6, s.layout, slope, op);
   if (present(in, 3)) check_bias(op, in[3], k);
   require(present(in, 4) == present(in, 5), "TYPE", op + ": give up and its weight, or neither");
   if (present(in, 4)) {

@@ -13,10 +13,11 @@ static void each_read(Int3 kernel, Int3 size, Int3 v, const Visit& visit) {
   }
 }
 
-void folded_conv3d_forward_reference(const Descriptor&, const Launch& l) {
+void folded_conv3d_forward_reference(const Descriptor& d, const Launch& l) {
   by_dtype(l.outputs[0].layout.dtype, [&](auto zero) {
     using T = decltype(zero);
-    const Tensor &s = l.inputs[0], &weight = l.inputs[1], &y = l.outputs[0];
+    const Settled<T> settled(l.inputs, 0, 6, as<FoldedConv>(d).slope);
+    const Tensor &s = settled.tensor(), &weight = l.inputs[1], &y = l.outputs[0];
     const bool has_up = present(l.inputs, 4);
     const int64_t c = s.layout.channels(), uc = has_up ? l.inputs[4].layout.channels() : 0;
     const Int3 kernel = kernel_of(weight), size = y.layout.shape.size();

@@ -9,43 +9,59 @@
 namespace voxelspark {
 
 DEFINE_KERNEL(masked_norm_forward, MaskedNormForward)
+DEFINE_KERNEL(masked_norm_affine, MaskedNormAffine)
 DEFINE_KERNEL(masked_norm_backward, MaskedNormBackward)
 
 using Chunks = std::vector<VoxelChunk>;
 using Doubles = std::vector<double>;
 
-// A float array of (groups, C) or (C), repeated to a row of columns for every group.
+// The rows of a (groups, rows, C) array, each repeated to a row of columns.
 class Columns {
  public:
-  Columns(const float* values, float fallback, int64_t groups, int64_t channels, bool per_group)
-      : width_(column_width(channels)), data_(groups * width_, fallback) {
-    for (int64_t i = 0; values && i < groups * width_; i++)
-      data_[i] = values[(per_group ? i / width_ * channels : 0) + i % width_ % channels];
+  Columns(const float* values, int64_t rows, int64_t channels) : width_(column_width(channels)), data_(rows * width_) {
+    for (int64_t i = 0; i < rows * width_; i++) data_[i] = values[i / width_ * channels + i % width_ % channels];
   }
-  const float* of(int64_t group) const { return data_.data() + group * width_; }
+  const float* of(int64_t row) const { return data_.data() + row * width_; }
 
  private:
   int64_t width_;
   std::vector<float> data_;
 };
 
+// affine[group] = mean, scale = gamma * inverse_std, shift = beta, a row of channels each.
+static void write_affine(const Tensor& mean, const Tensor& inverse_std, const Inputs& in, size_t gamma, float* affine) {
+  const int64_t groups = mean.layout.shape[0], c = mean.layout.shape[1];
+  for (int64_t g = 0; g < groups; g++, affine += 3 * c)
+    for (int64_t k = 0; k < c; k++) {
+      affine[k] = mean.f32()[g * c + k];
+      affine[c + k] = inverse_std.f32()[g * c + k] * (present(in, gamma) ? in[gamma].f32()[k] : 1);
+      affine[2 * c + k] = present(in, gamma) ? in[gamma + 1].f32()[k] : 0;
+    }
+}
+
 // What the chunks of a group share.
 class GroupColumns {
  public:
-  GroupColumns(const MaskedNorm& op, const Layout& x, const float* mean, const float* inverse_std, const Inputs& in,
-               size_t gamma)
-      : slope_(static_cast<float>(op.slope)),
-        mean_(mean, 0, op.groups(x), x.channels(), true),
-        inverse_std_(inverse_std, 0, op.groups(x), x.channels(), true),
-        gamma_(present(in, gamma) ? in[gamma].f32() : nullptr, 1, 1, x.channels(), false),
-        beta_(present(in, gamma) ? in[gamma + 1].f32() : nullptr, 0, 1, x.channels(), false) {}
+  GroupColumns(const MaskedNorm& op, const Tensor& mean, const Tensor& inverse_std, const Inputs& in, size_t gamma)
+      : GroupColumns(op, affine_of(mean, inverse_std, in, gamma), inverse_std) {}
   NormColumns of(int64_t group) const {
-    return {mean_.of(group), inverse_std_.of(group), gamma_.of(0), beta_.of(0), slope_};
+    return {affine_.of(3 * group), affine_.of(3 * group + 1), affine_.of(3 * group + 2), inverse_std_.of(group),
+            slope_};
   }
 
  private:
+  static std::vector<float> affine_of(const Tensor& mean, const Tensor& inverse_std, const Inputs& in, size_t gamma) {
+    std::vector<float> affine(3 * mean.layout.shape.elements());
+    write_affine(mean, inverse_std, in, gamma, affine.data());
+    return affine;
+  }
+  GroupColumns(const MaskedNorm& op, const std::vector<float>& affine, const Tensor& inverse_std)
+      : slope_(static_cast<float>(op.slope)),
+        affine_(affine.data(), 3 * inverse_std.layout.shape[0], inverse_std.layout.shape[1]),
+        inverse_std_(inverse_std.f32(), inverse_std.layout.shape[0], inverse_std.layout.shape[1]) {}
+
   float slope_;
-  Columns mean_, inverse_std_, gamma_, beta_;
+  Columns affine_, inverse_std_;
 };
 
 // Mean and sum of squared deviations of every chunk, [chunk][2][C].
@@ -102,6 +118,7 @@ static void update_running(const Launch& l, double momentum, const double* mean,
   }
 }
 
+// Outputs 1 and 2: mean and inverse_std.
 static void statistics(const MaskedNormForward& op, const Launch& l, const Chunks& chunks) {
   const Layout& x = l.inputs[0].layout;
   const int64_t c = x.channels();
@@ -132,13 +149,18 @@ void masked_norm_forward_cpu(const Descriptor& d, const Launch& l) {
   const int64_t c = layout.channels(), width = column_width(c);
   const Chunks chunks = voxel_chunks(layout);
   statistics(op, l, chunks);
-  const GroupColumns columns(op, layout, l.outputs[1].f32(), l.outputs[2].f32(), l.inputs, 1);
+  const GroupColumns columns(op, l.outputs[1], l.outputs[2], l.inputs, 1);
   auto apply = simd_norm_apply();
   parallel_for(static_cast<int64_t>(chunks.size()), [&](int64_t i) {
     const int64_t at = chunks[i].first * c;
     apply(l.inputs[0].f32() + at, chunks[i].voxels * c, width, columns.of(op.group_of(chunks[i].sample)),
           l.outputs[0].f32() + at);
   });
+}
+
+void masked_norm_affine_cpu(const Descriptor& d, const Launch& l) {
+  statistics(as<MaskedNormForward>(d), l, voxel_chunks(l.inputs[0].layout));
+  write_affine(l.outputs[1], l.outputs[2], l.inputs, 1, l.outputs[0].f32());
 }
 
 // Sums of g and g * xhat of every group, [group][2][C], from chunks in their order.
@@ -167,7 +189,7 @@ void masked_norm_backward_cpu(const Descriptor& d, const Launch& l) {
   const Layout& x = l.inputs[0].layout;
   const int64_t c = x.channels(), width = column_width(c), groups = op.groups(x);
   const Chunks chunks = voxel_chunks(x);
-  const GroupColumns columns(op, x, l.inputs[2].f32(), l.inputs[3].f32(), l.inputs, 4);
+  const GroupColumns columns(op, l.inputs[2], l.inputs[3], l.inputs, 4);
   const Doubles sums = gradient_sums(op, l, chunks, columns);
 
   std::vector<float> means(2 * groups * c);  // of g, then of g * xhat; 0 where the statistics are constants
@@ -176,7 +198,7 @@ void masked_norm_backward_cpu(const Descriptor& d, const Launch& l) {
       const int64_t g = i / c, voxels = op.voxels_of(x, g);
       if (voxels) means[part * groups * c + i] = static_cast<float>(sums[(g * 2 + part) * c + i % c] / voxels);
     }
-  const Columns mean_g(&means[0], 0, groups, c, true), mean_gx(&means[groups * c], 0, groups, c, true);
+  const Columns mean_g(&means[0], groups, c), mean_gx(&means[groups * c], groups, c);
   auto gradient = simd_norm_gradient();
   parallel_for(static_cast<int64_t>(chunks.size()), [&](int64_t i) {
     const int64_t at = chunks[i].first * c, group = op.group_of(chunks[i].sample);

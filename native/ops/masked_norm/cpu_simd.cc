@@ -1,5 +1,6 @@
 #include "device/simd.h"
 #include "ops/masked_norm/simd.h"
+#include "ops/pending_simd.h"
 
 namespace voxelspark {
 
@@ -23,20 +24,6 @@ void SIMD(norm_moments)(const float* x, int64_t n, int64_t width, const double* 
       first[k] += a;
       second[k] += a * a;
     }
-}
-
-// Forward and backward must take the same side of the kink, so both compute z here.
-template <class V>
-static VS_INLINE V normalised(V x, V mean, V inverse_std) {
-  return (x - mean) * inverse_std;
-}
-template <class V>
-static VS_INLINE V affine(V xhat, V gamma, V beta) {
-  return gamma * xhat + beta;
-}
-template <class V>
-static VS_INLINE V activated(V z, V value, float slope) {
-  return z > 0 ? value : value * slope;
 }
 
 // Calls body(column, element, lanes tag) over rows of `width` columns: vectors first, then single elements.
@@ -65,8 +52,8 @@ static VS_INLINE void accumulate(double* sums, float v) { *sums += v; }
 void SIMD(norm_apply)(const float* x, int64_t n, int64_t width, const NormColumns& p, float* y) {
   each_column(
       n, width, [&](int64_t k, int64_t i, auto lanes) __attribute__((always_inline)) {
-        const auto xhat = normalised(get(x + i, lanes), get(p.mean + k, lanes), get(p.inverse_std + k, lanes));
-        const auto z = affine(xhat, get(p.gamma + k, lanes), get(p.beta + k, lanes));
+        const auto z =
+            affine_of(get(x + i, lanes), get(p.mean + k, lanes), get(p.scale + k, lanes), get(p.shift + k, lanes));
         put(y + i, activated(z, z, p.slope));
       });
 }
@@ -75,8 +62,9 @@ void SIMD(norm_gradient_sums)(const float* x, const float* gy, int64_t n, int64_
                               double* sum_g, double* sum_gx) {
   each_column(
       n, width, [&](int64_t k, int64_t i, auto lanes) __attribute__((always_inline)) {
-        const auto xhat = normalised(get(x + i, lanes), get(p.mean + k, lanes), get(p.inverse_std + k, lanes));
-        const auto z = affine(xhat, get(p.gamma + k, lanes), get(p.beta + k, lanes));
+        const auto value = get(x + i, lanes), mean = get(p.mean + k, lanes);
+        const auto z = affine_of(value, mean, get(p.scale + k, lanes), get(p.shift + k, lanes));
+        const auto xhat = (value - mean) * get(p.inverse_std + k, lanes);
         const auto g = activated(z, get(gy + i, lanes), p.slope);
         accumulate(sum_g + k, g);
         accumulate(sum_gx + k, g * xhat);
@@ -87,10 +75,11 @@ void SIMD(norm_gradient)(const float* x, const float* gy, int64_t n, int64_t wid
                          const float* mean_g, const float* mean_gx, float* gx) {
   each_column(
       n, width, [&](int64_t k, int64_t i, auto lanes) __attribute__((always_inline)) {
-        const auto inverse_std = get(p.inverse_std + k, lanes), gamma = get(p.gamma + k, lanes);
-        const auto xhat = normalised(get(x + i, lanes), get(p.mean + k, lanes), inverse_std);
-        const auto g = activated(affine(xhat, gamma, get(p.beta + k, lanes)), get(gy + i, lanes), p.slope);
-        put(gx + i, gamma * inverse_std * (g - get(mean_g + k, lanes) - xhat * get(mean_gx + k, lanes)));
+        const auto value = get(x + i, lanes), mean = get(p.mean + k, lanes), scale = get(p.scale + k, lanes);
+        const auto z = affine_of(value, mean, scale, get(p.shift + k, lanes));
+        const auto xhat = (value - mean) * get(p.inverse_std + k, lanes);
+        const auto g = activated(z, get(gy + i, lanes), p.slope);
+        put(gx + i, scale * (g - get(mean_g + k, lanes) - xhat * get(mean_gx + k, lanes)));
       });
 }
 

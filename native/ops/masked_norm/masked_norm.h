@@ -11,7 +11,7 @@
 //   gbeta = sum g, ggamma = sum g xhat, gx = gamma inverse_std (g - sum g / n - xhat sum(g xhat) / n);
 // in evaluation the statistics are constants and gx = gamma inverse_std g.
 #pragma once
-#include "ops/checks.h"
+#include "ops/pending.h"
 #include "ops/reduce/voxel_splits.h"
 
 namespace voxelspark {
@@ -69,6 +69,17 @@ struct MaskedNormForward : MaskedNorm {
     require_channels(in, 3, x.channels(), "masked_norm", "running mean");
     require_channels(in, 4, x.channels(), "masked_norm", "running variance");
     return {x, statistics(x), statistics(x)};
+  }
+};
+
+// The same without y: the affine map that gives it, (groups, 3, C) of mean, scale = gamma inverse_std, shift = beta,
+// for readers of x that apply it (see core/tensor.h). Outputs: affine, mean, inverse_std.
+struct MaskedNormAffine : MaskedNormForward {
+  Layouts infer(const Inputs& in) const override {
+    Layouts out = MaskedNormForward::infer(in);
+    const Layout& x = in[0].layout;
+    out[0] = plain(x, affine_shape(groups(x), x.channels()));
+    return out;
   }
 };
 

@@ -14,37 +14,66 @@ static void each(const MaskedNorm& op, const Layout& x, const Visit& visit) {
     for (int64_t left = x.voxels_of(n) * c; left > 0; left--, i++) visit(op.group_of(n), i % c, i);
 }
 
+// Outputs 1 and 2, and the running statistics.
+template <class T>
+static void statistics(const MaskedNormForward& op, const Launch& l) {
+  const Layout& layout = l.inputs[0].layout;
+  const int64_t c = layout.channels(), all = op.groups(layout) * c;
+  const T* x = l.inputs[0].as<T>();
+  T* running[2] = {present(l.inputs, 3) ? l.inputs[3].as<T>() : nullptr,
+                   present(l.inputs, 3) ? l.inputs[4].as<T>() : nullptr};
+  std::vector<double> mean(all), m2(all);
+  each(op, layout, [&](int64_t g, int64_t k, int64_t i) { mean[g * c + k] += x[i]; });
+  for (int64_t i = 0; i < all; i++) mean[i] /= std::max<int64_t>(1, op.voxels_of(layout, i / c));
+  each(op, layout,
+       [&](int64_t g, int64_t k, int64_t i) { m2[g * c + k] += (x[i] - mean[g * c + k]) * (x[i] - mean[g * c + k]); });
+  T *saved_mean = l.outputs[1].as<T>(), *inverse_std = l.outputs[2].as<T>();
+  for (int64_t i = 0; i < all; i++) {
+    const double voxels = static_cast<double>(op.voxels_of(layout, i / c));
+    const double variance = op.training ? m2[i] / std::max(1.0, voxels) : running[1][i];
+    saved_mean[i] = static_cast<T>(op.training ? mean[i] : running[0][i]);
+    inverse_std[i] = static_cast<T>(1 / std::sqrt(variance + op.eps));
+    if (!op.training || !running[0] || voxels == 0) continue;
+    running[0][i] += static_cast<T>(op.momentum * (mean[i] - running[0][i]));
+    running[1][i] += static_cast<T>(op.momentum * (m2[i] / std::max(1.0, voxels - 1) - running[1][i]));
+  }
+}
+
 void masked_norm_forward_reference(const Descriptor& d, const Launch& l) {
   const auto& op = as<MaskedNormForward>(d);
   by_dtype(l.outputs[0].layout.dtype, [&](auto zero) {
     using T = decltype(zero);
-    const Layout& layout = l.inputs[0].layout;
-    const int64_t c = layout.channels(), all = op.groups(layout) * c;
+    statistics<T>(op, l);
+    const int64_t c = l.inputs[0].layout.channels();
     const T *x = l.inputs[0].as<T>(), *gamma = present(l.inputs, 1) ? l.inputs[1].as<T>() : nullptr;
-    const T* beta = gamma ? l.inputs[2].as<T>() : nullptr;
-    T* running[2] = {present(l.inputs, 3) ? l.inputs[3].as<T>() : nullptr,
-                     present(l.inputs, 3) ? l.inputs[4].as<T>() : nullptr};
-    std::vector<double> mean(all), m2(all);
-    each(op, layout, [&](int64_t g, int64_t k, int64_t i) { mean[g * c + k] += x[i]; });
-    for (int64_t i = 0; i < all; i++) mean[i] /= std::max<int64_t>(1, op.voxels_of(layout, i / c));
-    each(op, layout, [&](int64_t g, int64_t k, int64_t i) {
-      m2[g * c + k] += (x[i] - mean[g * c + k]) * (x[i] - mean[g * c + k]);
-    });
-    T *saved_mean = l.outputs[1].as<T>(), *inverse_std = l.outputs[2].as<T>(), *y = l.outputs[0].as<T>();
-    for (int64_t i = 0; i < all; i++) {
-      const double voxels = static_cast<double>(op.voxels_of(layout, i / c));
-      const double variance = op.training ? m2[i] / std::max(1.0, voxels) : running[1][i];
-      saved_mean[i] = static_cast<T>(op.training ? mean[i] : running[0][i]);
-      inverse_std[i] = static_cast<T>(1 / std::sqrt(variance + op.eps));
-      if (!op.training || !running[0] || voxels == 0) continue;
-      running[0][i] += static_cast<T>(op.momentum * (mean[i] - running[0][i]));
-      running[1][i] += static_cast<T>(op.momentum * (m2[i] / std::max(1.0, voxels - 1) - running[1][i]));
-    }
-    each(op, layout, [&](int64_t g, int64_t k, int64_t i) {
-      const T xhat = (x[i] - saved_mean[g * c + k]) * inverse_std[g * c + k];
+    const T *beta = gamma ? l.inputs[2].as<T>() : nullptr, *mean = l.outputs[1].as<T>();
+    const T* inverse_std = l.outputs[2].as<T>();
+    T* y = l.outputs[0].as<T>();
+    each(op, l.inputs[0].layout, [&](int64_t g, int64_t k, int64_t i) {
+      const T xhat = (x[i] - mean[g * c + k]) * inverse_std[g * c + k];
       const T z = gamma ? gamma[k] * xhat + beta[k] : xhat;
       y[i] = z > 0 ? z : static_cast<T>(op.slope) * z;
     });
+  });
+}
+
+void masked_norm_affine_reference(const Descriptor& d, const Launch& l) {
+  const auto& op = as<MaskedNormForward>(d);
+  by_dtype(l.outputs[0].layout.dtype, [&](auto zero) {
+    using T = decltype(zero);
+    statistics<T>(op, l);
+    const Layout& x = l.inputs[0].layout;
+    const int64_t c = x.channels();
+    const T* gamma = present(l.inputs, 1) ? l.inputs[1].as<T>() : nullptr;
+    const T *beta = gamma ? l.inputs[2].as<T>() : nullptr, *mean = l.outputs[1].as<T>();
+    const T* inverse_std = l.outputs[2].as<T>();
+    T* affine = l.outputs[0].as<T>();
+    for (int64_t i = 0; i < op.groups(x) * c; i++) {
+      T* to = affine + i / c * 3 * c + i % c;
+      to[0] = mean[i];
+      to[c] = (gamma ? gamma[i % c] : T(1)) * inverse_std[i];
+      to[2 * c] = beta ? beta[i % c] : T(0);
+    }
   });
 }
 

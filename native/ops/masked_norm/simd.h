@@ -5,9 +5,9 @@
 
 namespace voxelspark {
 
-// Parameters of a group, one entry a column (see reduce/columns.h).
+// Parameters of a group, one entry a column (see reduce/columns.h); scale = gamma * inverse_std, shift = beta.
 struct NormColumns {
-  const float *mean, *inverse_std, *gamma, *beta;
+  const float *mean, *scale, *shift, *inverse_std;
   float slope;
 };
 
@@ -19,7 +19,7 @@ DECLARE_SIMD(norm_apply, void, (const float* x, int64_t n, int64_t width, const 
 DECLARE_SIMD(norm_gradient_sums, void,
              (const float* x, const float* gy, int64_t n, int64_t width, const NormColumns& p, double* sum_g,
               double* sum_gx))
-// gx = gamma inverse_std (g - mean_g - xhat mean_gx)
+// gx = scale (g - mean_g - xhat mean_gx)
 DECLARE_SIMD(norm_gradient, void,
              (const float* x, const float* gy, int64_t n, int64_t width, const NormColumns& p, const float* mean_g,
               const float* mean_gx, float* gx))

@@ -59,6 +59,8 @@ export const record: OpRecord = {
       sample(random, 1 + random.int(40), { kind, affine: false }),
       sample(random, 1 + random.int(4), { kind, slope: 0.1 }),
       sample(random, 65 + random.int(9), { kind, masked: false }),
+      sample(random, 1 + random.int(20), { kind, slope: 0.1, pending: true }),
+      sample(random, 3, { kind, affine: false, pending: true }),
       ...(kind === "batch"
         ? [
             sample(random, 3, { kind, statistics: "running" }),

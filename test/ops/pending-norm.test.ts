@@ -1,0 +1,166 @@
+/** Kernels that normalise on load compute what they compute from the written values, to the bit. */
+import { BlockMask, type DeviceName, maskedNorm, stats, Tape, type Tensor, tensor } from "../../lib";
+import { native } from "../../lib/binding";
+import { launch } from "../../lib/launch";
+import { rng } from "../../lib/random";
+import { freeAfterEach } from "../lifetime";
+import { isas } from "../op-suite-checks";
+
+freeAfterEach();
+
+interface Case {
+  name: string;
+  size: [number, number, number];
+  grid?: [number, number, number];
+  samples?: number;
+  channels: [number, number];
+  visible?: number[];
+  /** One affine map for all samples, as batch norm has it. */
+  shared?: boolean;
+}
+
+const cases: Case[] = [
+  { name: "one visible block", size: [12, 12, 24], grid: [3, 3, 3], channels: [17, 9], visible: [13] },
+  { name: "dense, odd sizes", size: [7, 5, 11], samples: 2, channels: [16, 33] },
+  {
+    name: "tiles do not divide",
+    size: [15, 10, 14],
+    grid: [3, 2, 2],
+    channels: [8, 8],
+    visible: [0, 1, 7, 10],
+  },
+  {
+    name: "a batch",
+    size: [8, 8, 8],
+    grid: [2, 2, 2],
+    samples: 3,
+    channels: [20, 8],
+    visible: [0, 1, 5, 9, 17, 20],
+  },
+  {
+    name: "blocks of one voxel",
+    size: [3, 4, 5],
+    grid: [3, 4, 5],
+    samples: 2,
+    channels: [9, 40],
+    visible: [0, 1, 2, 7, 60, 119],
+  },
+  { name: "batch norm", size: [6, 8, 4], samples: 2, channels: [3, 12], shared: true },
+  { name: "many channels", size: [4, 4, 8], grid: [1, 2, 2], channels: [200, 72], visible: [1, 2] },
+];
+
+const random = rng(11, 0, "test");
+const normal = (shape: readonly number[], device: DeviceName, mask?: BlockMask): Tensor => {
+  const data = random.fillNormal(new Float32Array(shape.reduce((a, b) => a * b, 1)));
+  return tensor(data, shape, { device, mask });
+};
+
+/** Tensors of a case: x as it is and written, the affine map, a second map of other channels at the same place. */
+function prepare(
+  { size, grid, samples = 1, channels: [c, k], visible = [], shared }: Case,
+  device: DeviceName,
+) {
+  const cells = grid ? grid[0] * grid[1] * grid[2] : 0;
+  const seen = Uint8Array.from({ length: samples * cells }, (_, i) => Number(visible.includes(i)));
+  const mask = grid && new BlockMask({ samples, grid, visible: seen });
+  const x = normal([samples, c, ...size], device, mask);
+  const affine = normal([shared ? 1 : samples, 3, c], device);
+  const written = launch("residual_forward", [x, undefined, affine], { xSlope: 0.1 })[0] as Tensor;
+  return { x, affine, written, mask, gy: normal([samples, k, ...size], device, mask) };
+}
+
+async function agree(fused: Tensor[], plain: Tensor[]): Promise<void> {
+  for (const [i, y] of plain.entries()) {
+    const wanted = await y.data();
+    const found = await (fused[i] as Tensor).data();
+    expect(wanted.some((v) => v !== 0)).toBe(true);
+    expect(Buffer.compare(Buffer.from(found.buffer), Buffer.from(wanted.buffer))).toBe(0);
+  }
+}
+
+const slope = 0.1;
+const k3 = { stride: [1, 1, 1], padding: [1, 1, 1] } as const;
+const forms = { off: 0, f2: 3, f4: 4 } as const;
+
+describe.each([...isas, "reference"] as const)("%s", (where) => {
+  const device = where === "reference" ? "reference" : "cpu";
+  beforeEach(() => native.configure(where === "reference" ? {} : { isa: where }));
+  afterEach(() => native.configure({ isa: native.info().bestIsa }));
+
+  test.each(cases)("$name: 3×3×3 convolution and the gradient of its weight", async (c) => {
+    const { x, affine, written, gy } = prepare(c, device);
+    const [weight, bias] = [
+      normal([c.channels[1], c.channels[0], 3, 3, 3], device),
+      normal([c.channels[1]], device),
+    ];
+    for (const winograd of Object.values(forms)) {
+      const [forward, back] = [
+        { ...k3, winograd },
+        { ...k3, kernel: [3, 3, 3], winograd, bias: true },
+      ] as const;
+      await agree(
+        launch("conv3d_forward", [x, weight, bias, affine], { ...forward, slope }),
+        launch("conv3d_forward", [written, weight, bias], forward),
+      );
+      await agree(
+        launch("conv3d_grad_weight", [x, gy, affine], { ...back, slope }),
+        launch("conv3d_grad_weight", [written, gy], back),
+      );
+      await agree(
+        launch("conv3d_grad_weight", [gy, x, undefined, affine], { ...back, bias: false, slope }),
+        launch("conv3d_grad_weight", [gy, written], { ...back, bias: false }),
+      );
+    }
+  });
+
+  test.each(cases)("$name: 1×1×1 and transposed convolution", async (c) => {
+    const { x, affine, written, gy } = prepare(c, device);
+    const [from, to] = c.channels;
+    const point = normal([to, from, 1, 1, 1], device);
+    await agree(
+      launch("conv3d_forward", [x, point, undefined, affine], { slope }),
+      launch("conv3d_forward", [written, point], {}),
+    );
+    await agree(
+      launch("conv3d_grad_weight", [x, gy, affine], { slope }),
+      launch("conv3d_grad_weight", [written, gy], {}),
+    );
+    const weight = normal([from, to, 2, 2, 2], device);
+    const inputs = [weight, undefined];
+    const up = launch("conv_transpose3d_forward", [written, ...inputs], {});
+    await agree(launch("conv_transpose3d_forward", [x, ...inputs, affine], { slope }), up);
+    await agree(
+      launch("conv_transpose3d_grad_weight", [x, up[0], affine], { slope }),
+      launch("conv_transpose3d_grad_weight", [written, up[0]], {}),
+    );
+  });
+});
+
+test("values are written once, when something needs them, and freed with the tensor", async () => {
+  const x = normal([1, 3, 2, 2, 2], "cpu");
+  const plain = maskedNorm(x, undefined, undefined, { kind: "instance" });
+  const wanted = await plain.data();
+  plain.dispose();
+  const before = stats().liveTensors;
+  const y = maskedNorm(x, undefined, undefined, { kind: "instance", pending: true });
+  expect(stats().liveTensors).toBe(before + 1); // the affine map
+  expect(await y.data()).toEqual(wanted);
+  expect(stats().liveTensors).toBe(before + 1); // the values instead
+  expect(await y.data()).toEqual(wanted);
+  y.dispose();
+  expect(stats().liveTensors).toBe(before);
+  expect(() => y.handle).toThrow(/used after dispose/);
+});
+
+test("a pending tensor keeps what it needs, though its makers are disposed", async () => {
+  const x = normal([1, 2, 2, 2, 2], "cpu");
+  const tape = new Tape();
+  x.requiresGrad = true;
+  const y = tape.record(() =>
+    maskedNorm(x, undefined, undefined, { kind: "instance", slope: 0.5, pending: true }),
+  );
+  x.dispose();
+  tape.backward(y, y);
+  expect((await y.data()).every(Number.isFinite)).toBe(true);
+  x.zeroGrad();
+});
