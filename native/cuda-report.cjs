@@ -7,7 +7,7 @@ const path = require("node:path");
 const { list } = require("./sources.cjs");
 
 const log = path.join(__dirname, "..", "build-cuda", "build.log");
-const targets = ["sm_80", "sm_90a"];
+const builtFor = path.join(__dirname, "..", "build-cuda", "architectures");
 
 /**
  * ptxas tells of one kernel in four lines: its name and target, a heading, stack and spills, registers and the rest.
@@ -48,7 +48,7 @@ function demangled(symbols) {
   }
 }
 
-function complaints({ kernels, problems }) {
+function complaints({ kernels, problems }, targets = ["sm_80", "sm_90a"]) {
   const found = [...problems];
   for (const k of kernels) {
     if (k.registers === undefined || k.spills === undefined) found.push(`${k.symbol}: the log is cut off`);
@@ -84,7 +84,11 @@ function main() {
       `${String(k.registers).padStart(9)}  ${String(k.shared).padStart(6)}  ${String(k.spills).padStart(6)}  ` +
         `${k.target.padEnd(6)}  ${k.name}`,
     );
-  const found = [...complaints(report), ...notCompiled(text)];
+  const targets = fs
+    .readFileSync(builtFor, "utf8")
+    .split("\n")
+    .map((name) => `sm_${name}`);
+  const found = [...complaints(report, targets), ...notCompiled(text)];
   for (const sentence of found) console.error(sentence);
   console.log(
     found.length ? `${found.length} complaints` : `${report.kernels.length} kernels, no spills, no warnings`,

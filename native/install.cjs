@@ -3,19 +3,23 @@
 //   probe → build the CPU addon (node-gyp) → build the CUDA shared object (cmake-js) → probe
 //
 // Nothing is downloaded where Node's own headers are installed beside it, as its archives and images do.
-// VOXELSPARK_CUDA=1 makes a CUDA build that fails an error, VOXELSPARK_CUDA=off leaves it out,
-// VOXELSPARK_SKIP_BUILD=1 builds nothing.
+// VOXELSPARK_CUDA=1 makes a CUDA build that fails an error, VOXELSPARK_CUDA=off leaves it out, VOXELSPARK_CUDA_ARCH
+// names the GPUs to compile for (see architectures.cjs), VOXELSPARK_SKIP_BUILD=1 builds nothing.
 const { spawn, spawnSync } = require("node:child_process");
 const fs = require("node:fs");
 const os = require("node:os");
 const path = require("node:path");
-const { fingerprint } = require("./sources.cjs");
+const readline = require("node:readline");
+const { architectures, forCMake } = require("./architectures.cjs");
+const { fingerprint, list } = require("./sources.cjs");
+const { findNvcc, onPath } = require("./toolkit.cjs");
 
 const root = path.join(__dirname, "..");
 const addon = path.join(root, "build", "Release", "voxelspark.node");
 const cudaLibrary = path.join(root, "build-cuda", "Release", "voxelspark_cuda.so");
 const cpuStamp = path.join(root, "build", "sources.sha256");
 const cudaStamp = path.join(root, "build-cuda", "sources.sha256");
+const cudaTargets = path.join(root, "build-cuda", "architectures");
 const failureLines = 40;
 
 const say = (line) => console.log(`voxelspark: ${line}`);
@@ -80,7 +84,9 @@ async function buildCudaIfWanted(wish) {
     fs.rmSync(path.join(root, "build-cuda"), { recursive: true, force: true });
     return false;
   }
-  if (isCurrent(cudaLibrary, cudaStamp, "cuda")) return false;
+  const targets = chosenArchitectures().join("\n");
+  const sameTargets = fs.existsSync(cudaTargets) && fs.readFileSync(cudaTargets, "utf8") === targets;
+  if (sameTargets && isCurrent(cudaLibrary, cudaStamp, "cuda")) return false;
   fs.rmSync(cudaLibrary, { force: true }); // one of other sources must never be loaded
   const nvcc = findNvcc();
   const missing = [nvcc ? undefined : "nvcc", onPath("cmake") ? undefined : "cmake"].filter(Boolean);
@@ -89,13 +95,9 @@ async function buildCudaIfWanted(wish) {
   if (missing.length) return false;
   const sources = fingerprint("cuda");
   try {
-    const cmakeJs = require.resolve("cmake-js/bin/cmake-js");
-    const args = [cmakeJs, "compile", "-d", root, "-O", path.join(root, "build-cuda"), "-p", String(jobs())];
-    // What the compilers say of one file stays together, for native/cuda-report.cjs.
-    const env = { CUDACXX: nvcc, MAKEFLAGS: "--output-sync=target" };
-    const said = await phase(`building the CUDA backend (cmake-js, ${nvcc})`, args, env);
-    fs.writeFileSync(path.join(root, "build-cuda", "build.log"), said);
+    await compileCuda(nvcc, targets.split("\n"), sameTargets);
     fs.writeFileSync(cudaStamp, sources);
+    fs.writeFileSync(cudaTargets, targets);
     return true;
   } catch (error) {
     if (!(error instanceof BuildFailure) || wish === "1") throw error;
@@ -104,22 +106,62 @@ async function buildCudaIfWanted(wish) {
   }
 }
 
+function chosenArchitectures() {
+  try {
+    return architectures();
+  } catch (error) {
+    throw error instanceof RangeError ? new BuildFailure(error.message) : error;
+  }
+}
+
+async function compileCuda(nvcc, targets, sameTargets) {
+  const folder = path.join(root, "build-cuda");
+  // cmake-js hands the targets over when it configures, which it does where there is no cache.
+  if (!sameTargets) fs.rmSync(path.join(folder, "CMakeCache.txt"), { force: true });
+  const cmakeJs = require.resolve("cmake-js/bin/cmake-js");
+  const chosen = `--CDCMAKE_CUDA_ARCHITECTURES=${forCMake(targets)}`;
+  const args = [cmakeJs, "compile", "-d", root, "-O", folder, "-p", String(jobs()), chosen];
+  // What the compilers say of one file stays together, for native/cuda-report.cjs.
+  const env = { CUDACXX: nvcc, MAKEFLAGS: "--output-sync=target" };
+  const names = targets.map((name) => `sm_${name}`).join(", ");
+  const said = await phase(
+    `building the CUDA backend for ${names} (cmake-js, ${nvcc})`,
+    args,
+    env,
+    compiledFiles(),
+  );
+  fs.writeFileSync(path.join(folder, "build.log"), said);
+}
+
+/** Says which file was compiled, out of how many. */
+function compiledFiles() {
+  const all = list("cuda").length;
+  let done = 0;
+  return (text) => {
+    for (const [, file] of text.matchAll(/Building \w+ object \S*?\.dir\/(\S+)\.o/g)) {
+      done++;
+      say(`  ${done} of ${all}: ${file}`);
+    }
+  };
+}
+
 // Compilers of templates take up to about 1 GB each.
 function jobs() {
   return Math.max(1, Math.min(os.availableParallelism(), Math.floor(os.totalmem() / 2 ** 30)));
 }
 
 // npm shows nothing of a build that succeeds, so only a failure's end is printed. Resolves to the output.
-function phase(title, args, env = {}) {
+function phase(title, args, env = {}, progress = () => {}) {
   say(`${title} ...`);
   const began = Date.now();
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, args, { cwd: root, env: { ...process.env, ...env } });
     let output = "";
     const collect = (chunk) => {
-      output = (output + chunk).slice(-2_000_000);
+      output = (output + chunk).slice(-8_000_000);
     };
     child.stdout.on("data", collect);
+    readline.createInterface({ input: child.stdout }).on("line", progress);
     child.stderr.on("data", collect);
     child.on("error", (error) => reject(new BuildFailure(`${title} failed: ${error.message}`)));
     child.on("close", (code) => {
@@ -154,20 +196,6 @@ function requireTools() {
     );
 }
 
-function onPath(command) {
-  const folders = path.isAbsolute(command) ? [""] : (process.env.PATH ?? "").split(path.delimiter);
-  return folders.some((folder) => isExecutable(path.join(folder, command)));
-}
-
-function isExecutable(file) {
-  try {
-    fs.accessSync(file, fs.constants.X_OK);
-    return fs.statSync(file).isFile();
-  } catch {
-    return false;
-  }
-}
-
 // The folder above include/node of an installation of this Node's major version.
 function findHeaders() {
   const major = process.versions.node.split(".")[0];
@@ -179,13 +207,6 @@ function findHeaders() {
     const version = fs.readFileSync(path.join(folder, "node_version.h"), "utf8");
     return /#define NODE_MAJOR_VERSION (\d+)/.exec(version)?.[1] === major;
   });
-}
-
-function findNvcc() {
-  const { CUDACXX, CUDA_HOME, CUDA_PATH, PATH = "" } = process.env;
-  const homes = [CUDA_HOME, CUDA_PATH, "/usr/local/cuda", "/opt/cuda"].filter(Boolean);
-  const folders = [...PATH.split(path.delimiter), ...homes.map((home) => path.join(home, "bin"))];
-  return [CUDACXX, ...folders.map((folder) => path.join(folder, "nvcc"))].filter(Boolean).find(isExecutable);
 }
 
 main().catch((error) => {

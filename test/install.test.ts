@@ -128,7 +128,7 @@ describe("VOXELSPARK_CUDA", () => {
     failing();
     const { status, out } = install();
     expect(status).toBe(0);
-    expect(out).toMatch(/warning: building the CUDA backend \(cmake-js, .+nvcc\) failed/);
+    expect(out).toMatch(/warning: building the CUDA backend for sm_80, sm_90a \(cmake-js, .+nvcc\) failed/);
     expect(out).toMatch(/cmake is broken/);
     expect(out).toMatch(/going on without CUDA; the CPU is not affected/);
   });
@@ -139,6 +139,20 @@ describe("VOXELSPARK_CUDA", () => {
       status: 1,
       err: expect.stringMatching(/building the CUDA backend .+ failed after/),
     });
+  });
+
+  test("an architecture that no kernel is for", () => {
+    failing();
+    expect(install({ VOXELSPARK_CUDA_ARCH: "75" })).toMatchObject({
+      status: 1,
+      err: "voxelspark: VOXELSPARK_CUDA_ARCH is '75', allowed are all, or some of 80, 86, 89, 90a with commas between\n",
+    });
+  });
+
+  test("the machine's own device alone", () => {
+    failing();
+    tool("nvidia-smi", 'echo "8.6"');
+    expect(install().out).toMatch(/building the CUDA backend for sm_86 \(/);
   });
 
   test("1 without cmake", () => {

@@ -21,6 +21,7 @@ type Answer = Record<string, unknown>;
 export class Peer {
   private readonly waiting: { resolve: (a: Answer) => void; reject: (e: Error) => void }[] = [];
   private stderr = "";
+  private ended: Error | undefined;
 
   private constructor(private readonly process: ChildProcessWithoutNullStreams) {
     createInterface({ input: process.stdout }).on("line", (line) => {
@@ -31,10 +32,12 @@ export class Peer {
     process.stderr.on("data", (text) => {
       this.stderr += text;
     });
-    process.on("exit", (code) => {
-      for (const w of this.waiting.splice(0))
-        w.reject(new Error(`the peer exited with ${code}: ${this.stderr}`));
+    // Not "exit", which may come before the last lines.
+    process.on("close", (code) => {
+      this.ended = new Error(`the peer exited with ${code}: ${this.stderr}`);
+      for (const w of this.waiting.splice(0)) w.reject(this.ended);
     });
+    process.stdin.on("error", () => {}); // of one that has ended: "close" tells
   }
 
   /** Starts bench/peers/<script> and waits for its first line, which describes it. */
@@ -58,6 +61,7 @@ export class Peer {
   }
 
   private answer(): Promise<Answer> {
+    if (this.ended) return Promise.reject(this.ended);
     return new Promise((resolve, reject) => this.waiting.push({ resolve, reject }));
   }
 }

@@ -2,7 +2,7 @@
 """Peer of the prediction benchmark: nnU-Net's sliding window in PyTorch over a volume in memory, with its own choices.
 
 python bench/peers/predict.py --volume 160 192 160 --patch 48 --features 8 16 32 32 --blocks 1 1 2 2 --channels 3
-                              [--threads 2] [--malloc tuned]
+                              [--threads 2] [--malloc tuned] [--device cuda] [--precision fp16]
 Windows overlap by half and weigh by a Gaussian, no mirroring; logits are added up for the whole volume, weights beside
 them, in half precision as upstream does; then argmax. Protocol: see protocol.py. `{"cmd": "predict"}` → seconds.
 """
@@ -15,6 +15,7 @@ import time
 import torch
 from protocol import serve, use_malloc
 from s3d_torch import Plan, ResEncUNet
+from timing import Timer
 
 
 def arguments():
@@ -26,6 +27,8 @@ def arguments():
     parser.add_argument("--channels", type=int, default=3, help="of the logits")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--malloc", choices=["default", "tuned"], default="default")
+    parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
+    parser.add_argument("--precision", choices=["fp32", "bf16", "fp16"], default="fp32", help="other than fp32: autocast")
     return parser.parse_args()
 
 
@@ -34,8 +37,8 @@ def starts(size, patch):
     return [round(i * (size - patch) / max(steps, 1)) for i in range(steps + 1)]
 
 
-def gaussian(patch):
-    distance = torch.arange(patch) - patch // 2
+def gaussian(patch, device):
+    distance = torch.arange(patch, device=device) - patch // 2
     bell = torch.exp(-0.5 * (distance / (patch / 8)) ** 2)
     window = 10 * bell[:, None, None] * bell[None, :, None] * bell[None, None, :]
     return window.half().clamp(min=6e-8)
@@ -46,23 +49,33 @@ class Prediction:
         torch.manual_seed(0)
         plan = Plan(features=options.features, blocks=options.blocks, out_channels=options.channels)
         self.options = options
-        self.model = ResEncUNet(plan).eval()
-        self.volume = torch.randn(1, 1, *options.volume)
+        self.model = ResEncUNet(plan).eval().to(options.device)
+        self.volume = torch.randn(1, 1, *options.volume, device=options.device)
+        self.timer = Timer(options.device)
+        self.dtype = {"fp32": None, "bf16": torch.bfloat16, "fp16": torch.float16}[options.precision]
+
+    def network(self, window):
+        with torch.autocast(self.options.device, dtype=self.dtype, enabled=self.dtype is not None):
+            return self.model(window)
 
     @torch.inference_mode()
     def run(self, _message=None) -> dict:
         options = self.options
+        self.timer.reset_peak()
         start = time.perf_counter()
-        window = gaussian(options.patch)
-        logits = torch.zeros(options.channels, *options.volume, dtype=torch.half)
-        weight = torch.zeros(options.volume, dtype=torch.half)
+        device = options.device
+        window = gaussian(options.patch, device)
+        logits = torch.zeros(options.channels, *options.volume, dtype=torch.half, device=device)
+        weight = torch.zeros(options.volume, dtype=torch.half, device=device)
         corners = list(itertools.product(*(starts(size, options.patch) for size in options.volume)))
         for corner in corners:
             place = tuple(slice(c, c + options.patch) for c in corner)
-            logits[(slice(None), *place)] += self.model(self.volume[(slice(None), slice(None), *place)])[0] * window
+            logits[(slice(None), *place)] += self.network(self.volume[(slice(None), slice(None), *place)])[0] * window
             weight[place] += window
         labels = (logits / weight).argmax(0).to(torch.uint8)
-        return {"seconds": time.perf_counter() - start, "windows": len(corners), "voxels": labels.numel()}
+        self.timer.wait()
+        seconds, peak = time.perf_counter() - start, self.timer.peak_bytes()
+        return {"seconds": seconds, "windows": len(corners), "voxels": labels.numel(), "peakBytes": peak}
 
 
 def main():
@@ -70,8 +83,9 @@ def main():
     use_malloc(options.malloc)
     torch.set_num_threads(options.threads)
     prediction = Prediction(options)
+    torch.backends.cudnn.benchmark = True
     with torch.inference_mode():
-        prediction.model(prediction.volume[..., : options.patch, : options.patch, : options.patch])
+        prediction.network(prediction.volume[..., : options.patch, : options.patch, : options.patch])
     serve({"predict": prediction.run}, {"options": vars(options)})
 
 

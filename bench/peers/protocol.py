@@ -32,8 +32,8 @@ def environment() -> dict:
     }
 
 
-def serve(commands: dict, ready: dict) -> None:
-    """`commands` maps a name to a function of the message that returns the answer."""
+def serve(commands: dict, ready: dict, go_on: bool = False) -> None:
+    """`commands` maps a name to a function of the message that returns the answer; `go_on`: errors do not end it."""
     say({"ready": {**environment(), **ready}})
     for line in sys.stdin:
         try:
@@ -46,7 +46,8 @@ def serve(commands: dict, ready: dict) -> None:
             say({**commands[name](message), "peakRssBytes": peak_rss_bytes()})
         except Exception as error:
             say({"error": f"{type(error).__name__}: {error}"})
-            raise SystemExit(1) from error
+            if not go_on:
+                raise SystemExit(1) from error
 
 
 TUNED_MALLOC = {

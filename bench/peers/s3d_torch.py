@@ -67,7 +67,7 @@ class Masks:
 
 
 def times(x, mask):
-    return x if mask is None else x * mask
+    return x if mask is None else x * mask.to(x.dtype)
 
 
 def masked_statistics(x, mask, axes):
@@ -89,7 +89,7 @@ def instance_norm(x, mask, weight, bias, by):
     y = (x - mean) * torch.rsqrt(var + EPS)
     if weight is not None:
         y = y * weight.view(1, -1, 1, 1, 1) + bias.view(1, -1, 1, 1, 1)
-    return y * mask
+    return (y * mask).to(x.dtype)  # under autocast statistics are float32, feature maps are not
 
 
 def gathered_instance_norm(x, mask, weight, bias):
@@ -259,7 +259,7 @@ class S3D(ResEncUNet):
         if self.plan.mask_token:
             x = instance_norm(x, mask if self.plan.sparse else None, None, None, self.plan.norm_by)
             if mask is not None:
-                x = torch.where(mask > 0, x, self.mask_tokens[i])
+                x = torch.where(mask > 0, x, self.mask_tokens[i].to(x.dtype))
         return self.densify_projs[str(i)](x) if self.plan.densify_conv and i > 0 else x
 
     def forward(self, x, cells, trace=None):

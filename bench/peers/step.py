@@ -3,15 +3,23 @@
 
 python bench/peers/step.py --patch 64 --threads 2 --batch 1 --mask-ratio 0.75 [--layout channels_last]
                            [--malloc tuned] [--norm gather|sums] [--block-edge 32] [--warm-up 1]
-Protocol: see protocol.py. `{"cmd": "step"}` → seconds, forward, backward, optimizer, loss, peakRssBytes.
+                           [--device cuda] [--precision fp16] [--best]
+Protocol: see protocol.py. `{"cmd": "step"}` → seconds, loss, peakBytes (of tensors on a GPU), peakRssBytes, on the CPU
+also forward, backward, optimizer. `{"cmd": "mask", "ratio": 0.6}` draws another mask. A precision other than fp32 is
+autocast, with a loss scaler for fp16. --best compiles the norms and takes the faster memory layout.
 """
 
 import argparse
+import sys
 import time
 
+import s3d_torch
 import torch
 from protocol import serve, use_malloc
 from s3d_torch import S3D, Plan, draw_cells, make_optimizer, masked_mse
+from timing import Timer, name_of
+
+AUTOCAST = {"fp32": None, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 def arguments():
@@ -29,36 +37,78 @@ def arguments():
     parser.add_argument("--blocks", type=int, nargs="+", help="default: ResEnc-L")
     parser.add_argument("--warm-up", type=int, default=1)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
+    parser.add_argument("--precision", choices=list(AUTOCAST), default="fp32")
+    parser.add_argument("--best", action="store_true")
     return parser.parse_args()
 
 
 class Step:
     def __init__(self, options):
-        generator = torch.Generator().manual_seed(options.seed)
+        self.options = options
+        self.generator = torch.Generator().manual_seed(options.seed)
         torch.manual_seed(options.seed)
         sizes = {k: getattr(options, k) for k in ("features", "blocks") if getattr(options, k)}
-        self.model = S3D(Plan(norm=options.norm_kind, norm_by=options.norm, **sizes))
         patch = options.patch * 3 if len(options.patch) == 1 else options.patch
-        grid = [p // options.block_edge for p in patch]
+        self.grid = [p // options.block_edge for p in patch]
         if any(p % options.block_edge for p in patch):
             raise SystemExit(f"patch {patch} is not a multiple of the block edge {options.block_edge}")
-        self.x = torch.randn(options.batch, 1, *patch, generator=generator)
-        self.cells = draw_cells(options.batch, grid, options.mask_ratio, generator)
-        if options.layout == "channels_last":
-            self.model = self.model.to(memory_format=torch.channels_last_3d)
-            self.x = self.x.to(memory_format=torch.channels_last_3d)
+        self.model = S3D(Plan(norm=options.norm_kind, norm_by=options.norm, **sizes)).to(options.device)
+        self.x = torch.randn(options.batch, 1, *patch, generator=self.generator).to(options.device)
+        self.draw_mask({"ratio": options.mask_ratio})
+        self.lay_out(options.layout)
         self.optimizer = make_optimizer(self.model)
+        self.timer = Timer(options.device)
+        self.scaler = torch.amp.GradScaler(options.device, enabled=options.precision == "fp16")
+
+    def draw_mask(self, message) -> dict:
+        ratio = message["ratio"]
+        self.cells = draw_cells(self.options.batch, self.grid, ratio, self.generator).to(self.options.device)
         self.visible = int(self.cells.sum())
+        return {"visibleBlocks": self.visible}
+
+    def lay_out(self, layout) -> None:
+        memory = torch.channels_last_3d if layout == "channels_last" else torch.contiguous_format
+        self.model = self.model.to(memory_format=memory)
+        self.x = self.x.to(memory_format=memory)
+        self.layout = layout
+
+    def loss(self):
+        kind, dtype = self.options.device, AUTOCAST[self.options.precision]
+        with torch.autocast(kind, dtype=dtype, enabled=dtype is not None):
+            prediction = self.model(self.x, self.cells)
+        return masked_mse(prediction.float(), self.x, self.cells)
+
+    def update(self) -> None:
+        self.scaler.unscale_(self.optimizer)
+        torch.nn.utils.clip_grad_norm_(self.model.parameters(), 12.0)
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
 
     def run(self, _message=None) -> dict:
+        return self.run_gpu() if self.options.device == "cuda" else self.run_cpu()
+
+    def run_gpu(self) -> dict:
+        loss = None
+
+        def whole():
+            nonlocal loss
+            self.optimizer.zero_grad(set_to_none=True)
+            loss = self.loss()
+            self.scaler.scale(loss).backward()
+            self.update()
+
+        self.timer.reset_peak()
+        return {"seconds": self.timer.once(whole), "loss": loss.item(), "peakBytes": self.timer.peak_bytes()}
+
+    def run_cpu(self) -> dict:
         start = time.perf_counter()
         self.optimizer.zero_grad(set_to_none=True)
-        loss = masked_mse(self.model(self.x, self.cells), self.x, self.cells)
+        loss = self.loss()
         forward = time.perf_counter()
-        loss.backward()
+        self.scaler.scale(loss).backward()
         backward = time.perf_counter()
-        torch.nn.utils.clip_grad_norm_(self.model.parameters(), 12.0)
-        self.optimizer.step()
+        self.update()
         end = time.perf_counter()
         return {
             "seconds": end - start,
@@ -66,19 +116,55 @@ class Step:
             "backward": backward - forward,
             "optimizer": end - backward,
             "loss": loss.item(),
+            "peakBytes": self.timer.peak_bytes(),
         }
+
+
+def compile_norms() -> str:
+    """The masked norm as one kernel instead of a dozen; only tried, since a compiler may be missing."""
+    eager = s3d_torch.instance_norm
+    try:
+        compiled = torch.compile(eager, dynamic=True)
+        x = torch.randn(1, 4, 8, 8, 8, requires_grad=True)
+        x = x.detach().to("cuda" if torch.cuda.is_available() else "cpu").requires_grad_()
+        mask, weight = torch.ones_like(x[:, :1]), torch.ones(4, device=x.device)
+        compiled(x, mask, weight, weight, "sums").sum().backward()
+    except Exception as error:
+        print(f"norms are not compiled: {error}", file=sys.stderr)
+        return "eager"
+    s3d_torch.instance_norm = compiled
+    return "compiled"
+
+
+def choose_layout(step: Step) -> None:
+    """The memory layout in which the step is faster; one that fails is not."""
+    times = {}
+    for layout in ("contiguous", "channels_last"):
+        try:
+            step.lay_out(layout)
+            step.run()
+            step.run()
+            times[layout] = step.run()["seconds"]
+        except Exception as error:
+            print(f"{layout}: {error}", file=sys.stderr)
+    step.lay_out(min(times, key=times.get))
 
 
 def main():
     options = arguments()
     use_malloc(options.malloc)
     torch.set_num_threads(options.threads)
+    torch.backends.cudnn.benchmark = True
+    norms = compile_norms() if options.best else "eager"
     step = Step(options)
+    if options.best:
+        choose_layout(step)
     for _ in range(options.warm_up):
         step.run()
     ready = {"options": vars(options), "visibleBlocks": step.visible, "blocks": step.cells.numel()}
     ready["parameters"] = sum(p.numel() for p in step.model.parameters())
-    serve({"step": step.run}, ready)
+    ready |= {"norms": norms, "layout": step.layout, "device": name_of(options.device)}
+    serve({"step": step.run, "mask": step.draw_mask}, ready)
 
 
 if __name__ == "__main__":

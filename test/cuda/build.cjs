@@ -50,12 +50,41 @@ function headersHash() {
   return sum.digest("hex");
 }
 
+/** Takes the place of a part of a source; the part must be there, once. */
+const replaced = (found, planted) => (text) => {
+  if (text.split(found).length !== 2) throw new Error(`\`${found}\` is not there once`);
+  return text.replace(found, planted);
+};
+
+/**
+ * How the backend is built for AddressSanitizer and UndefinedBehaviorSanitizer: every tensor is an allocation of its
+ * own, and what sizes are rounded up by is out of bounds (see emulator/guard.h).
+ */
+const sanitized = {
+  flags: [
+    "-O1",
+    "-g",
+    "-fsanitize=address,undefined",
+    "-fno-sanitize-recover=undefined",
+    "-fno-sanitize=vptr",
+  ],
+  edits: {
+    "native/device/cuda_device.cu": replaced("kSegment = int64_t{256} << 20", "kSegment = 1"),
+    "native/ops/cuda_registry.cu": (text) =>
+      `#include "guard.h"\n${replaced(
+        "return reinterpret_cast<void*>(name##_cuda);",
+        "return name##_cuda ? reinterpret_cast<void*>(emulator::guarded<name##_cuda>) : nullptr;",
+      )(text)}`,
+  },
+};
+
 /**
  * Objects are named by the hash of what they come from, so only what changed is compiled.
  * @param {Record<string, (text: string) => string>} edits planted bugs, by file: they change its text
+ * @param {string[]} more compiler flags
  * @returns {Promise<string>} the path of the shared object
  */
-async function build(name = "backend", edits = {}) {
+async function build(name = "backend", edits = {}, more = []) {
   fs.mkdirSync(output, { recursive: true });
   const shared = headersHash();
   const abi = path.join(output, `abi-${shared.slice(0, 16)}`);
@@ -72,22 +101,36 @@ async function build(name = "backend", edits = {}) {
   await inTwos(sources, async (source) => {
     const original = fs.readFileSync(path.join(root, source), "utf8");
     const text = edits[source] ? edits[source](original) : original;
-    const key = createHash("sha256").update(shared).update(source).update(text).digest("hex").slice(0, 24);
+    const key = createHash("sha256")
+      .update(shared + source + more)
+      .update(text)
+      .digest("hex")
+      .slice(0, 24);
     const object = path.join(output, `${key}.o`);
     objects.push(object);
     if (fs.existsSync(object)) return;
     const input = path.join(output, `${key}.cc`);
     fs.writeFileSync(input, `#line 1 "${source}"\n${text}`);
     const include = ["native", "test/cuda/emulator"].flatMap((d) => ["-I", path.join(root, d)]);
-    await run("g++", [...flags, ...include, "-I", abi, "-c", input, "-o", `${object}.tmp${process.pid}`]);
+    await run("g++", [
+      ...flags,
+      ...more,
+      ...include,
+      "-I",
+      abi,
+      "-c",
+      input,
+      "-o",
+      `${object}.tmp${process.pid}`,
+    ]);
     fs.renameSync(`${object}.tmp${process.pid}`, object);
   });
   const library = path.join(output, `${name}.so`);
-  await run("g++", ["-shared", "-o", library, ...objects.sort()]);
+  await run("g++", ["-shared", ...more, "-o", library, ...objects.sort()]);
   return library;
 }
 
-module.exports = { build };
+module.exports = { build, replaced, sanitized };
 if (require.main === module)
   build().then(
     (library) => console.log(`built ${path.relative(root, library)}`),

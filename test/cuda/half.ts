@@ -30,7 +30,7 @@ export function nearest(v: number, { mantissa, least, largest }: (typeof formats
 const unit = (dtype: HalfType) => 2 ** -(formats[dtype].mantissa + 1);
 
 /** What stays float32 beside feature maps. */
-const isParameter = (name: string) => /^(weight|bias|gamma|beta|token|mean|variance)$/.test(name);
+export const isParameter = (name: string) => /^(weight|bias|gamma|beta|token|mean|variance)$/.test(name);
 
 /**
  * Every output and gradient of a sample in 16 bits against float32 on the same device, from values that 16 bits hold.

@@ -45,7 +45,11 @@ Index block_index, block_size, grid_size;
 
 namespace {
 
+#ifdef __SANITIZE_ADDRESS__
+constexpr size_t kStack = 512 * 1024;  // its frames are larger
+#else
 constexpr size_t kStack = 64 * 1024;
+#endif
 constexpr int kSavedRegisters = 6;
 
 enum class State { ready, waiting, blocked, ended };

@@ -1,0 +1,90 @@
+#!/usr/bin/env bash
+# Builds the CUDA backend on a machine with an NVIDIA GPU, checks it and measures it beside PyTorch:
+#
+#   [NODE_BIN=node] [PYTHON=python3] [OUT=folder] bash bench/gpu/check.sh [--dry] [--only stage,stage]
+#
+# Needs nvcc and a Python with PyTorch, uses compute-sanitizer and ncu, fetches nothing. NODE_BIN may be packed by xz.
+# Every stage has its own time limit and none stops the ones that follow; the whole ends after CHECK_SECONDS (540), and
+# another number scales the limits.
+# Leaves results.json (rewritten after each stage), table.txt, check.log and ncu.txt in the folder; prints the table
+# last. --dry: tiny sizes, peers on the CPU, to test the check itself on the device that VOXELSPARK_CUDA_LIBRARY brings.
+set -uo pipefail
+cd "$(dirname "$0")/../.." || exit 2
+
+usage() {
+  echo "usage: bash bench/gpu/check.sh [--dry] [--only stage,stage]" >&2
+  exit 2
+}
+only=""
+export CHECK_DRY=""
+while [ $# -gt 0 ]; do
+  case $1 in
+    --dry) CHECK_DRY=1 ;;
+    --only) only=${2:-} && shift ;;
+    *) usage ;;
+  esac
+  shift
+done
+
+mkdir -p "${OUT:=bench/gpu/out}" || exit 2
+OUT=$(cd "$OUT" && pwd)
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+export OUT PYTHON=${PYTHON:-python3} CHECK_WORK=$work
+total=${CHECK_SECONDS:-540}
+log=$OUT/check.log
+: >"$log"
+
+node=${NODE_BIN:-node}
+if [[ $node == *.xz ]]; then
+  { xz -dc "$node" || "$PYTHON" -c 'import lzma, shutil, sys; shutil.copyfileobj(lzma.open(sys.argv[1]), sys.stdout.buffer)' "$node"; } \
+    >"$work/node" 2>>"$log"
+  chmod +x "$work/node"
+  node=$work/node
+fi
+if ! version=$("$node" --version 2>&1); then
+  reason="NODE_BIN is '${NODE_BIN:-}', which does not start: $version"
+  echo "$reason" | tee -a "$log"
+  "$PYTHON" -c 'import json, sys; print(json.dumps({"ok": False, "reason": sys.argv[1]}))' "$reason" >"$OUT/results.json"
+  exit 2
+fi
+# A bundle holds compiled scripts, a checkout their sources.
+run=("$node" bench/gpu/main.js)
+[ -f bench/gpu/main.js ] || run=("$node" -r tsx/cjs bench/gpu/main.ts)
+
+now() { date +%s.%N; }
+stage() { # name limit
+  local name=$1 limit=$(($2 * total / 540)) left=$((total - SECONDS)) began code
+  [ -z "$only" ] || [[ ,$only, == *,$name,* ]] || return 0
+  [ "$left" -lt "$limit" ] && limit=$left
+  echo "=== $name, at most $limit s" | tee -a "$log"
+  began=$(now)
+  if [ "$limit" -gt 0 ]; then
+    timeout --kill-after=5 "$limit" "${run[@]}" "$name" >"$work/$name.log" 2>&1 </dev/null
+    code=$?
+  else
+    code=124
+  fi
+  printf '%s\t%s\t%s\t%s\t%s\n' "$name" "$limit" "$code" "$began" "$(now)" >>"$work/stages.tsv"
+  cat "$work/$name.log" >>"$log" 2>/dev/null
+  "${run[@]}" report >"$work/table" 2>>"$log"
+  tail -n 3 "$work/$name.log" 2>/dev/null
+}
+
+given=${VOXELSPARK_CUDA_LIBRARY:-}
+stage build 75
+# What was built here, not what came along, unless the caller names a backend.
+[ -z "$given" ] && [ -f "$work/voxelspark_cuda.so" ] && export VOXELSPARK_CUDA_LIBRARY=$work/voxelspark_cuda.so
+stage smoke 15
+stage micro 25
+stage correct 80
+stage repeat 20
+stage kernels 85
+stage step 110
+stage curves 40
+stage sanitizer 50
+stage predict 20
+stage ncu 20
+
+echo
+"${run[@]}" report

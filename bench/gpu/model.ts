@@ -1,0 +1,99 @@
+/** Pre-training steps as `pretrain` runs them, on random patches, for stages that time, compare or repeat them. */
+import type { DeviceName, S3D, SGD } from "../../lib";
+import { type SampledMask, sampleMask } from "../../lib/masking";
+import { createPlan, type Plan, type PlanInput, type PresetName } from "../../lib/plans/plan";
+import { rng } from "../../lib/random";
+import { buildS3D, buildSGD, pretrainStep } from "../../lib/recipes/step";
+import { dry } from "./part";
+import { type Precision, planPrecision } from "./precisions";
+
+export interface StepData {
+  patches: Float32Array;
+  shape: number[];
+  mask: SampledMask;
+}
+
+/** The patches of a step; normals are costly to draw, so a step draws a million and repeats them. */
+export function stepData(plan: Plan, step: number, ratio: number): StepData {
+  const shape = [plan.batch, plan.network.inChannels, ...plan.patch];
+  const patches = new Float32Array(shape.reduce((a, b) => a * b, 1));
+  const drawn = rng(1, step, "bench").fillNormal(new Float32Array(Math.min(patches.length, 1 << 20)));
+  for (let at = 0; at < patches.length; at += drawn.length)
+    patches.set(drawn.subarray(0, Math.min(drawn.length, patches.length - at)), at);
+  const masking = { patch: plan.patch, block: plan.mask.block, ratio, per: "batch" as const };
+  return { patches, shape, mask: sampleMask(masking, { seed: 1, step, samples: plan.batch }) };
+}
+
+/** What an emulated device gets through in seconds, in place of any other size. */
+const drySize: PlanInput = {
+  patch: [16, 16, 16],
+  batch: 1,
+  mask: { block: 8 },
+  network: {
+    features: [4, 8],
+    blocks: [1, 1],
+    kernels: [
+      [3, 3, 3],
+      [3, 3, 3],
+    ],
+    strides: [
+      [1, 1, 1],
+      [2, 2, 2],
+    ],
+    decoder: { convs: [1] },
+  },
+};
+
+export function planFor(precision: Precision, preset: PresetName, input: PlanInput = {}): Plan {
+  const word = planPrecision(precision);
+  const size = dry ? drySize : input;
+  return createPlan({ ...size, device: "cuda", ...(word && { precision: word }) }, preset);
+}
+
+export class Trainer implements Disposable {
+  readonly model: S3D;
+  readonly optimizer: SGD;
+
+  constructor(
+    readonly plan: Plan,
+    readonly device: DeviceName,
+  ) {
+    this.model = buildS3D(plan, device);
+    this.optimizer = buildSGD(plan, this.model);
+  }
+
+  /** One whole step, from patches in JavaScript's memory to updated weights. @returns the loss */
+  async step({ patches, shape, mask }: StepData, rate = this.plan.optimizer.learningRate): Promise<number> {
+    const { loss, gradientNorm } = pretrainStep(
+      this.model,
+      this.optimizer,
+      { patches, shape, mask, device: this.device },
+      rate,
+    );
+    try {
+      return await loss.item();
+    } finally {
+      loss.dispose();
+      gradientNorm.dispose();
+    }
+  }
+
+  [Symbol.dispose](): void {
+    this.optimizer.dispose();
+    this.model.dispose();
+  }
+}
+
+/** Losses of a small S3D's first steps. */
+export async function trainSteps(
+  device: DeviceName,
+  precision: Precision,
+  { steps, seen }: { steps: number; seen?: (model: S3D) => Promise<void> },
+): Promise<number[]> {
+  const plan = planFor(precision, "tiny", { patch: [32, 32, 32], mask: { block: 8 } });
+  using trainer = new Trainer(plan, device);
+  const losses: number[] = [];
+  for (let i = 0; i < steps; i++) losses.push(await trainer.step(stepData(plan, i, 0.75)));
+  await seen?.(trainer.model);
+  return losses;
+}

@@ -1,0 +1,184 @@
+/** Puts together what the stages left: results.json with everything, and the table of what matters. */
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { dry, outFolder, type PartData, workFolder } from "./part";
+import { type Comparison, compareKernels, compareSteps, deviations, type Target, targetsOf } from "./ratios";
+
+export interface StageRecord {
+  name: string;
+  limit: number;
+  code: number;
+  seconds: number;
+  /** The end of what it printed. */
+  said: string;
+}
+
+export interface StageResult extends PartData {
+  name: string;
+  outcome: "ok" | "failed" | "cut off";
+  seconds: number;
+  limit: number;
+  reason?: string;
+}
+
+export interface Results {
+  ok: boolean;
+  dry: boolean;
+  stages: StageResult[];
+  comparisons: Comparison[];
+  targets: Target[];
+}
+
+const lastLine = (text: string) => text.trimEnd().split("\n").at(-1)?.trim() ?? "";
+
+function stageResult(record: StageRecord, part: PartData | undefined): StageResult {
+  const { name, limit, code, seconds, said } = record;
+  const cut = code === 124 || code === 137;
+  const outcome = code === 0 ? "ok" : cut ? "cut off" : "failed";
+  const wrong = part?.checks?.filter(({ ok }) => !ok) ?? [];
+  const reason = cut
+    ? `longer than ${limit} s`
+    : (part?.reason ??
+      (wrong[0] ? `${wrong.length} checks: ${wrong[0].what}: ${wrong[0].says}` : lastLine(said)));
+  return { name, outcome, seconds, limit, ...(outcome !== "ok" && { reason }), ...part };
+}
+
+export function collect(
+  records: readonly StageRecord[],
+  parts: ReadonlyMap<string, PartData>,
+  isDry: boolean,
+): Results {
+  const stages = records.map((record) => stageResult(record, parts.get(record.name)));
+  const all = <K extends keyof PartData>(kind: K) =>
+    stages.flatMap((s) => (s[kind] ?? []) as NonNullable<PartData[K]>);
+  const steps = compareSteps(all("steps") as NonNullable<PartData["steps"]>);
+  const kernels = compareKernels(all("kernels") as NonNullable<PartData["kernels"]>);
+  return {
+    ok: stages.length > 0 && stages.every(({ outcome }) => outcome === "ok"),
+    dry: isDry,
+    stages,
+    comparisons: [...kernels, ...steps],
+    targets: isDry ? [] : targetsOf(kernels, steps),
+  };
+}
+
+const number = (value: number | undefined, digits: number, width: number) =>
+  (value === undefined || !Number.isFinite(value) ? "-" : value.toFixed(digits)).padStart(width);
+const gigabytes = (bytes: number | undefined) => (bytes === undefined ? undefined : bytes / 1e9);
+
+function comparisonLines(kind: Comparison["kind"], rows: readonly Comparison[]): string[] {
+  const mine = rows.filter((row) => row.kind === kind);
+  if (mine.length === 0) return [];
+  const unit = kind === "kernel" ? "TFLOP/s" : "GB";
+  const heading = `${kind === "kernel" ? "convolutions" : "step"}: ours beside PyTorch`.padEnd(58);
+  return [
+    "",
+    `${heading}ours ms   ${unit.padStart(7)}  peer ms   ${unit.padStart(7)}  times faster`,
+    ...mine.map((row) => {
+      const extra =
+        kind === "kernel"
+          ? [row.ours.tflops, row.peer.tflops]
+          : [row.ours, row.peer].map((s) => gigabytes(s.peakBytes));
+      return (
+        `${row.what.padEnd(56)}${number(row.ours.seconds * 1e3, 2, 9)} ${number(extra[0], 1, 9)}` +
+        `${number(row.peer.seconds * 1e3, 2, 9)} ${number(extra[1], 1, 9)} ${number(row.timesFaster, 2, 9)}  ${row.peer.name}`
+      );
+    }),
+  ];
+}
+
+export function table(results: Results): string {
+  const facts = Object.assign({}, ...results.stages.map(({ facts }) => facts ?? {})) as Record<
+    string,
+    unknown
+  >;
+  const lines = [
+    results.dry ? "DRY RUN: tiny sizes, no hardware behind it; its times say nothing." : "",
+    ...["gpu", "driver", "nvcc", "torch", "node", "date"].flatMap((name) =>
+      facts[name] === undefined ? [] : [`${name.padEnd(8)}${String(facts[name])}`],
+    ),
+    "",
+    "stage      outcome   seconds  limit  checks",
+    ...results.stages.map((s) => {
+      const passed = s.checks?.filter(({ ok }) => ok).length ?? 0;
+      const reason = s.reason ? `  ${s.reason.slice(0, 160)}` : "";
+      return (
+        `${s.name.padEnd(11)}${s.outcome.padEnd(8)}${number(s.seconds, 1, 9)}${number(s.limit, 0, 7)}` +
+        `  ${`${passed}/${s.checks?.length ?? 0}`.padEnd(8)}${reason}`
+      );
+    }),
+    ...comparisonLines("kernel", results.comparisons),
+    ...comparisonLines("step", results.comparisons),
+    ...curveLines(results),
+    ...predictionLines(results),
+    ...results.targets.map(
+      ({ what, found, wanted, met }) => `${met ? "reached" : "MISSED "}  ${what}: ${found}, wanted ${wanted}`,
+    ),
+    "",
+    results.ok ? "all stages are well" : "NOT everything is well",
+  ];
+  return `${lines.join("\n").trim()}\n`;
+}
+
+function curveLines({ stages }: Results): string[] {
+  const curves = stages.flatMap((s) => s.curves ?? []);
+  const lines = deviations(curves).map(
+    ({ by, precision, worst, last }) =>
+      `${`${by} ${precision}`.padEnd(56)}${number(last, 5, 9)}   deviates by at most ${worst.toExponential(1)}`,
+  );
+  return lines.length
+    ? ["", "loss after the same steps from equal weights, beside PyTorch fp32", ...lines]
+    : [];
+}
+
+function predictionLines({ stages }: Results): string[] {
+  const rows = stages.flatMap((s) => s.predictions ?? []);
+  if (rows.length === 0) return [];
+  return [
+    "",
+    "prediction of a volume by sliding windows",
+    ...rows.map(
+      ({ by, precision, seconds, windows, peakBytes }) =>
+        `${`${by} ${precision}, ${windows} windows`.padEnd(56)}${number(seconds, 3, 9)} s ${number(gigabytes(peakBytes), 2, 7)} GB`,
+    ),
+  ];
+}
+
+function readRecords(folder: string): StageRecord[] {
+  const file = join(folder, "stages.tsv");
+  if (!existsSync(file)) return [];
+  const read = (path: string) => (existsSync(path) ? readFileSync(path, "utf8") : "");
+  return readFileSync(file, "utf8")
+    .trim()
+    .split("\n")
+    .map((line) => {
+      const [name, limit, code, began, ended] = line.split("\t") as [string, string, string, string, string];
+      const said = read(join(folder, `${name}.log`)).slice(-2000);
+      return { name, limit: Number(limit), code: Number(code), seconds: Number(ended) - Number(began), said };
+    });
+}
+
+/** A part that a cut-off left half written counts as none. */
+function readPart(file: string): PartData | undefined {
+  try {
+    return JSON.parse(readFileSync(file, "utf8")) as PartData;
+  } catch {
+    return undefined;
+  }
+}
+
+export function report(): number {
+  const folder = workFolder();
+  const records = readRecords(folder);
+  const parts = new Map<string, PartData>();
+  for (const { name } of records) {
+    const part = readPart(join(folder, `${name}.json`));
+    if (part) parts.set(name, part);
+  }
+  const results = collect(records, parts, dry);
+  const text = table(results);
+  writeFileSync(join(outFolder(), "results.json"), `${JSON.stringify(results, undefined, 1)}\n`);
+  writeFileSync(join(outFolder(), "table.txt"), text);
+  process.stdout.write(text);
+  return results.ok ? 0 : 1;
+}

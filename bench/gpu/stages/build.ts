@@ -1,0 +1,125 @@
+/** Facts about the machine; the backend compiled by nvcc for its GPU, without spills; the machine's two ceilings. */
+import { execFile, spawnSync } from "node:child_process";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { availableParallelism } from "node:os";
+import { join, resolve } from "node:path";
+import { Peer } from "../../peers/peer";
+import { dry, type Part, peerDevice, python, StageFailure, workFolder } from "../part";
+
+const root = resolve(__dirname, "../../..");
+const { architectures, forNvcc } = require("../../../native/architectures.cjs") as {
+  architectures(): string[];
+  forNvcc(names: readonly string[]): string[];
+};
+const { findNvcc, findTool } = require("../../../native/toolkit.cjs") as {
+  findNvcc(): string | undefined;
+  findTool(name: string): string | undefined;
+};
+const { list, writeAbi } = require("../../../native/sources.cjs") as {
+  list(kind: string): string[];
+  writeAbi(file: string): void;
+};
+const { parse, complaints } = require("../../../native/cuda-report.cjs") as {
+  parse(log: string): { kernels: Record<string, unknown>[]; problems: string[] };
+  complaints(report: ReturnType<typeof parse>, targets: readonly string[]): string[];
+};
+
+const said = (command: string, ...args: string[]) =>
+  spawnSync(command, args, { encoding: "utf8" }).stdout?.trim() ?? "";
+
+function facts(part: Part): void {
+  const query = "--query-gpu=name,driver_version,memory.total,compute_cap,clocks.sm,clocks.max.sm";
+  const [gpu, driver, ...rest] = said("nvidia-smi", query, "--format=csv,noheader").split(", ");
+  part.fact("gpu", gpu || "none (nvidia-smi does not answer)");
+  part.fact("driver", driver ?? "none");
+  part.fact("memory, compute capability, clock, highest clock", rest.join(", "));
+  part.fact(
+    "nvcc",
+    said(findNvcc() ?? "nvcc", "--version")
+      .split("\n")
+      .at(-2) ?? "none",
+  );
+  part.fact("node", process.version);
+  part.fact("cores", availableParallelism());
+  part.fact("date", new Date().toISOString());
+  part.fact("dry", dry);
+}
+
+/** stdout and stderr of a compiler; both in the message where it fails. */
+const compiler = (command: string, args: readonly string[]): Promise<string> =>
+  new Promise((resolved, reject) =>
+    execFile(command, args, { cwd: root, maxBuffer: 2 ** 26 }, (error, out, err) =>
+      error ? reject(new StageFailure(`${args.at(-1)} does not compile: ${out}${err}`)) : resolved(out + err),
+    ),
+  );
+
+async function inParallel<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
+  const queue = [...items];
+  const worker = async () => {
+    for (let item = queue.shift(); item !== undefined; item = queue.shift()) await work(item);
+  };
+  await Promise.all(Array.from({ length: availableParallelism() }, worker));
+}
+
+async function compile(part: Part): Promise<void> {
+  const nvcc = findNvcc();
+  if (!nvcc) throw new StageFailure("nvcc cannot be found: set CUDACXX or PATH");
+  const began = performance.now();
+  const names = architectures();
+  const generated = join(workFolder(), "generated");
+  mkdirSync(generated, { recursive: true });
+  writeAbi(join(generated, "voxelspark_abi.h"));
+  const flags = [
+    ...["-std=c++17", "-O3", "-DNDEBUG", "-lineinfo", "-Xcompiler=-fPIC,-fvisibility=hidden", "-Xptxas=-v"],
+    ...[...forNvcc(names), "-I", "native", "-I", generated],
+  ];
+  const objects: string[] = [];
+  let log = "";
+  await inParallel(list("cuda"), async (source) => {
+    const object = join(generated, `${source.replaceAll("/", "_")}.o`);
+    objects.push(object);
+    log += await compiler(nvcc, [...flags, "-o", object, "-c", source]);
+  });
+  const library = join(workFolder(), "voxelspark_cuda.so");
+  await compiler(nvcc, ["-shared", "-cudart", "static", ...forNvcc(names), "-o", library, ...objects.sort()]);
+  part.fact("compiled for", names.map((name) => `sm_${name}`).join(", "));
+  part.fact("seconds of compiling", (performance.now() - began) / 1000);
+  writeFileSync(join(workFolder(), "nvcc.log"), log);
+  const report = parse(log);
+  part.fact("kernels", report.kernels.length);
+  const found = complaints(
+    report,
+    names.map((name) => `sm_${name}`),
+  );
+  part.check("no spills, no warnings", found.length === 0, found.slice(0, 3).join("; ") || "none found");
+  countInstructions(part, library);
+}
+
+/** Whether the tensor cores' instructions are there: HGMMA is wgmma's, HMMA is mma.sync's. */
+function countInstructions(part: Part, library: string): void {
+  const tool = findTool("cuobjdump");
+  if (!tool) {
+    part.fact("matrix instructions", "not counted: cuobjdump cannot be found");
+    return;
+  }
+  const { stdout } = spawnSync(tool, ["--dump-sass", library], { encoding: "utf8", maxBuffer: 2 ** 30 });
+  const count = (name: string) => stdout?.match(new RegExp(`\\b${name}\\b`, "g"))?.length ?? 0;
+  part.fact("matrix instructions", { HGMMA: count("HGMMA"), HMMA: count("HMMA"), LDGSTS: count("LDGSTS") });
+}
+
+/** What a copy and a matrix product reach here, through PyTorch: the yardsticks of everything else. */
+async function ceilings(part: Part): Promise<void> {
+  const size = dry ? ["--size", "256"] : [];
+  const { peer, ready } = await Peer.start(python, "ceilings.py", ["--device", peerDevice, ...size]);
+  const { torch, cudnn } = (ready.ready ?? {}) as Record<string, unknown>;
+  part.fact("torch", torch);
+  part.fact("cudnn", cudnn);
+  part.fact("ceilings", await peer.ask({ cmd: "measure" }));
+  peer.stop();
+}
+
+export default async function build(part: Part): Promise<void> {
+  facts(part);
+  await compile(part);
+  await part.attempt("ceilings of copies and matrix products", () => ceilings(part));
+}

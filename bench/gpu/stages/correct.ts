@@ -1,0 +1,173 @@
+/**
+ * Every op on the GPU against the float64 reference (the op records), and at the networks' channel counts against
+ * PyTorch in float64, in every precision, beside PyTorch's own error in that precision and beside our CPU. Inputs are
+ * drawn anew in each run; each result is computed twice and must have the same bits.
+ */
+import { readdirSync, writeFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { BlockMask, type DeviceName, info, Tape, type Tensor, tensor } from "../../../lib";
+import { type Random, rng } from "../../../lib/random";
+import { scope } from "../../../lib/scope";
+import type { OpRecord } from "../../../test/op-suite";
+import * as suite from "../../../test/op-suite-checks";
+import { Peer } from "../../peers/peer";
+import { type Case, type CaseInput, distance, drawCases } from "../cases";
+import { dry, type Part, peerDevice, python, requireGpu, workFolder } from "../part";
+import { dtypeOf, kernelPrecisions, type Precision } from "../precisions";
+
+const records = resolve(__dirname, "../../../test/ops/records");
+
+export const loadRecords = (): OpRecord[] =>
+  readdirSync(records)
+    .filter((file) => /\.(ts|js)$/.test(file) && !file.endsWith(".d.ts"))
+    .map((file) => (require(join(records, file)) as { record: OpRecord }).record);
+
+/** Ops of which the backend has every kernel, and the others' names. */
+export function present(all: readonly OpRecord[]): { has: OpRecord[]; lacks: string[] } {
+  const { missingKernels } = info().cuda;
+  const lacks = all.filter(({ kernels }) => kernels.some((k) => missingKernels.includes(k)));
+  return { has: all.filter((r) => !lacks.includes(r)), lacks: lacks.map(({ op }) => op) };
+}
+
+async function againstReference(part: Part): Promise<void> {
+  const { has, lacks } = present(loadRecords());
+  part.fact("ops without CUDA kernels", lacks);
+  part.fact("seed", suite.seed);
+  for (const record of has)
+    await part.attempt(`${record.op} against float64`, async () => {
+      const random = suite.stream(record.op, "gpu");
+      const twice = ["once", "again"].map((name) => [name, () => {}] as const);
+      const samples = [...record.samples(random), ...(dry ? [] : [record.large(random)])];
+      for (const sample of samples) await suite.matchesReference(record, random, sample, "cuda", twice);
+      part.check(`${record.op} against float64`, true, `${samples.length} samples, the same bits twice`);
+    });
+}
+
+type Values = Record<string, Float32Array>;
+
+/** Normals with 8 bits of mantissa: exact in every precision, so that what is judged is the op. */
+function drawValues(random: Random, { shape, labels }: CaseInput): Float32Array {
+  const values = new Float32Array(shape.reduce((a, b) => a * b, 1));
+  if (labels) return values.map(() => random.int(labels));
+  random.fillNormal(values);
+  const bits = new Uint32Array(values.buffer);
+  for (let i = 0; i < bits.length; i++) bits[i] = (bits[i] as number) & 0xffff0000;
+  return values;
+}
+
+/** Output and gradients of one call. */
+async function run(
+  c: Case,
+  values: Values,
+  upstream: Float32Array | undefined,
+  device: DeviceName,
+  precision: Precision,
+) {
+  const mask = c.mask && new BlockMask(c.mask);
+  const inputs: Record<string, Tensor> = {};
+  for (const [name, spec] of Object.entries(c.inputs))
+    inputs[name] = tensor(values[name] as Float32Array, spec.shape, {
+      device,
+      dtype: spec.feature ? dtypeOf(precision) : "float32",
+      requiresGrad: !spec.constant && !spec.labels,
+      mask: spec.masked ? mask : undefined,
+    });
+  const tape = new Tape();
+  const y = scope(() => tape.record(() => c.run(inputs, mask)));
+  const found: Values = { y: (await y.data()) as Float32Array };
+  const drawn = upstream ?? new Float32Array(y.size).fill(1);
+  const gy = tensor(drawn.subarray(0, y.size), y.shape, { device, dtype: y.dtype, mask: y.mask });
+  tape.backward(y, gy);
+  for (const [name, t] of Object.entries(inputs))
+    if (t.grad) found[name] = (await t.grad.data()) as Float32Array;
+  tape.dispose();
+  for (const t of [y, gy, ...Object.values(inputs)]) t.dispose();
+  mask?.dispose();
+  return { found, shape: y.shape };
+}
+
+const sameBits = (a: Values, b: Values) =>
+  Object.entries(a).every(([name, v]) =>
+    Buffer.from(v.buffer).equals(Buffer.from((b[name] as Float32Array).buffer)),
+  );
+
+class TorchCheck {
+  private files = 0;
+
+  constructor(
+    private readonly part: Part,
+    private readonly peer: Peer,
+    private readonly random: Random,
+  ) {}
+
+  private write(values: Float32Array): string {
+    const file = join(workFolder(), `values-${this.files++ % 64}.f32`);
+    writeFileSync(file, new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
+    return file;
+  }
+
+  async check(c: Case, precision: Precision): Promise<void> {
+    const values: Values = {};
+    for (const [name, spec] of Object.entries(c.inputs)) values[name] = drawValues(this.random, spec);
+    const largest = Math.max(...Object.values(values).map(({ length }) => length));
+    const long = drawValues(this.random, { shape: [8 * largest] });
+    const scalar = c.op === "masked_mse" || c.op === "dice_cross_entropy";
+    const upstream = scalar ? undefined : long;
+    const { found, shape } = await run(c, values, upstream, "cuda", precision);
+    const again = await run(c, values, upstream, "cuda", precision);
+    const name = `${precision} ${c.name}`;
+    this.part.check(`${name}, twice`, sameBits(found, again.found), "the same bits");
+    if (precision === "fp32") {
+      const cpu = await run(c, values, upstream, "cpu", precision);
+      for (const [what, v] of Object.entries(cpu.found))
+        this.part.within(`${name}, ${what} beside our CPU`, distance(found[what] ?? [], v), 1e-5);
+    }
+    const size = shape.reduce((a, b) => a * b, 1);
+    await this.judge(c, name, precision, values, found, upstream?.subarray(0, size));
+  }
+
+  private async judge(
+    c: Case,
+    name: string,
+    precision: Precision,
+    values: Values,
+    found: Values,
+    upstream: Float32Array | undefined,
+  ): Promise<void> {
+    const inputs = Object.entries(c.inputs).map(([key, { shape, constant = false, labels }]) => [
+      key,
+      { file: this.write(values[key] as Float32Array), shape, constant: constant || labels !== undefined },
+    ]);
+    const answer = (await this.peer.ask({
+      cmd: "check",
+      ...{ op: c.op, precision, attributes: c.attributes, inputs: Object.fromEntries(inputs) },
+      mask: c.mask ? { ...c.mask, visible: [...c.mask.visible] } : null,
+      upstream: upstream ? this.write(upstream) : null,
+      found: Object.fromEntries(Object.entries(found).map(([key, v]) => [key, this.write(v)])),
+    })) as { errors: Record<string, number>; own: Record<string, number> };
+    for (const [what, error] of Object.entries(answer.errors)) {
+      const own = answer.own[what] as number;
+      const allowed = precision === "fp32" ? 1e-5 : Math.max(2 * own, 1e-4);
+      const says = `error ${error.toExponential(2)}, PyTorch's own ${own.toExponential(2)}, allowed ${allowed.toExponential(2)}`;
+      this.part.check(`${name}, ${what} beside float64`, error <= allowed, says);
+    }
+  }
+}
+
+const has16Bits = (c: Case) => Object.values(c.inputs).some(({ feature }) => feature);
+
+async function againstTorch(part: Part): Promise<void> {
+  const { peer } = await Peer.start(python, "check_ops.py", ["--device", peerDevice]);
+  const check = new TorchCheck(part, peer, rng(suite.seed, 1, "bench"));
+  for (const precision of kernelPrecisions())
+    for (const c of drawCases(suite.seed, dry).filter((c) => has16Bits(c) || precision === "fp32"))
+      await part.attempt(`${precision} ${c.name}`, () => check.check(c, precision));
+  peer.stop();
+}
+
+export default async function correct(part: Part): Promise<void> {
+  requireGpu();
+  // The peer first: what it sees, at real sizes, is what matters most should time run out.
+  await part.attempt("ops beside PyTorch", () => againstTorch(part));
+  await againstReference(part);
+}

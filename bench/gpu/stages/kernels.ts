@@ -1,0 +1,113 @@
+/**
+ * TFLOP/s of convolutions, forward and both gradients, dense and with three quarters of the blocks masked, in every
+ * precision, beside cuDNN in both memory layouts with its benchmark mode on. Ours is the wall clock of many queued
+ * launches that one wait ends, theirs events; launches rotate among operands that together exceed the second-level cache.
+ */
+import { scope, sync, type Tensor } from "../../../lib";
+import { Peer } from "../../peers/peer";
+import { flopsOf, type Layer, nameOf, type Operands, operands, paperLayers, smallLayers } from "../layers";
+import { dry, type KernelTime, type Part, type Pass, passes, peerDevice, python, requireGpu } from "../part";
+import { kernelPrecisions, type Precision } from "../precisions";
+
+/** More than the second-level cache of any device. */
+const CACHE_BYTES = 128e6;
+const SECONDS = dry ? 0.001 : 0.05;
+
+async function timed(runs: readonly (() => Tensor[])[], repeats: number): Promise<number> {
+  await sync();
+  const began = performance.now();
+  for (let i = 0; i < repeats; i++) scope(() => void runs[i % runs.length]!());
+  await sync();
+  return (performance.now() - began) / 1e3 / repeats;
+}
+
+/** The median of five measurements of at least SECONDS. */
+async function seconds(runs: readonly (() => Tensor[])[]): Promise<number> {
+  await timed(runs, runs.length);
+  const repeats = Math.max(runs.length, Math.ceil(SECONDS / (await timed(runs, runs.length))));
+  const times: number[] = [];
+  for (let i = 0; i < 5; i++) times.push(await timed(runs, repeats));
+  return times.sort((a, b) => a - b)[2] as number;
+}
+
+async function ours(part: Part, layer: Layer, precision: Precision, masked: number): Promise<void> {
+  const {
+    channels: [c, k],
+    edge,
+    samples,
+    stride,
+  } = layer;
+  const bytes =
+    (precision === "fp32" ? 4 : 2) * samples * (c * (edge * stride) ** 3 + k * edge ** 3) * (1 - masked);
+  const sets: Operands[] = [];
+  try {
+    for (let i = 0; i < Math.min(32, Math.ceil(CACHE_BYTES / bytes)); i++)
+      sets.push(operands(layer, precision, masked));
+    const [first] = sets as [Operands];
+    for (const pass of passes) {
+      const row: KernelTime = {
+        ...{ layer: nameOf(layer), pass, by: "voxelspark", precision, seconds: Number.NaN },
+        how: masked ? `${masked * 100} % masked` : "dense",
+        flops: flopsOf(layer) * first.share,
+      };
+      try {
+        part.add("kernels", { ...row, seconds: await seconds(sets.map(({ runs }) => runs[pass])) });
+      } catch (error) {
+        part.add("kernels", { ...row, failed: (error as Error).message });
+      }
+    }
+  } finally {
+    for (const { free } of sets) free();
+  }
+}
+
+async function theirs(part: Part, peer: Peer, layer: Layer, precision: Precision, pass: Pass): Promise<void> {
+  const { channels, edge, samples, kernel, stride, transposed } = layer;
+  const input = transposed ? edge / stride : edge * stride;
+  const question = {
+    ...{
+      cmd: "run",
+      op: transposed ? "conv_transpose3d" : "conv3d",
+      pass,
+      kernel,
+      stride,
+      precision,
+      repeats: 7,
+    },
+    ...{ shape: [samples, channels[0], input, input, input], channels: channels[1], profile: true },
+  };
+  for (const layout of ["contiguous", "channels_last"]) {
+    const row: KernelTime = {
+      ...{ layer: nameOf(layer), pass, by: "PyTorch", precision, how: layout, seconds: Number.NaN },
+      flops: flopsOf(layer),
+    };
+    try {
+      const { seconds, kernels } = await peer.ask({ ...question, layout });
+      part.add("kernels", { ...row, seconds: seconds as number, kernels: kernels as string[] });
+    } catch (error) {
+      part.add("kernels", { ...row, failed: (error as Error).message });
+    }
+  }
+}
+
+export default async function kernels(part: Part): Promise<void> {
+  requireGpu();
+  const { peer, ready } = await Peer.start(python, "ops.py", [
+    "--device",
+    peerDevice,
+    "--threads",
+    "2",
+    "--go-on",
+  ]);
+  part.fact("peer", ready.ready);
+  // The precisions that matter first.
+  const order = kernelPrecisions().reverse();
+  for (const layer of dry ? smallLayers : paperLayers)
+    for (const precision of order)
+      await part.attempt(`${precision} ${nameOf(layer)}`, async () => {
+        if (layer.sparse) await ours(part, layer, precision, 0.75);
+        await ours(part, layer, precision, 0);
+        for (const pass of passes) await theirs(part, peer, layer, precision, pass);
+      });
+  peer.stop();
+}
