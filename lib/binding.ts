@@ -91,6 +91,8 @@ interface NativeAddon {
     memoryLimit?: number;
     cudaLibrary?: string;
     resetPeak?: number;
+    /** The device that the null device stands for: whose scratch memory it counts. */
+    nullCounts?: number;
   }): void;
   info(): BuildInfo;
   /** Queues multiply-adds in registers on every thread, the yardstick of benchmarks; their number of operations. */

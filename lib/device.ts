@@ -1,4 +1,4 @@
-import { type BuildInfo, native } from "./binding";
+import { type BuildInfo, type DeviceName, type DType, native } from "./binding";
 import { DeviceError } from "./errors";
 
 /** The devices that training runs on. */
@@ -38,6 +38,28 @@ export function resolveDevice(wish = process.env.VOXELSPARK_DEVICE || "auto"): D
   if (why) return { device: "cpu", reason: `cpu (${cpu}), since cuda cannot be used: ${why}` };
   return { device: "cuda", reason: `cuda (${cuda.devices[0]})` };
 }
+
+/** How feature maps and their gradients are stored; parameters, sums, statistics and losses are float32 always. */
+export const precisions = ["fp32", "bf16", "fp16"] as const;
+export type Precision = (typeof precisions)[number];
+
+const featureTypes = { fp32: "float32", bf16: "bfloat16", fp16: "float16" } as const;
+
+/**
+ * The element type of a network's feature maps.
+ * @throws DeviceError when the device does not have it
+ */
+export function featureType(precision: Precision, device: DeviceName): DType {
+  if (precision === "fp32" || device === "cuda" || device === "null") return featureTypes[precision];
+  throw new DeviceError(
+    "ERR_VOXELSPARK_DEVICE",
+    `precision ${precision} needs device 'cuda', the device is '${device}'; allowed there is fp32`,
+  );
+}
+
+/** The precision in which a network trained in another one is used: its own, or fp32 where the device lacks that. */
+export const precisionOn = (device: DeviceName, trained: Precision): Precision =>
+  device === "cuda" ? trained : "fp32";
 
 /** Kernels that networks on CUDA do without: fused norms save time on the CPU only. */
 const cpuOnly = /^(masked_norm_affine|residual_forward)$/;

@@ -57,7 +57,14 @@ export {
 } from "./data/segmentation-augment";
 export { findCases, type ImageCase } from "./data/sources";
 export { type Fold, foldOf, kFolds, readSplits, writeSplits } from "./data/splits";
-export { type ComputeDevice, type DeviceChoice, info, resolveDevice } from "./device";
+export {
+  type ComputeDevice,
+  type DeviceChoice,
+  info,
+  type Precision,
+  precisions,
+  resolveDevice,
+} from "./device";
 export * from "./errors";
 export {
   type CaseOptions,
@@ -130,6 +137,7 @@ export { resampleLabels } from "./ops/resample-labels";
 export { residual } from "./ops/residual";
 export { type SurfaceDiceOptions, surfaceDice } from "./ops/surface-dice";
 export { tokenAffine } from "./ops/token-affine";
+export { LossScale, type LossScaleState } from "./optim/loss-scale";
 export { constant, perEpoch, poly, type Schedule, type Stage, sequence, warmup } from "./optim/schedules";
 export { SGD, type SGDOptions } from "./optim/sgd";
 export { type ProgressPoint, renderProgress } from "./pictures/progress";

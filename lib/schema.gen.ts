@@ -301,7 +301,10 @@ export interface KernelAttributes {
     axes?: readonly [number, number, number];
   };
   /** (tensors*) -> (norm) */
-  grad_norm: {};
+  grad_norm: {
+    /** Default 1. */
+    gradientScale?: number;
+  };
   /** (logits labels) -> (loss coefficients ce_scale) */
   dice_cross_entropy_forward: {
     /** Default []. */
@@ -390,6 +393,8 @@ export interface KernelAttributes {
     weightDecay?: number;
     /** Default 0. */
     clip?: number;
+    /** Default 1. */
+    gradientScale?: number;
     /** Default false. */
     nesterov?: boolean;
   };

@@ -1,6 +1,6 @@
 /** Options that several commands share, and what they turn into. */
 import type { Argv } from "yargs";
-import { resolveDevice } from "../device";
+import { featureType, type Precision, precisions, resolveDevice } from "../device";
 import { createPlan, type Plan, type PlanInput, PRESETS, type PresetName, planFromFile } from "../plans/plan";
 import { type DeviceName, setThreads } from "../tensor";
 import { log, UsageError } from "./output";
@@ -29,15 +29,26 @@ export function computeOptions<T>(yargs: Argv<T>): Argv<T & ComputeArgs> {
   }) as Argv<T & ComputeArgs>;
 }
 
+/** Of commands that compute with networks. */
+export const precisionOption = {
+  choices: precisions,
+  describe: "Feature maps in 32 or 16 bits (default: the plan's, fp32); bf16 and fp16 on CUDA only",
+};
+
 /**
  * Applies --threads, chooses the device and says which: that of the command line, else the plan's, else that of
  * VOXELSPARK_DEVICE, else a GPU that works.
+ * @throws DeviceError when it lacks the plan's precision
  */
-export function chooseDevice({ device, threads }: ComputeArgs, plan?: Pick<Plan, "device">): DeviceName {
+export function chooseDevice(
+  { device, threads }: ComputeArgs,
+  plan?: Pick<Plan, "device" | "precision">,
+): DeviceName {
   if (threads !== undefined) setThreads(threads);
   const planned = plan === undefined || plan.device === "auto" ? undefined : plan.device;
   const choice = resolveDevice(device ?? planned);
   log(`device: ${choice.reason}`);
+  if (plan) featureType(plan.precision, choice.device);
   return choice.device;
 }
 
@@ -48,6 +59,7 @@ export interface PlanArgs {
   batch?: number | undefined;
   steps?: number | undefined;
   seed?: number | undefined;
+  precision?: Precision | undefined;
   workers?: number | undefined;
   spacing?: number[] | undefined;
   nonFinite?: Preprocessing["nonFinite"] | undefined;
@@ -72,6 +84,7 @@ export function planOptions<T>(yargs: Argv<T>): Argv<T & PlanArgs> {
     .option("batch", { type: "number", describe: "Patches a step" })
     .option("steps", { type: "number", describe: "Training steps" })
     .option("seed", { type: "number", describe: "Everything random follows from it" })
+    .option("precision", precisionOption)
     .option("workers", { type: "number", describe: "Loader threads; never changes a result" })
     .option("spacing", {
       type: "number",
@@ -106,11 +119,12 @@ export function given<T extends object>(
 
 /** The fields that the options state. */
 export function overridesOf(args: PlanArgs) {
-  const { patch, batch, steps, seed, workers, spacing, nonFinite, geometry } = args;
+  const { patch, batch, steps, seed, precision, workers, spacing, nonFinite, geometry } = args;
   return given({
     batch,
     steps,
     seed,
+    precision,
     patch: patch === undefined ? undefined : triple(patch),
     loader: given({ workers }),
     preprocessing: given({ spacing, nonFinite, geometry }),

@@ -1,10 +1,11 @@
 import { join } from "node:path";
 import type { CommandModule } from "yargs";
 import { findChannelCases } from "../data/channel-files";
+import type { Precision } from "../device";
 import { loadSegmenter } from "../runs/load-segmenter";
 import { type PredictionEvent, runPrediction } from "../runs/prediction";
 import { interruptible } from "./interruption";
-import { type ComputeArgs, chooseDevice, computeOptions } from "./options";
+import { type ComputeArgs, chooseDevice, computeOptions, precisionOption } from "./options";
 import { duration, log, type Progress, printJson, progress, UsageError } from "./output";
 
 interface Args extends ComputeArgs {
@@ -13,6 +14,7 @@ interface Args extends ComputeArgs {
   model: string[];
   folds?: string[] | undefined;
   checkpoint: "final" | "best";
+  precision?: Precision | undefined;
   disableTta?: boolean | undefined;
   stepSize?: number | undefined;
   saveProbabilities?: boolean | undefined;
@@ -67,6 +69,7 @@ export const predict: CommandModule<object, Args> = {
         default: "final" as const,
         describe: "After the last step, or best in validation",
       })
+      .option("precision", precisionOption)
       .option("disable-tta", {
         alias: "disable_tta",
         type: "boolean",
@@ -93,7 +96,8 @@ export const predict: CommandModule<object, Args> = {
       throw new UsageError(`--step-size is ${stepSize}, allowed are numbers above 0 up to 1`);
     const device = chooseDevice(args);
     const models: LoadedSegmenter[] = [];
-    for (const path of modelPaths(args)) models.push(await loadSegmenter(path, device, args.checkpoint));
+    for (const path of modelPaths(args))
+      models.push(await loadSegmenter(path, device, args.checkpoint, args.precision));
     const cases = await findChannelCases(args.input, models[0]!.plan.channels);
     log(
       `${cases.length} cases, ${models.length === 1 ? "one model" : `an ensemble of ${models.length} models`}`,

@@ -1,5 +1,5 @@
 import type { CommandModule } from "yargs";
-import type { Plan } from "../plans/plan";
+import { overridePlan, type Plan } from "../plans/plan";
 import { dryRun } from "../recipes/dry-run";
 import { openCases, resolvePreprocessing } from "../runs/cases";
 import { runPretraining } from "../runs/pretraining";
@@ -42,7 +42,7 @@ export const pretrain: CommandModule<object, Args> = {
   handler: async (args) => {
     const plan = await planOf(args);
     if (args.dryRun) {
-      tellDryRun(plan, args.json);
+      tellDryRun(args.device ? overridePlan(plan, { device: args.device }, "Command line") : plan, args.json);
       return;
     }
     const { data, out } = args;

@@ -7,6 +7,7 @@ import type { NormKind } from "../nn/norm";
 import { add } from "../ops/add";
 import { applyMask } from "../ops/apply-mask";
 import { avgPool3d } from "../ops/avg-pool3d";
+import { cast } from "../ops/cast";
 import { concat } from "../ops/concat";
 import type { Winograd } from "../ops/conv3d";
 import { densify } from "../ops/densify";
@@ -14,7 +15,7 @@ import type { FoldedSkip } from "../ops/folded-conv3d";
 import { leakyRelu } from "../ops/leaky-relu";
 import { residual } from "../ops/residual";
 import { scope } from "../scope";
-import type { Tensor } from "../tensor";
+import type { DType, Tensor } from "../tensor";
 
 /** Everything that shapes a residual-encoder U-Net; one entry per stage, highest resolution first. */
 export interface ResEncUNetOptions {
@@ -36,6 +37,8 @@ export interface ResEncUNetOptions {
    * The same but for rounding. Default true; off, the plain path is the reference.
    */
   fusion?: boolean | undefined;
+  /** Type of the feature maps; input and output are float32 whatever it is. Default: that of the input. */
+  dtype?: DType | undefined;
   /** Convolution units of each decoder stage, lowest resolution first. */
   decoder: { convs: readonly number[] };
 }
@@ -46,6 +49,9 @@ export type CoarseRule = "dense" | "any";
 const SLOPE = 0.01;
 const unit: Triple = [1, 1, 1];
 const isUnit = (s: Triple) => s.every((v) => v === 1);
+
+/** x in the type; itself if it has it, or if none is asked for. */
+const typed = (x: Tensor, dtype: DType | undefined) => (!dtype || x.dtype === dtype ? x : cast(x, dtype));
 
 /** Two convolution units around a skip: conv-norm-act, conv-norm, + skip, act (BasicBlockD). */
 class ResidualBlock extends Module {
@@ -157,7 +163,7 @@ export class ResEncEncoder extends Module {
     { mask, coarse }: { mask?: BlockMask | undefined; coarse?: CoarseRule | undefined } = {},
   ): Tensor[] {
     return scope(() => {
-      let features = this.parts.stem.convs[0]!.forward(x, mask);
+      let features = this.parts.stem.convs[0]!.forward(typed(x, this.options.dtype), mask);
       return this.parts.stages.map((stage, i) => {
         const input = this.enterStage(features, this.options.strides[i]!, coarse);
         features = stage.blocks.reduce(
@@ -203,7 +209,10 @@ export class UNetDecoder extends Module {
     seg_layers: Conv3d[];
   };
 
-  constructor(init: Initializer, options: ResEncUNetOptions) {
+  constructor(
+    init: Initializer,
+    private readonly options: ResEncUNetOptions,
+  ) {
     super();
     const { features, kernels, strides, norm, outChannels, winograd, decoder, fusion = true } = options;
     const levels = features.slice(0, -1).map((_, s) => features.length - 2 - s); // lowest resolution first
@@ -247,7 +256,8 @@ export class UNetDecoder extends Module {
         const previous = x;
         const [first, ...convs] = this.parts.stages[s]!.convs;
         x = scope(() => convs.reduce((f, unit) => unit.forward(f), join(first!, up.forward(previous), skip)));
-        return s < skips.length - 1 - count ? undefined : this.parts.seg_layers[s]!.forward(x);
+        if (s < skips.length - 1 - count) return undefined;
+        return typed(this.parts.seg_layers[s]!.forward(x), this.options.dtype && "float32");
       });
       return scales.filter((scale) => scale !== undefined).reverse();
     });

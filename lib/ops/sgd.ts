@@ -9,6 +9,8 @@ export interface SgdStepOptions {
   /** Largest gradient norm, 0 = no clipping; needs `norm`. */
   clip: number;
   nesterov: boolean;
+  /** What the loss was multiplied with; the gradients are divided by it before anything else. Default 1. */
+  gradientScale?: number;
 }
 
 /**

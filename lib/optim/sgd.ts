@@ -1,8 +1,10 @@
+import type { Tape } from "../autograd";
 import { CheckpointError } from "../errors";
 import { gradNorm } from "../ops/grad-norm";
 import { sgd } from "../ops/sgd";
 import { keep, scope } from "../scope";
 import { full, type Tensor, zeros } from "../tensor";
+import type { LossScale } from "./loss-scale";
 
 export interface SGDOptions {
   /** In [0, 1). Default 0. */
@@ -13,6 +15,8 @@ export interface SGDOptions {
   nesterov?: boolean;
   /** Largest L2 norm of all gradients together; 0 = no clipping. Default 0. */
   clip?: number;
+  /** Multiplies the loss before `backward` and divides the gradients in `step`; whoever reads the norm updates it. */
+  lossScale?: LossScale | undefined;
 }
 
 /**
@@ -22,12 +26,14 @@ export interface SGDOptions {
 export class SGD implements Disposable {
   private readonly parameters: Map<string, Tensor>;
   private readonly momenta = new Map<string, Tensor>();
-  private readonly options: Required<SGDOptions>;
+  private readonly options: Required<Omit<SGDOptions, "lossScale">>;
+  readonly lossScale: LossScale | undefined;
 
   constructor(
     parameters: Iterable<[string, Tensor]>,
-    { momentum = 0, weightDecay = 0, nesterov = false, clip = 0 }: SGDOptions = {},
+    { momentum = 0, weightDecay = 0, nesterov = false, clip = 0, lossScale }: SGDOptions = {},
   ) {
+    this.lossScale = lossScale;
     this.parameters = new Map(parameters);
     this.options = { momentum, weightDecay, nesterov, clip };
     if (momentum === 0) return;
@@ -39,10 +45,16 @@ export class SGD implements Disposable {
     }
   }
 
+  /** Leaves the gradients of the loss, times the loss scale if there is one, with the parameters. */
+  backward(tape: Tape, loss: Tensor): void {
+    using seed = this.lossScale && full(loss.shape, this.lossScale.value, placed(loss));
+    tape.backward(loss, seed);
+  }
+
   /**
    * One step on every parameter that has a gradient; the others stay as they are, weight decay included.
    * @param lr learning rate of this step
-   * @returns the norm of the gradients before clipping, a scalar on the device. Where it is not finite nothing was
+   * @returns the norm of the gradients before clipping and without the loss scale, a scalar on the device. Where it is not finite nothing was
    * changed.
    */
   step(lr: number): Tensor {
@@ -52,9 +64,10 @@ export class SGD implements Disposable {
       const gradients = tensors.map((p) => p.grad as Tensor);
       const first = this.parameters.values().next().value;
       if (gradients.length === 0) return full([], 0, first ? placed(first) : {});
-      const norm = gradNorm(gradients);
+      const gradientScale = this.lossScale?.value ?? 1;
+      const norm = gradNorm(gradients, gradientScale);
       const momenta = live.flatMap(([name]) => this.momenta.get(name) ?? []);
-      sgd(tensors, gradients, momenta, norm, { lr, ...this.options });
+      sgd(tensors, gradients, momenta, norm, { lr, gradientScale, ...this.options });
       return norm;
     });
   }

@@ -8,7 +8,7 @@ import { FINETUNE_PRESETS, PEAK_RATES } from "./finetune-presets";
 import { type FinetunePlan, type FinetunePlanInput, finetunePlanSchema } from "./finetune-schema";
 import { scheduleSteps } from "./finetune-stages";
 import type { PresetName } from "./presets";
-import { brokenShape, patchSize } from "./rules";
+import { brokenShape, patchSize, precision } from "./rules";
 import type { Plan } from "./schema";
 
 export { diffPlans, planToJson } from "./completion";
@@ -95,7 +95,13 @@ function rules(plan: FinetunePlan): string[] {
   if (shape.length > 0) return shape;
   const faults = schemeFaults(plan.labels).map((fault) => `labels: ${fault}.`);
   if (faults.length > 0) return faults;
-  return [...patchSize(plan), ...channelCounts(plan), ...scheduleRules(plan), ...axes(plan)];
+  return [
+    ...precision(plan),
+    ...patchSize(plan),
+    ...channelCounts(plan),
+    ...scheduleRules(plan),
+    ...axes(plan),
+  ];
 }
 
 function channelCounts({ network, channels, labels }: FinetunePlan): string[] {

@@ -11,7 +11,7 @@ const s3d: Plan = {
   name: "s3d",
   seed: 0,
   device: "auto",
-  precision: "float32",
+  precision: "fp32",
   winograd: "f4",
   fusion: true,
   upstreamParity: false,

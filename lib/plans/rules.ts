@@ -10,7 +10,14 @@ const AXES = [0, 1, 2] as const;
 export function brokenRules(plan: Plan): string[] {
   const shape = brokenShape(plan);
   if (shape.length > 0) return shape; // the rules below index by stage
-  return [...channels(plan), ...patchSize(plan), ...maskBlock(plan), ...maskRatio(plan), ...training(plan)];
+  return [
+    ...precision(plan),
+    ...channels(plan),
+    ...patchSize(plan),
+    ...maskBlock(plan),
+    ...maskRatio(plan),
+    ...training(plan),
+  ];
 }
 
 /** Rules of the network's lists; those that index by stage hold only where these do. */
@@ -72,6 +79,14 @@ function channels({ network }: Plan): string[] {
   return [
     `network.outChannels must equal network.inChannels (${network.inChannels}), since pre-training ` +
       `reconstructs its input, found ${network.outChannels}.`,
+  ];
+}
+
+export function precision({ precision, device }: Pick<Plan, "precision" | "device">): string[] {
+  if (precision === "fp32" || device !== "cpu") return [];
+  return [
+    `precision must be "fp32" where device is "cpu", since 16-bit feature maps exist on CUDA only, found ` +
+      `${JSON.stringify(precision)}; or take device "cuda" or "auto".`,
   ];
 }
 

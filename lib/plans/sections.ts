@@ -3,6 +3,7 @@
  * [z, y, x], lengths are voxels unless a unit is named.
  */
 import { z } from "zod";
+import { precisions } from "../device";
 import { between, flag, list, oneOf, real, text, triple, whole } from "./fields";
 
 export const object = <T extends z.ZodRawShape>(shape: T) =>
@@ -17,7 +18,11 @@ export const run = {
   seed: whole(0, Number.MAX_SAFE_INTEGER),
   /** "auto" takes the GPU if there is a working one. */
   device: oneOf("auto", "cpu", "cuda"),
-  precision: oneOf("float32"),
+  /**
+   * Type of feature maps and their gradients: "bf16" and "fp16" on CUDA only, with half of the memory; fp16 scales the loss.
+   * Parameters, sums, statistics and losses are float32 in all of them. Plans once said "float32" for fp32.
+   */
+  precision: z.preprocess((value) => (value === "float32" ? "fp32" : value), oneOf(...precisions)),
   /**
    * Winograd transforms that 3×3×3 convolutions may use on the CPU: "f4" is fastest with an error of at most 1e-4 of
    * the output's deviation, "f2" 5e-6, "off" computes directly, 2e-6.

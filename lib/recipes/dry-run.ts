@@ -1,7 +1,8 @@
+import { deviceNames, native } from "../binding";
 import { sampleMask } from "../masking";
 import type { Plan } from "../plans/plan";
 import { resetPeak, stats } from "../tensor";
-import { buildS3D, buildSGD, pretrainStep } from "./step";
+import { buildS3D, buildSGD, pretrainStep, runsOn } from "./step";
 
 export interface DryRun {
   parameters: number;
@@ -12,10 +13,19 @@ export interface DryRun {
 }
 
 /**
- * What a step of the plan needs, without computing it: shapes are inferred and memory is counted on the null device.
- * The mask is one with the fewest masked blocks that the plan can draw, so the peak is the worst case.
+ * What a step of the plan needs, without computing it: shapes are inferred and memory is counted on the null device, which
+ * stands for the plan's: on CUDA that is the device's memory but for what the driver itself takes. The mask is one with the fewest masked blocks that the plan can draw, so the peak is the worst case.
  */
 export function dryRun(plan: Plan): DryRun {
+  native.configure({ nullCounts: deviceNames.indexOf(runsOn(plan, "null")) });
+  try {
+    return countedStep(plan);
+  } finally {
+    native.configure({ nullCounts: deviceNames.indexOf("cpu") });
+  }
+}
+
+function countedStep(plan: Plan): DryRun {
   const ratio = typeof plan.mask.ratio === "number" ? plan.mask.ratio : plan.mask.ratio[0];
   const before = stats("null").liveBytes;
   using model = buildS3D(plan, "null");

@@ -36,6 +36,8 @@ export interface FinetuneStep {
   /** Wall time of the step, data wait included. */
   seconds: number;
   dataWaitSeconds: number;
+  /** What the loss was multiplied with; fp16 only. */
+  lossScale?: number | undefined;
 }
 
 /** Updates that may be skipped in a row because the gradient was not finite. */
@@ -61,6 +63,8 @@ export async function* finetune(
     tuner.enterStage(step);
     const result = finetuneStep(plan, tuner, patches, rate(step), device);
     const [loss, gradientNorm] = await takeItems(result.loss, result.gradientNorm);
+    const lossScale = tuner.lossScale?.value;
+    tuner.lossScale?.update(Number.isFinite(gradientNorm));
     tuner.step = step + 1;
     nonFinite = Number.isFinite(gradientNorm) ? 0 : nonFinite + 1;
     if (nonFinite === MAX_NON_FINITE)
@@ -76,6 +80,7 @@ export async function* finetune(
       stage: stageAt(stages, step),
       seconds: (performance.now() - start) / 1000,
       dataWaitSeconds: waitSeconds,
+      lossScale,
     };
   }
 }
@@ -98,7 +103,7 @@ export function finetuneStep(
     const tape = new Tape();
     try {
       const loss = tape.record(() => segmentationLoss(plan, model, x, target));
-      tape.backward(loss);
+      optimizer.backward(tape, loss);
       return { loss, gradientNorm: optimizer.step(learningRate) };
     } finally {
       optimizer.zeroGrad(); // also those of a step that ran out of memory

@@ -26,6 +26,8 @@ export interface PretrainStep {
   dataWaitSeconds: number;
   /** Masked share of the batch's blocks. */
   maskRatio: number;
+  /** What the loss was multiplied with; fp16 only. */
+  lossScale?: number | undefined;
 }
 
 export interface PretrainState {
@@ -60,6 +62,8 @@ export async function* pretrain(
     const mask = sampleMask(masking, { seed: plan.seed, step, samples: plan.batch });
     const result = pretrainStep(state.model, state.optimizer, { patches, shape, mask, device }, rate(step));
     const [loss, gradientNorm] = await takeItems(result.loss, result.gradientNorm);
+    const lossScale = state.optimizer.lossScale?.value;
+    state.optimizer.lossScale?.update(Number.isFinite(gradientNorm));
     state.step = step + 1;
     nonFinite = Number.isFinite(gradientNorm) ? 0 : nonFinite + 1;
     if (nonFinite === MAX_NON_FINITE)
@@ -75,6 +79,7 @@ export async function* pretrain(
       seconds: (performance.now() - start) / 1000,
       dataWaitSeconds: waitSeconds,
       maskRatio: maskedShare(mask),
+      lossScale,
     };
   }
 }

@@ -1,5 +1,7 @@
+import { featureType } from "../device";
 import { ResEncUNet } from "../models/resenc-unet";
 import { Initializer } from "../nn/init";
+import { LossScale } from "../optim/loss-scale";
 import { SGD } from "../optim/sgd";
 import type { FinetunePlan, ParameterGroup } from "../plans/finetune";
 import { trainedGroups } from "../plans/finetune-stages";
@@ -8,11 +10,18 @@ import type { DeviceName, Tensor } from "../tensor";
 /**
  * The segmentation network of a plan: a dense ResEnc U-Net with one output channel a class or region, initialised as
  * nnU-Net does (method.md §1.4): He-normal, and residual blocks that start as their skip.
+ * @throws DeviceError when the device does not have the precision
  */
-export function buildSegmenter(plan: FinetunePlan, device: DeviceName): ResEncUNet {
+export function buildSegmenter(
+  plan: FinetunePlan,
+  device: DeviceName,
+  precision = plan.precision,
+): ResEncUNet {
+  const dtype = featureType(precision, device);
   const init = new Initializer(plan.seed, device, "float32", "he");
   try {
-    const model = new ResEncUNet(init, { ...plan.network, winograd: plan.winograd, fusion: plan.fusion });
+    const { network, winograd, fusion } = plan;
+    const model = new ResEncUNet(init, { ...network, winograd, fusion, dtype });
     for (const [name, t] of model.state())
       if (/\.conv2\.norm\.weight$/.test(name)) t.set(new Float32Array(t.size));
     return model;
@@ -32,6 +41,8 @@ export function groupOf(name: string): ParameterGroup | "none" {
 /** A network in training: what trains, and the momenta of it. */
 export class Tuner implements Disposable {
   optimizer: SGD;
+  /** Of fp16; stays when the optimiser changes. */
+  readonly lossScale: LossScale | undefined;
   private readonly parameters: ReadonlyMap<string, Tensor>;
   private trained = "";
 
@@ -43,6 +54,7 @@ export class Tuner implements Disposable {
   ) {
     this.parameters = model.parameters();
     this.optimizer = new SGD([]);
+    this.lossScale = plan.precision === "fp16" ? new LossScale() : undefined;
     this.enterStage(Math.max(step - 1, 0));
   }
 
@@ -65,7 +77,7 @@ export class Tuner implements Disposable {
     const trains = (name: string) => groups.includes(groupOf(name) as ParameterGroup);
     for (const [name, t] of this.parameters) t.requiresGrad = trains(name);
     const { momentum, nesterov, weightDecay, clip } = this.plan.optimizer;
-    const settings = { momentum, nesterov, weightDecay, clip: clip ?? 0 };
+    const settings = { momentum, nesterov, weightDecay, clip: clip ?? 0, lossScale: this.lossScale };
     this.optimizer.dispose();
     this.optimizer = new SGD(
       [...this.parameters].filter(([name]) => trains(name)),

@@ -1,27 +1,35 @@
 import { Tape } from "../autograd";
 import { BlockMask } from "../block-mask";
-import { resolveDevice } from "../device";
+import { featureType, resolveDevice } from "../device";
 import type { SampledMask } from "../masking";
 import { S3D } from "../models/s3d";
 import { Initializer } from "../nn/init";
 import { maskedMse } from "../ops/masked-mse";
+import { LossScale } from "../optim/loss-scale";
 import { SGD } from "../optim/sgd";
 import type { Plan } from "../plans/plan";
 import { scope } from "../scope";
 import { type DeviceName, type Tensor, tensor } from "../tensor";
 
 /** The device whose steps a model is for: the null device counts the memory of the plan's. */
-function runsOn(plan: Plan, device: DeviceName): DeviceName {
+export function runsOn(plan: Plan, device: DeviceName): DeviceName {
   if (device !== "null") return device;
+  if (plan.precision !== "fp32") return "cuda";
   return plan.device === "auto" ? resolveDevice("auto").device : plan.device;
 }
 
-/** The model that a plan describes, with the initial weights of its seed. */
-export function buildS3D(plan: Plan, device: DeviceName): S3D {
+/**
+ * The model that a plan describes, with the initial weights of its seed.
+ * @throws DeviceError when the device does not have the precision
+ */
+export function buildS3D(plan: Plan, device: DeviceName, precision = plan.precision): S3D {
   const { network, winograd, fusion, sparsification, mask, upstreamParity, tokenFolding } = plan;
   const options = {
     ...sparsification,
-    network: { ...network, winograd, fusion: fusion && runsOn(plan, device) !== "cuda" },
+    network: {
+      ...{ ...network, winograd, dtype: featureType(precision, device) },
+      fusion: fusion && runsOn(plan, device) !== "cuda",
+    },
     coarse: mask.coarse ?? undefined,
     maskInput: !upstreamParity,
     tokenFolding,
@@ -38,7 +46,8 @@ export function buildS3D(plan: Plan, device: DeviceName): S3D {
 /** The plan's optimiser over everything that the model trains. */
 export function buildSGD(plan: Plan, model: S3D): SGD {
   const { momentum, nesterov, weightDecay, clip } = plan.optimizer;
-  return new SGD(model.parameters(), { momentum, nesterov, weightDecay, clip: clip ?? 0 });
+  const lossScale = plan.precision === "fp16" ? new LossScale() : undefined;
+  return new SGD(model.parameters(), { momentum, nesterov, weightDecay, clip: clip ?? 0, lossScale });
 }
 
 /** Values of scalars on a device, in order; the scalars are freed, also when reading one fails. */
@@ -77,7 +86,7 @@ export function pretrainStep(
     const tape = new Tape();
     try {
       const loss = tape.record(() => maskedMse(model.forward(x, mask), x, mask));
-      tape.backward(loss);
+      optimizer.backward(tape, loss);
       return { loss, gradientNorm: optimizer.step(learningRate) };
     } finally {
       optimizer.zeroGrad(); // also those of a step that ran out of memory

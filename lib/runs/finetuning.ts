@@ -15,6 +15,7 @@ import { drawTuningProgress } from "./progress-picture";
 import { saveWeights } from "./train-state";
 import {
   runTraining,
+  stepLine,
   type Training,
   type TrainingEvent,
   type TrainingOptions,
@@ -77,10 +78,14 @@ export async function* runFinetuning(options: FinetuneOptions): AsyncGenerator<F
     parameters: ({ parameterCount }) => parameterCount,
     begin: (run) => begin(run, options.pretrained),
     steps: ({ plan, state, source, device }) => finetune(plan, state, source, device),
-    line: ({ learningRate, ...rest }) => ({ ...rest, lr: learningRate }),
+    line: stepLine,
     validate,
-    remember: ({ smoothedDice, bestDice }) => ({ smoothedDice, bestDice }),
-    recall: (state, { smoothedDice, bestDice }) => {
+    remember: ({ smoothedDice, bestDice, lossScale }) => ({
+      ...{ smoothedDice, bestDice },
+      ...(lossScale && { lossScale: lossScale.state() }),
+    }),
+    recall: (state, { smoothedDice, bestDice, lossScale }) => {
+      state.lossScale?.load(lossScale);
       Object.assign(state, { smoothedDice: smoothedDice ?? null, bestDice: bestDice ?? null });
     },
     draw: drawTuningProgress,

@@ -1,5 +1,6 @@
 import { basename } from "node:path";
 import { type Checkpoint, openCheckpoint, openLatestCheckpoint } from "../checkpoints/train-state";
+import { precisionOn } from "../device";
 import type { S3D } from "../models/s3d";
 import { type Plan, planFromJson } from "../plans/plan";
 import { buildS3D } from "../recipes/step";
@@ -22,7 +23,7 @@ export async function loadModel(
   const checkpoint = await openTraining(path);
   try {
     const plan = planFromJson(checkpoint.state.plan, checkpoint.folder);
-    const model = buildS3D(plan, device);
+    const model = buildS3D(plan, device, precisionOn(device, plan.precision));
     try {
       await loadWeights(model, checkpoint);
     } catch (error) {

@@ -1,5 +1,6 @@
 import { basename, join } from "node:path";
 import { type Checkpoint, openCheckpoint } from "../checkpoints/train-state";
+import { type Precision, precisionOn } from "../device";
 import { CheckpointError } from "../errors";
 import { exists } from "../files";
 import type { ResEncUNet } from "../models/resenc-unet";
@@ -20,17 +21,19 @@ export interface Segmenter {
 /**
  * The network of a fine-tuning run, or of one of its checkpoints (`final/`, `best/`, `step-XXXXXXXX/`).
  * @param which of a run folder: after the last step, or where the mean validation Dice was best
+ * @param precision default: that of the training, or fp32 where the device lacks it
  * @throws CheckpointError when it is missing, damaged, of pre-training or of another architecture
  */
 export async function loadSegmenter(
   path: string,
   device: DeviceName,
   which: "final" | "best" = "final",
+  precision?: Precision,
 ): Promise<Segmenter & Disposable> {
   const checkpoint = await openCheckpoint(await checkpointFolder(path, which));
   try {
     const plan = finetunePlanOf(checkpoint);
-    const model = buildSegmenter(plan, device);
+    const model = buildSegmenter(plan, device, precision ?? precisionOn(device, plan.precision));
     try {
       await loadWeights(model, checkpoint);
     } catch (error) {

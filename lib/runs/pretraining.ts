@@ -7,6 +7,7 @@ import { drawProgress } from "./progress-picture";
 import {
   type DataSource,
   runTraining,
+  stepLine,
   type Training,
   type TrainingEvent,
   type TrainingOptions,
@@ -28,7 +29,9 @@ const pretraining: Training<Plan, State, RunSource, PretrainStep, Validation> = 
   build,
   parameters: ({ model }) => model.parameterCount(),
   steps: ({ plan, state, source, device }) => pretrain(plan, state, source, device),
-  line: ({ learningRate, ...rest }) => ({ ...rest, lr: learningRate }),
+  line: stepLine,
+  remember: ({ optimizer: { lossScale } }) => (lossScale ? { lossScale: lossScale.state() } : {}),
+  recall: ({ optimizer }, { lossScale }) => optimizer.lossScale?.load(lossScale),
   validate: validation,
   draw: drawProgress,
 };

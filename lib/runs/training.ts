@@ -87,6 +87,15 @@ export interface Training<
   end?(run: TrainingRun<P, S, D>): AsyncGenerator<E>;
 }
 
+/** A step as a line of metrics.jsonl. */
+export function stepLine<S extends { step: number; learningRate: number; lossScale?: number | undefined }>({
+  learningRate,
+  lossScale,
+  ...rest
+}: S): Metrics {
+  return { ...rest, lr: learningRate, ...(lossScale === undefined ? {} : { lossScale }) } as Metrics;
+}
+
 export type TrainingEvent<Step> =
   | ({ type: "prepare" } & PreprocessStep)
   /** `skipped`: what was wrong with the damaged checkpoints that a resumed run went back past. */

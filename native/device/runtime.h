@@ -35,6 +35,7 @@ class Runtime {
   Profile profile;  // outlives the queue
   Queue queue;
   int threads;
+  DeviceKind null_counts = DeviceKind::cpu;  // whose workspaces the null device counts
 
  private:
   std::unique_ptr<Pool> pools_[kDeviceKinds];

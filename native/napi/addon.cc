@@ -62,7 +62,7 @@ Napi::Value Addon::configure(const Info& info) {
     require(info[0].IsObject(), "TYPE", "configure() takes an object");
     const auto o = info[0].As<Napi::Object>();
     const Napi::Value threads = o.Get("threads"), isa = o.Get("isa"), limit = o.Get("memoryLimit"),
-                      library = o.Get("cudaLibrary"), peak = o.Get("resetPeak");
+                      library = o.Get("cudaLibrary"), peak = o.Get("resetPeak"), counts = o.Get("nullCounts");
     const int64_t n = threads.IsUndefined() ? 0 : integer_of(threads, "threads");
     require(threads.IsUndefined() || (n >= 1 && n <= 1024), "RANGE",
             "threads is " + std::to_string(n) + ", allowed are 1 to 1024");
@@ -70,6 +70,7 @@ Napi::Value Addon::configure(const Info& info) {
     const int64_t bytes = limit.IsUndefined() ? 0 : integer_of(limit, "memoryLimit");
     require(bytes >= 0, "RANGE", "memoryLimit is " + std::to_string(bytes) + ", allowed are 0 (none) and more");
     const std::string path = library.IsUndefined() ? "" : text_of(library, "cudaLibrary");
+    const DeviceKind counted = counts.IsUndefined() ? runtime_.null_counts : device_of(counts);
     const DeviceKind measured = peak.IsUndefined() ? DeviceKind::cuda : device_of(peak);
 
     if (n) {
@@ -80,6 +81,7 @@ Napi::Value Addon::configure(const Info& info) {
     for (DeviceKind d : {DeviceKind::cpu, DeviceKind::reference, DeviceKind::null})
       if (!limit.IsUndefined()) runtime_.pool(d).set_limit(bytes);
     if (!path.empty()) open_cuda(path);
+    runtime_.null_counts = counted;
     if (!peak.IsUndefined() && runtime_.has_pool(measured)) runtime_.pool(measured).reset_peak();
     return info.Env().Undefined();
   });

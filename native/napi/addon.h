@@ -25,8 +25,8 @@ class Addon : public Napi::Addon<Addon> {
   Napi::Value launch(const Info& info);        // (kernel, [handle | 0], attributes) -> [{shape, masked, dtype, handle}]
   Napi::Value schema(const Info& info);        // () -> JSON: kernels with attributes and defaults
   Napi::Value stats(const Info& info);         // (device) -> counters
-  Napi::Value configure(const Info& info);     // ({threads?, isa?, memoryLimit?, cudaLibrary?, resetPeak?})
-  Napi::Value info(const Info& info);          // () -> build and machine
+  Napi::Value configure(const Info& info);  // ({threads?, isa?, memoryLimit?, cudaLibrary?, resetPeak?, nullCounts?})
+  Napi::Value info(const Info& info);       // () -> build and machine
   Napi::Value multiply_add(const Info& info);  // (rounds) -> operations: queues multiply-adds on every thread
 
   DeviceTensor allocate_from(const Info& info);

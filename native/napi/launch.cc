@@ -89,7 +89,7 @@ Napi::Value Addon::launch(const Info& info) {
     const Kernel kernel = kernel_for(entry, device);
 
     std::vector<DeviceTensor> outputs;
-    const bool cuda = device == DeviceKind::cuda;
+    const bool cuda = (device == DeviceKind::null ? runtime_.null_counts : device) == DeviceKind::cuda;
     const int64_t workspace = cuda ? descriptor->cuda_workspace(work.inputs) : descriptor->workspace(work.inputs);
     try {
       for (const Layout& layout : layouts) outputs.push_back(runtime_.allocate(device, layout));

@@ -107,7 +107,7 @@ describe("bad fields", () => {
     ["version", 2, "version must be 1, the plan version that this release reads, found 2."],
     ["name", "", "name must be a text of 1 to 200 characters"],
     ["device", "gpu", 'device must be "auto" or "cpu" or "cuda", found "gpu".'],
-    ["precision", "float16", 'precision must be "float32", found "float16".'],
+    ["precision", "float16", 'precision must be "fp32" or "bf16" or "fp16", found "float16".'],
     ["upstreamParity", 1, "upstreamParity must be true or false, found 1."],
     ["patch", 160, "patch must be a list of three sizes [z, y, x], found 160."],
     ["patch", [160, 160], "patch must be a list of three sizes [z, y, x], found [160,160]."],

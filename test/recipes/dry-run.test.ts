@@ -72,6 +72,16 @@ test("ResEnc-L at 160³, batch 6, in seconds", () => {
   expect(stats("null")).toMatchObject({ liveBytes: 0, liveTensors: 0, liveMasks: 0 });
 });
 
+test("a step of the paper's plan in 16 bits fits a card of 24 GB", () => {
+  const peak = (precision: Plan["precision"]) =>
+    dryRun(createPlan({ precision, device: "cuda" })).peakBytes / 2 ** 30;
+  const [fp32, bf16, fp16] = [peak("fp32"), peak("bf16"), peak("fp16")];
+  expect(bf16 / fp32).toBeLessThan(0.65);
+  expect(bf16).toBeLessThan(22);
+  expect(fp16).toBeCloseTo(bf16, 2);
+  expect(stats("null")).toMatchObject({ liveBytes: 0, liveTensors: 0, liveMasks: 0 });
+});
+
 test("what remains of a step that fails is nothing", () => {
   const plan = tinyPlan();
   const broken = { ...plan, sparsification: { ...plan.sparsification }, mask: { ...plan.mask, block: 5 } };

@@ -9,7 +9,7 @@ namespace voxelspark {
 
 DEFINE_KERNEL(grad_norm, GradNorm)
 
-void grad_norm_cpu(const Descriptor&, const Launch& l) {
+void grad_norm_cpu(const Descriptor& d, const Launch& l) {
   const auto chunks = tensor_chunks(l.inputs, static_cast<int64_t>(l.inputs.size()));
   std::vector<double> sums(chunks.size());
   auto square_sum = simd_square_sum();
@@ -18,7 +18,7 @@ void grad_norm_cpu(const Descriptor&, const Launch& l) {
   });
   double total = 0;
   for (double s : sums) total += s;
-  *l.outputs[0].f32() = static_cast<float>(std::sqrt(total));
+  *l.outputs[0].f32() = static_cast<float>(std::sqrt(total) / as<GradNorm>(d).gradient_scale);
 }
 
 }  // namespace voxelspark

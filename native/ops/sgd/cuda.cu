@@ -13,14 +13,14 @@ constexpr int kThreads = 256;
 
 struct Step {
   const float* norm;  // may be null
-  double clip;
+  double clip, gradient_scale;
   float lr, momentum, weight_decay;
   bool nesterov;
 
   __device__ bool usable() const { return !norm || fabsf(*norm) <= FLT_MAX; }
   __device__ float clipping() const {
     const double factor = norm && clip > 0 ? clip / (*norm + 1e-6) : 1;
-    return factor < 1 ? static_cast<float>(factor) : 1.0f;
+    return static_cast<float>((factor < 1 ? factor : 1) / gradient_scale);
   }
 };
 
@@ -62,6 +62,7 @@ void sgd_cuda(const Descriptor& d, const Launch& l) {
   const auto& op = as<Sgd>(d);
   const Step step{present(l.inputs, 0) ? l.inputs[0].f32() : nullptr,
                   op.clip,
+                  op.gradient_scale,
                   static_cast<float>(op.lr),
                   static_cast<float>(op.momentum),
                   static_cast<float>(op.weight_decay),

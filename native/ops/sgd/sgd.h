@@ -1,8 +1,9 @@
 // Stochastic gradient descent on many tensors at once, in place (method.md section 5, PyTorch's order of operations):
-//   g <- g * min(1, clip / (norm + 1e-6)) where clip > 0;  g <- g + weight_decay * w;
+//   g <- g / gradient_scale;  g <- g * min(1, clip / (norm + 1e-6)) where clip > 0;  g <- g + weight_decay * w;
 //   v <- momentum * v + g;  w <- w - lr * (nesterov ? g + momentum * v : v);  without momentum w <- w - lr * g.
 // Momenta start as zeros, which gives PyTorch's v = g in the first step. With a norm that is not finite nothing
-// changes; whoever reads the norm sees it. The gradients themselves are left alone.
+// changes; whoever reads the norm sees it. The gradients themselves are left alone. gradient_scale is what the loss was
+// multiplied with so that gradients of 16 bits do not vanish; the norm is that of the gradients without it.
 // Inputs: norm?, then all parameters, all gradients and, with momentum, all momenta. Elementwise, so any number of
 // threads gives the same bits.
 #pragma once
@@ -13,7 +14,7 @@
 namespace voxelspark {
 
 struct Sgd : Descriptor {
-  double lr = 0, momentum = 0, weight_decay = 0, clip = 0;
+  double lr = 0, momentum = 0, weight_decay = 0, clip = 0, gradient_scale = 1;
   bool nesterov = false;
 
   void fields(FieldVisitor& v) override {
@@ -21,6 +22,7 @@ struct Sgd : Descriptor {
     v.field("momentum", momentum);
     v.field("weightDecay", weight_decay);
     v.field("clip", clip);
+    v.field("gradientScale", gradient_scale);
     v.field("nesterov", nesterov);
   }
   Layouts infer(const Inputs& in) const override {
@@ -28,6 +30,7 @@ struct Sgd : Descriptor {
     require_number("momentum", momentum, momentum >= 0 && momentum < 1, "[0, 1)");
     require_number("weightDecay", weight_decay, std::isfinite(weight_decay) && weight_decay >= 0, "[0, inf)");
     require_number("clip", clip, std::isfinite(clip) && clip >= 0, "[0, inf), 0 = none");
+    require_number("gradientScale", gradient_scale, std::isfinite(gradient_scale) && gradient_scale > 0, "(0, inf)");
     require(!nesterov || momentum > 0, "RANGE", "sgd: nesterov needs a momentum above 0");
     require(clip == 0 || present(in, 0), "TYPE", "sgd: clipping needs the gradient norm");
     if (present(in, 0))
@@ -49,7 +52,7 @@ struct Sgd : Descriptor {
   // What gradients are multiplied with.
   double clipping(double norm) const {
     const double factor = clip / (norm + 1e-6);
-    return clip > 0 && factor < 1 ? factor : 1;
+    return (clip > 0 && factor < 1 ? factor : 1) / gradient_scale;
   }
 };
 

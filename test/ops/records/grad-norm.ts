@@ -19,7 +19,7 @@ function step(name: string, list: number[][], changes: Partial<SgdStepOptions>):
       const [w, g, v] = ["w", "g", "v"].map((r) =>
         Object.entries(named).flatMap(([k, t]) => (k.startsWith(r) ? t : [])),
       ) as [Tensor[], Tensor[], Tensor[]];
-      const norm = gradNorm(g);
+      const norm = gradNorm(g, all.gradientScale);
       sgd(w, g, v, norm, all);
       return [...w, ...v, norm];
     },
@@ -40,6 +40,7 @@ export const record: OpRecord = {
   samples: () => [
     step("clipped Nesterov", shapes, {}),
     step("no clip", shapes, { clip: 0 }),
+    step("of a loss that was multiplied", shapes, { gradientScale: 7 }),
     step("heavy ball", shapes, { nesterov: false }),
     step("plain", shapes, { momentum: 0, nesterov: false, weightDecay: 0 }),
   ],
@@ -51,6 +52,10 @@ export const record: OpRecord = {
     ),
     refused("momentum 1", "RANGE", (d) =>
       sgd([one(d)], [one(d)], [one(d)], one(d, 1), { ...options, momentum: 1 }),
+    ),
+    refused("gradientScale 0", "RANGE", (d) => gradNorm([one(d)], 0)),
+    refused("gradientScale below 0", "RANGE", (d) =>
+      sgd([one(d)], [one(d)], [one(d)], one(d, 1), { ...options, gradientScale: -1 }),
     ),
     refused("clip without norm", "TYPE", (d) => sgd([one(d)], [one(d)], [one(d)], undefined, options)),
     refused("norm is no scalar", "SHAPE", (d) => sgd([one(d)], [one(d)], [one(d)], one(d, 2), options)),
