@@ -71,7 +71,7 @@ export interface KernelAttributes {
   add_forward: {};
   /** (sum~! term~) -> () */
   accumulate: {};
-  /** (x~ weight bias? affine?) -> (y) */
+  /** (x~ weight bias? affine?) -> (y moments?) */
   conv3d_forward: {
     /** Default [1, 1, 1]. */
     stride?: readonly [number, number, number];
@@ -81,6 +81,8 @@ export interface KernelAttributes {
     winograd?: number;
     /** Default 1. */
     slope?: number;
+    /** Default false. */
+    moments?: boolean;
     /** Default undefined. */
     mask?: BlockMask | undefined;
   };
@@ -151,7 +153,7 @@ export interface KernelAttributes {
     /** Default 0.1. */
     momentum?: number;
   };
-  /** (x gamma? beta? running_mean!? running_variance!?) -> (affine mean inverse_std) */
+  /** (x gamma? beta? running_mean!? running_variance!? moments?) -> (affine mean inverse_std) */
   masked_norm_affine: {
     /** Default false. */
     batch?: boolean;

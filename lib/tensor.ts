@@ -62,6 +62,7 @@ export class Tensor implements Disposable {
   private owners = 1;
   private released = false;
   private written: Tensor | undefined;
+  private statistics: Tensor | undefined;
 
   /** @internal Use `tensor`, `zeros`, `full` or an op. */
   constructor(
@@ -113,6 +114,17 @@ export class Tensor implements Disposable {
     return written;
   }
 
+  /** @internal (N, 2, C) mean and sum of squared deviations, where the op that made the values left them for a norm. */
+  get moments(): Tensor | undefined {
+    return this.statistics;
+  }
+  set moments(moments: Tensor | undefined) {
+    moments?.retain();
+    moments?.dispose(); // this tensor's own, whatever scope it was made in
+    this.statistics?.release();
+    this.statistics = moments;
+  }
+
   /** @internal What an op reads that normalises on load. */
   get onLoad(): { source: Tensor; affine?: Tensor; slope: number } {
     return typeof this.id === "object" && !this.written && !this.isDisposed
@@ -142,6 +154,7 @@ export class Tensor implements Disposable {
   /** Replaces the values; `data` in (N, C, D, H, W) order, masked positions are ignored. */
   set(data: Float32Array | Float64Array): void {
     native.write(this.handle, data);
+    this.moments = undefined;
   }
 
   zeroGrad(): void {
@@ -161,6 +174,7 @@ export class Tensor implements Disposable {
   /** @internal */
   release(): void {
     if (--this.owners > 0) return;
+    this.statistics?.release();
     if (typeof this.id === "number") native.dispose(this.id);
     else for (const t of this.written ? [this.written] : [this.id.source, this.id.affine]) t.release();
     this.mask?.release();

@@ -34,10 +34,13 @@ export class Conv3d extends Module {
     };
   }
 
-  /** @param mask stores the visible outputs only, though x be dense; a sparse x brings its own */
-  forward(x: Tensor, mask?: BlockMask): Tensor {
+  /**
+   * @param mask stores the visible outputs only, though x be dense; a sparse x brings its own
+   * @param moments leaves the output's statistics for a norm
+   */
+  forward(x: Tensor, mask?: BlockMask, moments?: boolean): Tensor {
     const { stride, padding, winograd } = this;
-    return conv3d(x, this.parts.weight, this.parts.bias, { stride, padding, winograd, mask });
+    return conv3d(x, this.parts.weight, this.parts.bias, { stride, padding, winograd, mask, moments });
   }
 
   /** As forward of [up, the filled skip], for stride 1. @see foldedConv3d */
@@ -74,23 +77,25 @@ export interface UnitOptions {
   slope: number;
   /** Default "off". */
   winograd?: Winograd | undefined;
-  /** Leave the norm's values to the next op. Default false. */
+  /** Leave the norm's statistics to the convolution and its values to the next op. Default false. */
   fusion?: boolean | undefined;
 }
 
 /** Convolution, norm and, unless `slope` is 1, LeakyReLU: the unit of the ResEnc architecture. */
 export class ConvNormAct extends Module {
   readonly parts: { conv: Conv3d; norm: MaskedNorm };
+  private readonly fusion: boolean;
 
   constructor(init: Initializer, inChannels: number, outChannels: number, options: UnitOptions) {
     super();
-    const { kernel, stride, bias, winograd, norm, slope, fusion } = options;
+    const { kernel, stride, bias, winograd, norm, slope, fusion = false } = options;
+    this.fusion = fusion;
     const conv = new Conv3d(init, inChannels, outChannels, kernel, stride, bias, winograd);
     this.parts = { conv, norm: new MaskedNorm(init, outChannels, norm, slope, fusion) };
   }
 
   forward(x: Tensor, mask?: BlockMask): Tensor {
-    return this.parts.norm.forward(this.parts.conv.forward(x, mask));
+    return this.parts.norm.forward(this.parts.conv.forward(x, mask, this.fusion));
   }
 
   forwardFolded(skip: FoldedSkip, up?: Tensor): Tensor {

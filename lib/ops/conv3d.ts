@@ -24,6 +24,8 @@ export interface Conv3dOptions {
   mask?: BlockMask | undefined;
   /** Default "off". */
   winograd?: Winograd;
+  /** Leave the statistics of y for a norm, which then need not pass over it. Not on CUDA. */
+  moments?: boolean | undefined;
 }
 
 /** Size (D, H, W) of a feature map, or kernel of a weight. */
@@ -42,8 +44,10 @@ export function conv3d(x: Tensor, weight: Tensor, bias?: Tensor, options: Conv3d
   const winograd = winogradNumbers[options.winograd ?? defaultWinograd];
   const { source, affine, slope } = x.onLoad;
   const geometry = { stride, padding, winograd };
-  const inputs = [source, weight, bias, affine];
-  const [y] = launch("conv3d_forward", inputs, { ...geometry, slope, mask }) as [Tensor];
+  const wanted = { ...geometry, slope, mask, moments: options.moments && x.device !== "cuda" };
+  const outputs = launch("conv3d_forward", [source, weight, bias, affine], wanted);
+  const [y, moments] = outputs as [Tensor, Tensor?];
+  y.moments = moments;
   record([x, weight, bias], [y], [x, weight], ([gy]) => {
     const back = { ...geometry, size: sizeOf(x), mask: x.mask };
     const gx = x.requiresGrad ? launch("conv3d_grad_input", [gy, weight], back)[0] : undefined;

@@ -36,7 +36,9 @@ export function maskedNorm(
 ): Tensor {
   const attributes = { batch: kind === "batch", eps, slope, training };
   const kernel = pending && x.device !== "cuda" ? "masked_norm_affine" : "masked_norm_forward";
-  const [first, mean, inverseStd] = launch(kernel, [x, gamma, beta, running?.mean, running?.variance], {
+  const moments = pending && training ? x.moments : undefined;
+  const inputs = [x, gamma, beta, running?.mean, running?.variance, ...(moments ? [moments] : [])];
+  const [first, mean, inverseStd] = launch(kernel, inputs, {
     ...attributes,
     momentum: running?.momentum ?? 0.1,
   }) as [Tensor, Tensor, Tensor];

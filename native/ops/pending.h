@@ -17,6 +17,31 @@ inline void require_affine(const Inputs& in, size_t affine, const Layout& x, dou
                                                                     to_string(all));
 }
 
+// Mean and sum of squared deviations of each sample and channel of y, which its maker leaves for a normalisation.
+inline Layout moments_of(const Layout& y) { return plain(y, {3, {y.shape.samples(), 2, y.channels()}}); }
+inline void require_moments(const Inputs& in, size_t moments, const Layout& y, const std::string& op) {
+  if (present(in, moments)) require_same(in[moments].layout, moments_of(y), op, "moments");
+}
+
+// The same by plain loops, for reference kernels.
+template <class T>
+void write_moments(const Tensor& y, const Tensor& moments) {
+  const int64_t c = y.layout.channels();
+  const T* from = y.as<T>();
+  for (int64_t n = 0; n < y.layout.shape.samples(); n++) {
+    const int64_t voxels = y.layout.voxels_of(n);
+    T* to = moments.as<T>() + n * 2 * c;
+    for (int64_t k = 0; k < c; k++) {
+      double mean = 0, m2 = 0;
+      for (int64_t i = 0; i < voxels; i++) mean += static_cast<double>(from[i * c + k]) / static_cast<double>(voxels);
+      for (int64_t i = 0; i < voxels; i++) m2 += (from[i * c + k] - mean) * (from[i * c + k] - mean);
+      to[k] = static_cast<T>(mean);
+      to[c + k] = static_cast<T>(m2);
+    }
+    from += voxels * c;
+  }
+}
+
 // Input x as its reader is to see it.
 inline Tensor with_pending(const Inputs& in, size_t x, size_t affine, double slope) {
   Tensor t = in[x];

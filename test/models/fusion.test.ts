@@ -92,9 +92,12 @@ const cases: [string, Case][] = [
 test.each(cases)("%s: prediction and gradients as without fusion, in less memory", async (_, options) => {
   const plain = await step(options, false);
   const fused = await step(options, true);
-  const limit = options.winograd === "f4" ? 2e-3 : 1e-4;
+  // Rounding moves a voxel to the other side of a kink now and then: of the lowest stage's 96 voxels, one makes 1e-2.
+  const bounds =
+    options.winograd === "f4" ? { prediction: 1e-4, gradient: 5e-2 } : { prediction: 1e-5, gradient: 1e-4 };
   for (const [name, wanted] of plain.found) {
     if (/conv\.bias$/.test(name)) continue; // before a norm: no gradient but rounding
+    const limit = name === "prediction" ? bounds.prediction : bounds.gradient;
     const error = relativeError(fused.found.get(name) as ArrayLike<number>, wanted);
     expect({ name, error }).toEqual({ name, error: expect.toBeAtMost(limit) });
   }

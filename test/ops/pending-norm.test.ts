@@ -78,6 +78,25 @@ async function agree(fused: Tensor[], plain: Tensor[]): Promise<void> {
   }
 }
 
+/** Mean, sum of squared deviations and number of the values of each sample and channel that are seen. */
+function momentsOf(
+  values: ArrayLike<number>,
+  seen: ArrayLike<number>,
+  groups: number,
+): [number, number, number][] {
+  const size = values.length / groups;
+  return Array.from({ length: groups }, (_, g) => {
+    let [mean, m2, count] = [0, 0, 0];
+    for (let i = g * size; i < (g + 1) * size; i++) {
+      if (seen[i] === 0) continue;
+      const delta = (values[i] as number) - mean;
+      mean += delta / ++count;
+      m2 += delta * ((values[i] as number) - mean);
+    }
+    return [mean, m2, count];
+  });
+}
+
 const slope = 0.1;
 const k3 = { stride: [1, 1, 1], padding: [1, 1, 1] } as const;
 const forms = { off: 0, f2: 3, f4: 4 } as const;
@@ -110,6 +129,27 @@ describe.each([...isas, "reference"] as const)("%s", (where) => {
         launch("conv3d_grad_weight", [gy, x, undefined, affine], { ...back, bias: false, slope }),
         launch("conv3d_grad_weight", [gy, written], { ...back, bias: false }),
       );
+    }
+  });
+
+  test.each(cases)("$name: statistics that a convolution leaves", async (c) => {
+    const { x, gy } = prepare(c, device);
+    const seen = await launch("residual_forward", [gy, gy], {})[0]!.data(); // 0 where masked
+    const [weight, bias] = [
+      normal([c.channels[1], c.channels[0], 3, 3, 3], device),
+      normal([c.channels[1]], device),
+    ];
+    for (const winograd of Object.values(forms)) {
+      const [y, moments] = launch("conv3d_forward", [x, weight, bias], { ...k3, winograd, moments: true });
+      const wanted = momentsOf(await y!.data(), seen, (c.samples ?? 1) * c.channels[1]);
+      const found = await moments!.data();
+      const k = c.channels[1];
+      wanted.forEach(([mean, m2, count], i) => {
+        const at = Math.floor(i / k) * 2 * k + (i % k);
+        const deviation = Math.sqrt(m2 / Math.max(count, 1)) + 1e-6;
+        expect(Math.abs((found[at] as number) - mean) / deviation).toBeLessThan(1e-5);
+        expect(Math.abs((found[at + k] as number) - m2)).toBeLessThanOrEqual(1e-5 * m2 + 1e-8 * count);
+      });
     }
   });
 

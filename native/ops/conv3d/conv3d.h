@@ -28,9 +28,11 @@ void check_same_grid(const std::string& op, const std::shared_ptr<const BlockGri
 Layout masked_layout(const std::string& op, const Layout& model, int64_t channels, Int3 size,
                      const std::shared_ptr<const BlockGrid>& grid);
 
-// Inputs: x, weight, bias?, affine? of a normalisation pending on x, with a leaky ReLU of `slope`.
+// Inputs: x, weight, bias?, affine? of a normalisation pending on x, with a leaky ReLU of `slope`. Outputs: y and,
+// where `moments` is set, its statistics (see ops/pending.h).
 struct ConvForward : Descriptor {
   Int3 stride{1, 1, 1}, padding{0, 0, 0};
+  bool moments = false;
   int64_t winograd = 0;  // one of winograd.h's enum: 0 off, 1 F(2,2,2), 2 also F(2,4,4)
   double slope = 1;
   std::shared_ptr<const BlockGrid> mask;
@@ -40,6 +42,7 @@ struct ConvForward : Descriptor {
     v.field("padding", padding);
     v.field("winograd", winograd);
     v.field("slope", slope);
+    v.field("moments", moments);
     v.field("mask", mask);
   }
   Layouts infer(const Inputs& in) const override;

@@ -5,9 +5,9 @@
 namespace voxelspark {
 
 int64_t convolve_workspace(const ConvGeometry& g, int64_t winograd, const Layout& x, const Layout& y);  // bytes
-// y = conv(x) + bias (null: none)
+// y = conv(x) + bias (null: none); moments: those of y, (N, 2, C), null where they are not wanted.
 void convolve(const ConvGeometry& g, int64_t winograd, const Tensor& x, const Tensor& weight, const float* bias,
-              const Tensor& y, void* workspace);
+              const Tensor& y, void* workspace, float* moments = nullptr);
 
 int64_t convolve_add_workspace(const ConvGeometry& g, int64_t winograd, const Layout& x, const Layout& y);  // bytes
 // y += conv(x) for a sparse x and a dense y. Only tiles that see a stored voxel of x are computed.

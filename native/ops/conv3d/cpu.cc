@@ -5,6 +5,7 @@
 #include "ops/conv3d/gather_gemm.h"
 #include "ops/conv3d/weight_gradient.h"
 #include "ops/conv3d/winograd.h"
+#include "ops/reduce/channel_moments.h"
 #include "ops/reduce/channel_sums.h"
 
 namespace voxelspark {
@@ -19,10 +20,13 @@ int64_t convolve_workspace(const ConvGeometry& g, int64_t winograd, const Layout
 }
 
 void convolve(const ConvGeometry& g, int64_t winograd, const Tensor& x, const Tensor& weight, const float* bias,
-              const Tensor& y, void* workspace) {
+              const Tensor& y, void* workspace, float* moments) {
   if (const int m = winograd_tile(winograd, g, x.layout, y.layout))
-    return winograd_forward(m, x, weight, bias, y, workspace);
+    return winograd_forward(m, x, weight, bias, y, workspace, moments);
   gather_gemm(forward_gemm(g, x, weight, bias, y), workspace);
+  if (!moments) return;
+  const std::vector<double> found = channel_moments(y);
+  std::copy(found.begin(), found.end(), moments);
 }
 
 int64_t convolve_add_workspace(const ConvGeometry& g, int64_t winograd, const Layout& x, const Layout& y) {
@@ -61,7 +65,7 @@ void conv3d_forward_cpu(const Descriptor& d, const Launch& l) {
   const auto& a = as<ConvForward>(d);
   const float* bias = present(l.inputs, 2) ? l.inputs[2].f32() : nullptr;
   convolve({kernel_of(l.inputs[1]), a.stride, a.padding}, a.winograd, with_pending(l.inputs, 0, 3, a.slope),
-           l.inputs[1], bias, l.outputs[0], l.workspace);
+           l.inputs[1], bias, l.outputs[0], l.workspace, a.moments ? l.outputs[1].f32() : nullptr);
 }
 
 void conv3d_grad_input_cpu(const Descriptor& d, const Launch& l) {

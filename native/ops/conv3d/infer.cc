@@ -76,7 +76,9 @@ Layouts ConvForward::infer(const Inputs& in) const {
   check_same_grid(op, x.layout.grid, mask);
   require_affine(in, 3, x.layout, slope, op);
   const Int3 size = geometry.output_size(x.layout.shape.size());
-  return {masked_layout(op, x.layout, k, size, mask ? mask : x.layout.grid)};
+  Layouts out = {masked_layout(op, x.layout, k, size, mask ? mask : x.layout.grid)};
+  if (moments) out.push_back(moments_of(out[0]));
+  return out;
 }
 
 Layouts ConvGradInput::infer(const Inputs& in) const {

@@ -30,6 +30,7 @@ void conv3d_forward_reference(const Descriptor& d, const Launch& l) {
           for (int64_t c = 0; c < channels; c++) out[k] += in[c] * w[(k * taps + tap) * channels + c];
       });
     });
+    if (as<ConvForward>(d).moments) write_moments<T>(y, l.outputs[1]);
   });
 }
 

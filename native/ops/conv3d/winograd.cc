@@ -6,11 +6,11 @@
 #include "device/scratch.h"
 #include "ops/conv3d/simd.h"
 #include "ops/conv3d/winograd_cells.h"
+#include "ops/conv3d/winograd_moments.h"
 
 namespace voxelspark {
 
 constexpr int64_t kWidestVector = 16;
-constexpr int64_t kFewestChannels = 8;
 constexpr int64_t kSkew = 16;              // keeps the frequencies of a channel off the same cache sets
 constexpr int64_t kPiece = 8;              // source channels whose weights are transformed together
 constexpr int64_t kPieceTiles = 14;        // tiles that one thread transforms for a batch
@@ -20,48 +20,6 @@ constexpr int64_t kSomeWeights = 1 << 18;  // transformed, in floats: about half
 constexpr int64_t kManyWeights = 1 << 21;
 
 static int64_t round_up(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
-static int64_t frequencies_of(int m) { return 4 * (m + 2) * (m + 2); }
-
-// Nanoseconds per pair of channels: `items` tiles or voxels of so many multiplications, at the rate that the engine
-// reaches (measured on AVX-512, transforms included), and the preparation of the weights or of their sums.
-static double cost_of(int64_t items, int64_t multiplications, double per_nanosecond, double preparation) {
-  return multiplications * (items / per_nanosecond + preparation);
-}
-
-static bool possible(int64_t allowed, const ConvGeometry& g) {
-  const Int3 one{1, 1, 1}, three{3, 3, 3};
-  return allowed != kWinogradOff && g.kernel == three && g.stride == one && g.padding == one;
-}
-static bool forced(int64_t allowed) { return allowed == kForceF2 || allowed == kForceF4; }
-static bool too_narrow(const Layout& a, const Layout& b) {
-  return std::min(a.channels(), b.channels()) < kFewestChannels;
-}
-
-int winograd_tile(int64_t allowed, const ConvGeometry& g, const Layout& source, const Layout& dest) {
-  if (!possible(allowed, g)) return 0;
-  if (forced(allowed)) return allowed == kForceF4 ? 4 : 2;
-  if (too_narrow(source, dest)) return 0;
-  const int64_t cells = Cells::count(dest, source);
-  const Int3 edge = Cells::edge_of(dest, source);
-  const double direct = cost_of(cells * edge.product(), 27, 80, 0.9),
-               f2 = cost_of(cells * Tiles(edge, 2).per_cell(), frequencies_of(2), 50, 0.5),
-               f4 = cost_of(cells * Tiles(edge, 4).per_cell(), frequencies_of(4), 42, 0.25);
-  if (allowed == kWinogradF4 && f4 < std::min(f2, direct)) return 4;
-  return f2 < direct ? 2 : 0;
-}
-
-int winograd_grad_weight_tile(int64_t allowed, const ConvGeometry& g, const Layout& x, const Layout& gy) {
-  if (!possible(allowed, g)) return 0;
-  if (forced(allowed)) return allowed == kForceF4 ? 4 : 2;
-  if (too_narrow(x, gy)) return 0;
-  const int64_t cells = Cells::count(gy, x);
-  const Int3 edge = Cells::edge_of(gy, x);
-  const double direct = cost_of(cells * edge.product(), 27, 85, 0),
-               f2 = cost_of(cells * Tiles(edge, 2).per_cell(), frequencies_of(2), 47, 0.9),
-               f4 = cost_of(cells * Tiles(edge, 4).per_cell(), frequencies_of(4), 34, 0.8);
-  if (allowed == kWinogradF4 && f4 < std::min(f2, direct)) return 4;
-  return f2 < direct ? 2 : 0;
-}
 
 // Whether weights are transformed panel by panel, where they are used, rather than all in advance.
 static bool by_panels(int m, int64_t tiles, int64_t source_channels, int64_t dest_channels) {
@@ -118,7 +76,8 @@ struct Convolution {
   int m;
   const Tensor &source, &dest;
   WeightView weights;
-  bool add = false;  // to what dest holds, at the tiles that see the source
+  bool add;        // to what dest holds, at the tiles that see the source
+  float* moments;  // of dest, (N, 2, C); null: not wanted
 
   const WinogradShape shape = simd_winograd_shape()();
   const Panels panels{dest.layout.channels(), shape.lanes};
@@ -129,7 +88,7 @@ struct Convolution {
   float *bias, *large;  // the workspace: bias, padded; transformed weights or inputs
 
   Convolution(int m, const Tensor& source, const Tensor& dest, WeightView weights, const float* bias, void* workspace,
-              bool add = false);
+              bool add = false, float* moments = nullptr);
   int64_t width(int64_t p) const { return panels.vectors(p) * shape.lanes; }
   int64_t u_step(int64_t p) const { return channels * width(p); }
   // large[panel][frequency][channel][width of the panel]
@@ -139,12 +98,18 @@ struct Convolution {
   void run_by_panels() const;
   void transform_weights() const;
   void depth(int64_t p, int64_t channel, int64_t n, const WinogradDepth& to) const;
-  void store(const Chunk& chunk, int64_t panel, const WinogradProduct& product) const;
+  void store(const Chunk& chunk, int64_t panel, const WinogradProduct& product, ChunkMoments& into, int64_t i) const;
 };
 
 Convolution::Convolution(int m, const Tensor& source, const Tensor& dest, WeightView weights, const float* given,
-                         void* workspace, bool add)
-    : m(m), source(source), dest(dest), weights(weights), add(add), bias(static_cast<float*>(workspace)) {
+                         void* workspace, bool add, float* moments)
+    : m(m),
+      source(source),
+      dest(dest),
+      weights(weights),
+      add(add),
+      moments(moments),
+      bias(static_cast<float*>(workspace)) {
   if (add) tiles.keep_near(from, cells);
   const int64_t padded = round_up(panels.channels, kWidestVector);
   large = bias + padded;
@@ -175,7 +140,9 @@ void Convolution::transform_weights() const {
   });
 }
 
-void Convolution::store(const Chunk& chunk, int64_t p, const WinogradProduct& product) const {
+// `product` holds the chunk, which is chunk i of `into`.
+void Convolution::store(const Chunk& chunk, int64_t p, const WinogradProduct& product, ChunkMoments& into,
+                        int64_t i) const {
   const auto transform = simd_winograd_output();
   WinogradOutput o{};
   o.m_frequency_stride = product.m_frequency_stride;
@@ -185,6 +152,9 @@ void Convolution::store(const Chunk& chunk, int64_t p, const WinogradProduct& pr
   o.x_stride = to.channels;
   o.channels = static_cast<int>(panels.valid(p));
   o.add = add;
+  alignas(64) float sums[3 * 2 * kWidestVector];
+  o.sums = moments ? sums : nullptr;
+  int64_t voxels = 0;
   for (int t = 0; t < chunk.tiles; t++) {
     const int64_t tile = tiles.at(chunk.first + t);
     const Int3 at = tiles.first_voxel(tile), room = tiles.edge - at;
@@ -193,8 +163,11 @@ void Convolution::store(const Chunk& chunk, int64_t p, const WinogradProduct& pr
     o.room_z = static_cast<int>(std::min<int64_t>(room.z, 2));
     o.room_y = static_cast<int>(std::min<int64_t>(room.y, m));
     o.room_x = static_cast<int>(std::min<int64_t>(room.x, m));
+    o.first = t == 0;
     transform(m, o);
+    voxels += int64_t{o.room_z} * o.room_y * o.room_x;
   }
+  if (moments) into.set(i, p * panels.width(), panels.valid(p), sums, panels.width(), voxels);
 }
 
 // Few chunks: threads share out the panels too. The input transform is then repeated; no result changes.
@@ -217,6 +190,7 @@ void Convolution::run_by_chunks() const {
   const std::vector<float> zeros(zeros_for(tiles, most, channels));
   const auto multiply = simd_winograd_multiply();
   const int64_t split = split_of(static_cast<int64_t>(chunks.size()), panels.count());
+  ChunkMoments found(moments ? chunks.size() : 0, panels.channels);
   parallel_for(static_cast<int64_t>(chunks.size()) * split, [&](int64_t i) {
     const Chunk& chunk = chunks[i / split];
     float *v = scratch.mine(), *product = v + frequencies * v_step;
@@ -230,9 +204,10 @@ void Convolution::run_by_chunks() const {
       const WinogradProduct job{v,           v_step,      v_block,           panel(p), u_step(p), channels,
                                 frequencies, chunk.tiles, panels.vectors(p), product,  m_step};
       multiply(job);
-      store(chunk, p, job);
+      store(chunk, p, job, found, i / split);
     }
   });
+  if (moments) found.merge(cells, tiles, chunks, moments);
 }
 
 // Many channels and few tiles: the transformed weights would be far larger than everything else. All tiles of a batch
@@ -248,20 +223,26 @@ void Convolution::run_by_panels() const {
   const int64_t parts = (omp_get_max_threads() + panels.count() - 1) / panels.count();
   const auto multiply = simd_winograd_multiply();
   const auto transform = simd_winograd_plane();
+  ChunkMoments found(moments ? chunks.size() : 0, panels.channels);
   for (size_t begin = 0, end = 0; begin < chunks.size(); begin = end) {
     const int64_t first = chunks[begin].first;
     while (end < chunks.size() && chunks[end].first + chunks[end].tiles - first <= batch) end++;
-    const int64_t n = chunks[end - 1].first + chunks[end - 1].tiles - first;
-    parallel_for(static_cast<int64_t>(end - begin), [&](int64_t i) {
+    const int64_t n = static_cast<int64_t>(end - begin);
+    const auto place = [&](int64_t i) {
+      return i < n ? chunks[begin + i].first - first
+                   : chunks[begin + n - 1].first + chunks[begin + n - 1].tiles - first;
+    };
+    parallel_for(n, [&](int64_t i) {
       const Chunk& chunk = chunks[begin + i];
       WinogradRun run{};
-      run.v = large + (chunk.first - first) * shape.lanes;
+      run.v = large + place(i) * shape.lanes;
       run.frequency_stride = v_step;
       run.block_stride = v_block;
       load_tiles(from, tiles, chunk, zeros.data(), run);
     });
     parallel_for(panels.count() * parts, [&](int64_t i) {
-      const int64_t p = i / parts, a = n * (i % parts) / parts, b = n * (i % parts + 1) / parts;
+      const int64_t p = i / parts, from_chunk = n * (i % parts) / parts, end_chunk = n * (i % parts + 1) / parts;
+      const int64_t a = place(from_chunk), b = place(end_chunk);
       if (a == b) return;
       float *planes = scratch.mine(), *u = planes + 4 * 9 * u_step, *product = u + plane * u_step;
       for (int64_t c = 0; c < channels; c += kPiece)
@@ -274,14 +255,18 @@ void Convolution::run_by_panels() const {
         job.m = product + z * plane * m_step;
         multiply(job);
       }
-      job.m = product;
-      store({first + a, static_cast<int>(b - a)}, p, job);
+      for (int64_t c = from_chunk; c < end_chunk; c++) {
+        job.m = product + (place(c) - a) * panels.width();
+        store(chunks[begin + c], p, job, found, begin + c);
+      }
     });
   }
+  if (moments) found.merge(cells, tiles, chunks, moments);
 }
 
 void convolve(const Convolution& c) {
   const int64_t tiles = c.tiles.before(static_cast<int64_t>(c.cells.cell.size()));
+  if (c.moments && tiles == 0) std::fill_n(c.moments, c.dest.layout.shape.samples() * 2 * c.panels.channels, 0.0f);
   if (tiles == 0) return;
   if (by_panels(c.m, tiles, c.channels, c.panels.channels)) c.run_by_panels();
   else c.run_by_chunks();
@@ -289,10 +274,10 @@ void convolve(const Convolution& c) {
 
 }  // namespace
 
-void winograd_forward(int m, const Tensor& x, const Tensor& weight, const float* bias, const Tensor& y,
-                      void* workspace) {
+void winograd_forward(int m, const Tensor& x, const Tensor& weight, const float* bias, const Tensor& y, void* workspace,
+                      float* moments) {
   const int64_t c = weight.layout.shape[1];
-  convolve({m, x, y, {weight.f32(), c, 1, 27 * c}, bias, workspace});
+  convolve({m, x, y, {weight.f32(), c, 1, 27 * c}, bias, workspace, false, moments});
 }
 
 void winograd_add(int m, const Tensor& x, const Tensor& weight, const Tensor& y, void* workspace) {

@@ -18,9 +18,9 @@ int winograd_tile(int64_t allowed, const ConvGeometry& g, const Layout& source, 
 
 int64_t winograd_workspace(int m, const Layout& source, const Layout& dest);  // bytes
 
-// y = conv(x) + bias (null: none).
-void winograd_forward(int m, const Tensor& x, const Tensor& weight, const float* bias, const Tensor& y,
-                      void* workspace);
+// y = conv(x) + bias (null: none); moments: of y, (N, 2, C), out of the output transform; null: not wanted.
+void winograd_forward(int m, const Tensor& x, const Tensor& weight, const float* bias, const Tensor& y, void* workspace,
+                      float* moments);
 // y += conv(x) for a dense y and a sparse x, computed only where a tile sees a stored voxel of x.
 int64_t winograd_add_workspace(int m, const Layout& x, const Layout& y);  // bytes
 void winograd_add(int m, const Tensor& x, const Tensor& weight, const Tensor& y, void* workspace);

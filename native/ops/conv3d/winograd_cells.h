@@ -9,6 +9,8 @@
 
 namespace voxelspark {
 
+inline int64_t frequencies_of(int m) { return 4 * (m + 2) * (m + 2); }
+
 struct Cells {
   Int3 edge;                   // voxels of a cell
   Int3 grid;                   // cells of a sample

@@ -176,25 +176,62 @@ VS_INLINE void output_voxels(const float* m, int64_t step, Vec bias, Keep keep) 
   }
 }
 
-template <int kTile, bool kAdd>
+// Sums of one vector of channels over the voxels of a chunk. Differences from a value of the chunk keep the sums of
+// their squares from cancelling.
+template <bool kWanted>
+struct Sums {
+  Vec pivot = {}, sum = {}, square = {};
+  bool empty = true;
+
+  VS_INLINE void load_from(const float* p, bool first) {
+    empty = first;
+    if (!kWanted || first) return;
+    pivot = load(p);
+    sum = load(p + kPanel);
+    square = load(p + 2 * kPanel);
+  }
+  VS_INLINE void add(Vec value) {
+    if (!kWanted) return;
+    if (empty) pivot = value;
+    empty = false;
+    const Vec d = value - pivot;
+    sum += d;
+    square += d * d;
+  }
+  VS_INLINE void store_to(float* p) const {
+    if (!kWanted) return;
+    store(p, pivot);
+    store(p + kPanel, sum);
+    store(p + 2 * kPanel, square);
+  }
+};
+
+template <int kTile, bool kAdd, bool kSums>
 static void output(const WinogradOutput& o) {
   const bool whole = o.room_z >= 2 && o.room_y >= kTile && o.room_x >= kTile;
   for (int k = 0; k < o.channels; k += kLanes) {
     const Vec bias = load(o.bias + k);
     float* to = o.y + k;
+    Sums<kSums> sums;
+    sums.load_from(o.sums + k, o.first);
     if (whole && k + kLanes <= o.channels) {
       output_voxels<kTile>(o.m + k, o.m_frequency_stride, bias, [&](int z, int y, int x, Vec value) {
         float* at = to + z * o.z_stride + y * o.y_stride + x * o.x_stride;
-        store(at, kAdd ? load(at) + value : value);
+        if (kAdd) value += load(at);
+        store(at, value);
+        sums.add(value);
       });
-      continue;
+    } else {
+      const int64_t live = o.channels - k < kLanes ? o.channels - k : kLanes;
+      output_voxels<kTile>(o.m + k, o.m_frequency_stride, bias, [&](int z, int y, int x, Vec value) {
+        if (z >= o.room_z || y >= o.room_y || x >= o.room_x) return;
+        float* at = to + z * o.z_stride + y * o.y_stride + x * o.x_stride;
+        if (kAdd) value += load_first(at, live);
+        store_first(at, value, live);
+        sums.add(value);
+      });
     }
-    const int64_t live = o.channels - k < kLanes ? o.channels - k : kLanes;
-    output_voxels<kTile>(o.m + k, o.m_frequency_stride, bias, [&](int z, int y, int x, Vec value) {
-      if (z >= o.room_z || y >= o.room_y || x >= o.room_x) return;
-      float* at = to + z * o.z_stride + y * o.y_stride + x * o.x_stride;
-      store_first(at, kAdd ? load_first(at, live) + value : value, live);
-    });
+    sums.store_to(o.sums + k);
   }
 }
 
@@ -243,8 +280,8 @@ void SIMD(winograd_multiply)(const WinogradProduct& p) {
 
 void SIMD(winograd_output)(int m, const WinogradOutput& o) {
   using namespace WINOGRAD_NAMESPACE;
-  if (m == 4) (o.add ? output<4, true> : output<4, false>)(o);
-  else (o.add ? output<2, true> : output<2, false>)(o);
+  if (m == 4) (o.add ? output<4, true, false> : o.sums ? output<4, false, true> : output<4, false, false>)(o);
+  else (o.add ? output<2, true, false> : o.sums ? output<2, false, true> : output<2, false, false>)(o);
 }
 
 }  // namespace voxelspark

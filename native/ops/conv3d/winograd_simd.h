@@ -60,8 +60,9 @@ struct WinogradProduct {
 };
 DECLARE_SIMD(winograd_multiply, void, (const WinogradProduct& p))
 
-// One tile of a panel's outputs, or as much of it as has room in the volume. What is added to the outputs or taken
-// from them (residual, statistics) belongs here.
+// One tile of a panel's outputs, or as much of it as has room in the volume, and sums over the tiles of a chunk:
+// sums[0] is a value of the chunk, sums[1] and sums[2] are the sums of the differences from it and of their squares,
+// each of the panel's width.
 struct WinogradOutput {
   const float* m;
   int64_t m_frequency_stride;
@@ -71,6 +72,8 @@ struct WinogradOutput {
   int room_z, room_y, room_x;
   int channels;  // of the panel
   bool add;      // to what y holds
+  float* sums;   // null: not wanted
+  bool first;    // tile of the chunk: the sums begin
 };
 DECLARE_SIMD(winograd_output, void, (int m, const WinogradOutput& o))
 

@@ -3,8 +3,8 @@
 #include "device/parallel.h"
 #include "ops/masked_norm/masked_norm.h"
 #include "ops/masked_norm/simd.h"
+#include "ops/reduce/channel_moments.h"
 #include "ops/reduce/columns.h"
-#include "ops/reduce/simd.h"
 
 namespace voxelspark {
 
@@ -64,47 +64,17 @@ class GroupColumns {
   Columns affine_, inverse_std_;
 };
 
-// Mean and sum of squared deviations of every chunk, [chunk][2][C].
-static Doubles chunk_moments(const Chunks& chunks, const float* x, int64_t c) {
-  const int64_t width = column_width(c);
-  Doubles moments(chunks.size() * 2 * c);
-  auto add_columns = simd_add_columns();
-  auto add_moments = simd_norm_moments();
-  parallel_for(static_cast<int64_t>(chunks.size()), [&](int64_t i) {
-    const VoxelChunk& chunk = chunks[i];
-    const float* from = x + chunk.first * c;
-    double *mean = &moments[i * 2 * c], *m2 = mean + c;
-    Doubles columns(3 * width), sums(2 * c);
-    double *pivot = &columns[0], *first = pivot + width, *second = first + width;
-    add_columns(from, chunk.voxels * c, width, first);
-    fold_columns(first, c, mean);
-    for (int64_t k = 0; k < c; k++) mean[k] /= chunk.voxels;
-    for (int64_t k = 0; k < width; k++) pivot[k] = mean[k % c], first[k] = 0;
-    add_moments(from, chunk.voxels * c, width, pivot, first, second);
-    fold_columns(first, c, &sums[0]);
-    fold_columns(second, c, m2);
-    // The first moment is the rounding error of the mean.
-    for (int64_t k = 0; k < c; k++) m2[k] -= sums[k] * sums[k] / chunk.voxels;
-  });
-  return moments;
-}
-
-// Chan's merge of the chunks of each group in their order; [group][2][C]. The last axis of the result holds
-// M2.
-static Doubles group_moments(const MaskedNorm& op, const Layout& x, const Chunks& chunks, const Doubles& moments) {
+// [group][2][C]: mean and sum of squared deviations, those of the samples merged in their order.
+static Doubles group_moments(const MaskedNorm& op, const Layout& x, const Doubles& samples) {
   const int64_t c = x.channels();
   Doubles merged(op.groups(x) * 2 * c), counts(op.groups(x));
-  for (size_t i = 0; i < chunks.size(); i++) {
-    const int64_t group = op.group_of(chunks[i].sample);
-    const double voxels = chunks[i].voxels, total = counts[group] += voxels;
-    const double share = voxels / total, cross = (total - voxels) * share;
-    const double *from = &moments[i * 2 * c], *from_m2 = from + c;
-    double *mean = &merged[group * 2 * c], *m2 = mean + c;
-    for (int64_t k = 0; k < c; k++) {
-      const double delta = from[k] - mean[k];
-      mean[k] += delta * share;
-      m2[k] += from_m2[k] + delta * delta * cross;
-    }
+  for (int64_t n = 0; n < x.shape.samples(); n++) {
+    const int64_t group = op.group_of(n);
+    const double voxels = static_cast<double>(x.voxels_of(n));
+    if (voxels == 0) continue;
+    const double* from = &samples[n * 2 * c];
+    merge_moments({&merged[group * 2 * c], &merged[(group * 2 + 1) * c]}, counts[group], from, from + c, voxels, c);
+    counts[group] += voxels;
   }
   return merged;
 }
@@ -119,7 +89,7 @@ static void update_running(const Launch& l, double momentum, const double* mean,
 }
 
 // Outputs 1 and 2: mean and inverse_std.
-static void statistics(const MaskedNormForward& op, const Launch& l, const Chunks& chunks) {
+static void statistics(const MaskedNormForward& op, const Launch& l) {
   const Layout& x = l.inputs[0].layout;
   const int64_t c = x.channels();
   float *mean = l.outputs[1].f32(), *inverse_std = l.outputs[2].f32();
@@ -130,7 +100,10 @@ static void statistics(const MaskedNormForward& op, const Launch& l, const Chunk
     }
     return;
   }
-  const Doubles merged = group_moments(op, x, chunks, chunk_moments(chunks, l.inputs[0].f32(), c));
+  const bool given = present(l.inputs, 5);
+  const float* moments = given ? l.inputs[5].f32() : nullptr;
+  const Doubles samples = given ? Doubles(moments, moments + x.shape.samples() * 2 * c) : channel_moments(l.inputs[0]);
+  const Doubles merged = group_moments(op, x, samples);
   for (int64_t g = 0; g < op.groups(x); g++) {
     const double voxels = static_cast<double>(op.voxels_of(x, g));
     const double *m = &merged[g * 2 * c], *m2 = m + c;
@@ -148,7 +121,7 @@ void masked_norm_forward_cpu(const Descriptor& d, const Launch& l) {
   const Layout& layout = l.inputs[0].layout;
   const int64_t c = layout.channels(), width = column_width(c);
   const Chunks chunks = voxel_chunks(layout);
-  statistics(op, l, chunks);
+  statistics(op, l);
   const GroupColumns columns(op, l.outputs[1], l.outputs[2], l.inputs, 1);
   auto apply = simd_norm_apply();
   parallel_for(static_cast<int64_t>(chunks.size()), [&](int64_t i) {
@@ -159,7 +132,7 @@ void masked_norm_forward_cpu(const Descriptor& d, const Launch& l) {
 }
 
 void masked_norm_affine_cpu(const Descriptor& d, const Launch& l) {
-  statistics(as<MaskedNormForward>(d), l, voxel_chunks(l.inputs[0].layout));
+  statistics(as<MaskedNormForward>(d), l);
   write_affine(l.outputs[1], l.outputs[2], l.inputs, 1, l.outputs[0].f32());
 }
 

@@ -4,28 +4,6 @@
 
 namespace voxelspark {
 
-void SIMD(norm_moments)(const float* x, int64_t n, int64_t width, const double* pivot, double* first, double* second) {
-  const int64_t vectors = width / kWide * kWide;
-  for (; n >= 2 * width; x += 2 * width, n -= 2 * width) {
-    for (int64_t k = 0; k < vectors; k += kWide) {
-      const Wide m = load(pivot + k), a = widen(x + k) - m, b = widen(x + width + k) - m;
-      store(first + k, load(first + k) + (a + b));
-      store(second + k, load(second + k) + (a * a + b * b));
-    }
-    for (int64_t k = vectors; k < width; k++) {
-      const double a = x[k] - pivot[k], b = x[width + k] - pivot[k];
-      first[k] += a + b;
-      second[k] += a * a + b * b;
-    }
-  }
-  for (; n > 0; x += width, n -= width)
-    for (int64_t k = 0; k < (n < width ? n : width); k++) {
-      const double a = x[k] - pivot[k];
-      first[k] += a;
-      second[k] += a * a;
-    }
-}
-
 // Calls body(column, element, lanes tag) over rows of `width` columns: vectors first, then single elements.
 template <class Body>
 static VS_INLINE void each_column(int64_t n, int64_t width, const Body& body) {

@@ -73,11 +73,13 @@ struct MaskedNormForward : MaskedNorm {
 };
 
 // The same without y: the affine map that gives it, (groups, 3, C) of mean, scale = gamma inverse_std, shift = beta,
-// for readers of x that apply it (see core/tensor.h). Outputs: affine, mean, inverse_std.
+// for readers of x that apply it (see core/tensor.h). One more input, moments?: (N, 2, C), the mean and the sum of
+// squared deviations of x, where the op that made x left them. Outputs: affine, mean, inverse_std.
 struct MaskedNormAffine : MaskedNormForward {
   Layouts infer(const Inputs& in) const override {
     Layouts out = MaskedNormForward::infer(in);
     const Layout& x = in[0].layout;
+    require_moments(in, 5, x, "masked_norm");
     out[0] = plain(x, affine_shape(groups(x), x.channels()));
     return out;
   }

@@ -11,9 +11,6 @@ struct NormColumns {
   float slope;
 };
 
-// Of x - pivot: first += sum, second += sum of squares, a column.
-DECLARE_SIMD(norm_moments, void,
-             (const float* x, int64_t n, int64_t width, const double* pivot, double* first, double* second))
 DECLARE_SIMD(norm_apply, void, (const float* x, int64_t n, int64_t width, const NormColumns& p, float* y))
 // sum_g += sum of g, sum_gx += sum of g * xhat, a column.
 DECLARE_SIMD(norm_gradient_sums, void,

@@ -17,6 +17,28 @@ void SIMD(add_columns)(const float* x, int64_t n, int64_t width, double* sums) {
   }
 }
 
+void SIMD(add_moments)(const float* x, int64_t n, int64_t width, const double* pivot, double* first, double* second) {
+  const int64_t vectors = width / kWide * kWide;
+  for (; n >= 2 * width; x += 2 * width, n -= 2 * width) {
+    for (int64_t k = 0; k < vectors; k += kWide) {
+      const Wide m = load(pivot + k), a = widen(x + k) - m, b = widen(x + width + k) - m;
+      store(first + k, load(first + k) + (a + b));
+      store(second + k, load(second + k) + (a * a + b * b));
+    }
+    for (int64_t k = vectors; k < width; k++) {
+      const double a = x[k] - pivot[k], b = x[width + k] - pivot[k];
+      first[k] += a + b;
+      second[k] += a * a + b * b;
+    }
+  }
+  for (; n > 0; x += width, n -= width)
+    for (int64_t k = 0; k < (n < width ? n : width); k++) {
+      const double a = x[k] - pivot[k];
+      first[k] += a;
+      second[k] += a * a;
+    }
+}
+
 constexpr int kStreams = 4;  // independent sums hide the latency of addition
 
 static VS_INLINE double total(const Wide* sums) {

@@ -9,6 +9,9 @@
 namespace voxelspark {
 
 DECLARE_SIMD(add_columns, void, (const float* x, int64_t n, int64_t width, double* sums))
+// Of x - pivot: first += sum, second += sum of squares, a column.
+DECLARE_SIMD(add_moments, void,
+             (const float* x, int64_t n, int64_t width, const double* pivot, double* first, double* second))
 DECLARE_SIMD(square_sum, double, (const float* x, int64_t n))
 DECLARE_SIMD(squared_difference_sum, double, (const float* a, const float* b, int64_t n))
 
