@@ -335,6 +335,17 @@ describe("checkpoints and devices", () => {
     expect(existsSync(out)).toBe(false);
   });
 
+  test("--precision bf16 on the CPU", async () => {
+    const args = ["--data", at("cases"), "--out", at("bf16-run"), ...plan, "--precision", "bf16"];
+    const result = await cli("pretrain", ...args, "--device", "cpu");
+    expectError(
+      result,
+      "DEVICE",
+      /precision bf16 needs device 'cuda', the device is 'cpu'; allowed there is fp32/,
+    );
+    expect(existsSync(at("bf16-run"))).toBe(false);
+  });
+
   test("a folder that cannot be written", async () => {
     const result = await cli(
       "pretrain",

@@ -90,12 +90,17 @@ test("what cannot work is said, with the exit code of the conventions", async ()
   mkdirSync(at("bad"), { recursive: true });
   writeFileSync(at("bad", "x_0000.nii.gz"), "none");
   const model = ["-m", at("model", "fold_0"), "--device", "cpu"];
-  const [broken, step] = await Promise.all([
+  const [broken, step, half] = await Promise.all([
     cli("predict", "-i", at("bad"), "-o", at("bad-out"), ...model, "--json"),
     cli("predict", "-i", at("imagesTs"), "-o", at("bad-out"), ...model, "--step-size", "1.5"),
+    cli("predict", "-i", at("imagesTs"), "-o", at("bad-out"), ...model, "--precision", "fp16"),
   ]);
   expect(broken).toMatchObject({ code: 1 });
   expect(jsonOf(broken)).toMatchObject({ done: 0, failed: 1, failures: [{ case: "x" }] });
   expect(step).toMatchObject({ code: 2 });
+  expect(half).toMatchObject({
+    code: 1,
+    stderr: expect.stringMatching(/precision fp16 needs device 'cuda'/),
+  });
   expect(existsSync(at("bad-out"))).toBe(false);
 });

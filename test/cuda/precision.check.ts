@@ -1,6 +1,7 @@
 /** Training and prediction in bf16 and fp16 on the emulated device: beside fp32, through overflow, across a resume. */
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { predictLogits } from "../../lib/inference/sliding-window";
 import { sampleMask } from "../../lib/masking";
 import type { FinetunePlan } from "../../lib/plans/finetune";
 import type { Plan, PlanInput } from "../../lib/plans/plan";
@@ -11,10 +12,11 @@ import { buildSegmenter, Tuner } from "../../lib/recipes/segmenter";
 import { buildS3D, buildSGD, pretrainStep, takeItems } from "../../lib/recipes/step";
 import { validate } from "../../lib/recipes/validate";
 import { runPretraining } from "../../lib/runs/pretraining";
-import { resetPeak, stats, sync } from "../../lib/tensor";
+import { resetPeak, stats, sync, tensor } from "../../lib/tensor";
 import { temporaryFolder } from "../data/temp";
 import { ballSource, tinyTuning } from "../finetune-fixtures";
 import { outcomeOf, tinyCases, tinyPlan, tinySource } from "../fixtures";
+import { relativeError } from "../golden/check";
 
 jest.setTimeout(180_000);
 
@@ -163,6 +165,29 @@ test.each(["fp32", ...half] as const)(
     expectClose(told.peakBytes, stats("cuda").peakBytes, 0.02);
   },
 );
+
+test("prediction in 16 bits: float32 logits near those of fp32, from the same weights", async () => {
+  const plan = tinyTuning({ device: "cuda", patch: [8, 8, 8] });
+  const image = ballSource({ ...plan, patch: [8, 8, 12], batch: 1 });
+  const { images } = await image.batch(0);
+  const predict = async (precision: Plan["precision"]) => {
+    using model = buildSegmenter(plan, "cuda", precision);
+    model.train(false);
+    using volume = tensor(images, [1, 1, 8, 8, 12], { device: "cuda" });
+    const options = { patch: [8, 8, 8] as const, channels: 3, mirror: [2] as const };
+    const work = predictLogits((x) => model.forward(x), volume, options);
+    for (;;) {
+      const next = await work.next();
+      if (next.done) return next.value;
+    }
+  };
+  const wanted = await predict("fp32");
+  for (const precision of half) {
+    const error = relativeError(await predict(precision), wanted);
+    expect(error).toBeGreaterThan(0);
+    expect(error).toBeLessThan(bounds[precision]);
+  }
+});
 
 /** Losses of a short fine-tuning. */
 async function tuning(precision: FinetunePlan["precision"]) {

@@ -2,6 +2,7 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { writeNifti } from "../../lib/data/nifti-writer";
 import { type Finished, jsonOf, planFile, startWith } from "../cli/cli";
 import { tinyCases } from "../fixtures";
 import { steer } from "./control";
@@ -47,6 +48,29 @@ test("learns as on the CPU, and says where it runs", async () => {
   losses("cpu").forEach((loss, i) => {
     expect(Math.abs((losses("cuda")[i] as number) / loss - 1)).toBeLessThan(1e-4);
   });
+});
+
+test("in bf16 on the device; the CPU goes on with the weights in fp32", async () => {
+  const own = mkdtempSync(join(folder, "half-"));
+  const small = {
+    patch: [8, 8, 8],
+    steps: 2,
+    mask: { block: 4 },
+    validation: { every: 2, patches: 1 },
+  } as const;
+  const run = join(own, "run");
+  const args = ["--data", cases, "--out", run, ...planFile(own, small), "--precision", "bf16", "--json"];
+  well(await startWith({}, "pretrain", ...args, "--device", "cuda").finished);
+  expect(JSON.parse(readFileSync(join(run, "plan.json"), "utf8"))).toMatchObject({ precision: "bf16" });
+  const image = join(own, "image.nii.gz");
+  const data = Float32Array.from({ length: 1000 }, (_, i) => i);
+  await writeNifti(image, {
+    data,
+    shape: [10, 10, 10],
+    affine: [1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1],
+  });
+  const filled = ["--checkpoint", run, "--image", image, "--out", join(own, "picture"), "--device", "cpu"];
+  well(await startWith({}, "reconstruct", ...filled).finished);
 });
 
 test("a device that fails in the middle: a typed error, the last checkpoint is whole and goes on", async () => {

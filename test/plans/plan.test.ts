@@ -218,6 +218,11 @@ describe("bad fields", () => {
   });
 });
 
+test("precision has had another name", () => {
+  expect(createPlan({ precision: "float32" }).precision).toBe("fp32");
+  expect(planFromJson({ ...createPlan(), precision: "float32" })).toEqual(createPlan());
+});
+
 describe("rules between fields", () => {
   const BROKEN: [string, unknown, string][] = [
     [
@@ -287,6 +292,11 @@ describe("rules between fields", () => {
       "validation",
       { validation: { maxSubjects: 2 } },
       "validation.minSubjects must not exceed validation.maxSubjects (2), found 5.",
+    ],
+    [
+      "16 bits",
+      { device: "cpu", precision: "bf16" },
+      'precision must be "fp32" where device is "cpu", since 16-bit feature maps exist on CUDA only, found "bf16"; or take device "cuda" or "auto".',
     ],
     ["axes", { augmentation: { mirroring: { axes: [0, 0] } } }, "must name each axis once, found [0, 0]."],
   ];
