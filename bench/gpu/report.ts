@@ -66,24 +66,57 @@ const number = (value: number | undefined, digits: number, width: number) =>
   (value === undefined || !Number.isFinite(value) ? "-" : value.toFixed(digits)).padStart(width);
 const gigabytes = (bytes: number | undefined) => (bytes === undefined ? undefined : bytes / 1e9);
 
-function comparisonLines(kind: Comparison["kind"], rows: readonly Comparison[]): string[] {
-  const mine = rows.filter((row) => row.kind === kind);
-  if (mine.length === 0) return [];
-  const unit = kind === "kernel" ? "TFLOP/s" : "GB";
-  const heading = `${kind === "kernel" ? "convolutions" : "step"}: ours beside PyTorch`.padEnd(58);
+const passNames = ["forward", "grad_input", "grad_weight"];
+const three = (values: readonly (number | undefined)[], digits: number) =>
+  values.map((v) => number(v, digits, 7)).join("");
+
+/** A line a layer; of the 16-bit precisions one, the others are in results.json. */
+function kernelLines(rows: readonly Comparison[]): string[] {
+  const kernels = rows.filter(({ kind }) => kind === "kernel");
+  const half = ["bf16", "fp16"].find((p) => kernels.some(({ what }) => what.startsWith(p)));
+  const shown = kernels.filter(({ what }) => what.startsWith("fp32") || what.startsWith(half ?? "fp32"));
+  const layers = new Map<string, (Comparison | undefined)[]>();
+  for (const row of shown) {
+    const [, precision, pass, layer] = /^(\w+) (\w+), (.*)$/.exec(row.what) ?? [];
+    const at = layers.get(`${precision} ${layer}`) ?? [];
+    at[passNames.indexOf(pass ?? "")] = row;
+    layers.set(`${precision} ${layer}`, at);
+  }
+  if (layers.size === 0) return [];
   return [
     "",
-    `${heading}ours ms   ${unit.padStart(7)}  peer ms   ${unit.padStart(7)}  times faster`,
-    ...mine.map((row) => {
-      const extra =
-        kind === "kernel"
-          ? [row.ours.tflops, row.peer.tflops]
-          : [row.ours, row.peer].map((s) => gigabytes(s.peakBytes));
+    `${"convolutions: forward, input and weight gradient".padEnd(50)}${"TFLOP/s of ours".padEnd(22)}${"cuDNN, dense".padEnd(22)}times faster`,
+    ...[...layers].map(([name, row]) => {
+      const of = (pick: (c: Comparison) => number | undefined) =>
+        passNames.map((_, i) => row[i] && pick(row[i]));
       return (
-        `${row.what.padEnd(56)}${number(row.ours.seconds * 1e3, 2, 9)} ${number(extra[0], 1, 9)}` +
-        `${number(row.peer.seconds * 1e3, 2, 9)} ${number(extra[1], 1, 9)} ${number(row.timesFaster, 2, 9)}  ${row.peer.name}`
+        `${name.padEnd(49)}${three(
+          of((c) => c.ours.tflops),
+          1,
+        )} ${three(
+          of((c) => c.peer.tflops),
+          1,
+        )} ` +
+        three(
+          of((c) => c.timesFaster),
+          2,
+        )
       );
     }),
+  ];
+}
+
+function stepLines(rows: readonly Comparison[]): string[] {
+  const steps = rows.filter(({ kind }) => kind === "step");
+  if (steps.length === 0) return [];
+  return [
+    "",
+    `${"whole step".padEnd(24)}  ours ms       GB   peer ms       GB  times faster  than`,
+    ...steps.map(
+      ({ what, ours, peer, timesFaster }) =>
+        `${what.padEnd(24)}${number(ours.seconds * 1e3, 1, 9)}${number(gigabytes(ours.peakBytes), 2, 9)}` +
+        `${number(peer.seconds * 1e3, 1, 10)}${number(gigabytes(peer.peakBytes), 2, 9)}${number(timesFaster, 2, 14)}  ${peer.name}`,
+    ),
   ];
 }
 
@@ -107,8 +140,8 @@ export function table(results: Results): string {
         `  ${`${passed}/${s.checks?.length ?? 0}`.padEnd(8)}${reason}`
       );
     }),
-    ...comparisonLines("kernel", results.comparisons),
-    ...comparisonLines("step", results.comparisons),
+    ...kernelLines(results.comparisons),
+    ...stepLines(results.comparisons),
     ...curveLines(results),
     ...predictionLines(results),
     ...results.targets.map(

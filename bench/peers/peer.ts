@@ -32,6 +32,9 @@ export class Peer {
     process.stderr.on("data", (text) => {
       this.stderr += text;
     });
+    process.on("error", ({ message }) => {
+      this.stderr += message; // "close" follows
+    });
     // Not "exit", which may come before the last lines.
     process.on("close", (code) => {
       this.ended = new Error(`the peer exited with ${code}: ${this.stderr}`);

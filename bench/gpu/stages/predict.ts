@@ -11,7 +11,7 @@ const CLASSES = 3;
 const volume = dry ? ([16, 16, 24] as const) : ([240, 320, 240] as const);
 const labels = { labels: { background: 0, one: 1, two: 2 } };
 const { patch, network } = planFor("fp32", "s3d");
-const size = dry ? { patch, network } : {};
+const size = dry ? { patch, network: { ...network, outChannels: CLASSES } } : {};
 const plan = createFinetunePlan({ channels: ["T1"], labels, ...size });
 
 /** Everything up to the label map, as `predict` does it without files and resampling. */
