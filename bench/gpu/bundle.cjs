@@ -54,7 +54,7 @@ const isCurrent = (backend, stamp) =>
 /** The addon, and the CUDA object where one was built, for a machine on which nvcc fails. */
 function backends(folder) {
   if (!isCurrent("cpu", path.join(root, "build/sources.sha256")))
-    execFileSync(process.execPath, [path.join(root, "native/install.cjs")], { stdio: "inherit" });
+    throw new Error("the addon is older than its sources: run `node native/install.cjs`");
   copy(path.join(root, "build/Release/voxelspark.node"), path.join(folder, "build/Release/voxelspark.node"));
   const library = "build-cuda/Release/voxelspark_cuda.so";
   if (isCurrent("cuda", path.join(root, "build-cuda/sources.sha256")))
@@ -103,4 +103,9 @@ function main() {
   }
 }
 
-main();
+try {
+  main();
+} catch (error) {
+  say(error.message);
+  process.exitCode = 1;
+}

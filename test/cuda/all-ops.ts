@@ -32,6 +32,8 @@ async function run(op: string): Promise<void> {
 }
 
 async function main(ops: readonly string[]): Promise<void> {
+  const { deviceCount, reason } = info().cuda;
+  if (!deviceCount) throw new Error(reason); // or all ops would be left out
   for (const op of ops) await run(op);
 }
 
