@@ -3,7 +3,7 @@ import type { DeviceName, S3D, SGD } from "../../lib";
 import { type SampledMask, sampleMask } from "../../lib/masking";
 import { createPlan, type Plan, type PlanInput, type PresetName } from "../../lib/plans/plan";
 import { rng } from "../../lib/random";
-import { buildS3D, buildSGD, pretrainStep } from "../../lib/recipes/step";
+import { buildS3D, buildSGD, pretrainStep, takeItems } from "../../lib/recipes/step";
 import { dry } from "./part";
 import { type Precision, planPrecision } from "./precisions";
 
@@ -64,18 +64,11 @@ export class Trainer implements Disposable {
 
   /** One whole step, from patches in JavaScript's memory to updated weights. @returns the loss */
   async step({ patches, shape, mask }: StepData, rate = this.plan.optimizer.learningRate): Promise<number> {
-    const { loss, gradientNorm } = pretrainStep(
-      this.model,
-      this.optimizer,
-      { patches, shape, mask, device: this.device },
-      rate,
-    );
-    try {
-      return await loss.item();
-    } finally {
-      loss.dispose();
-      gradientNorm.dispose();
-    }
+    const input = { patches, shape, mask, device: this.device };
+    const result = pretrainStep(this.model, this.optimizer, input, rate);
+    const [loss, gradientNorm] = await takeItems(result.loss, result.gradientNorm);
+    this.optimizer.lossScale?.update(Number.isFinite(gradientNorm));
+    return loss;
   }
 
   [Symbol.dispose](): void {

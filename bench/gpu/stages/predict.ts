@@ -6,6 +6,7 @@ import { buildSegmenter } from "../../../lib/recipes/segmenter";
 import { Peer } from "../../peers/peer";
 import { planFor } from "../model";
 import { dry, type Part, peerDevice, python, requireGpu } from "../part";
+import { type Precision, planPrecision, planPrecisions } from "../precisions";
 
 const CLASSES = 3;
 const volume = dry ? ([16, 16, 24] as const) : ([240, 320, 240] as const);
@@ -33,8 +34,8 @@ async function labelsOf(
   return { windows, voxels };
 }
 
-async function ours(part: Part): Promise<void> {
-  using model = buildSegmenter(plan, "cuda");
+async function ours(part: Part, precision: Precision): Promise<void> {
+  using model = buildSegmenter(plan, "cuda", planPrecision(precision));
   const drawn = rng(5, 0, "bench").fillNormal(new Float32Array(volume[0] * volume[1] * volume[2]));
   using image = tensor(drawn, [1, 1, ...volume], { device: "cuda" });
   for (const measured of [false, true]) {
@@ -46,7 +47,7 @@ async function ours(part: Part): Promise<void> {
       part.check("every voxel is predicted", voxels === drawn.length, `${voxels} of ${drawn.length}`);
     else
       part.add("predictions", {
-        ...{ by: "voxelspark", precision: "fp32", seconds, windows },
+        ...{ by: "voxelspark", precision, seconds, windows },
         peakBytes: stats("cuda").peakBytes,
       });
   }
@@ -73,7 +74,8 @@ async function theirs(part: Part, precision: string): Promise<void> {
 
 export default async function predict(part: Part): Promise<void> {
   requireGpu();
-  await part.attempt("our prediction", () => ours(part));
+  for (const precision of planPrecisions().reverse())
+    await part.attempt(`our prediction in ${precision}`, () => ours(part, precision));
   for (const precision of dry ? ["fp32"] : ["fp16", "fp32"])
     await part.attempt(`PyTorch's prediction in ${precision}`, () => theirs(part, precision));
 }
