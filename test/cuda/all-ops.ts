@@ -25,7 +25,8 @@ async function run(op: string): Promise<void> {
           ...(dtype && { dtypeOf: (name: string): DType => (isParameter(name) ? "float32" : dtype) }),
         });
       } catch (error) {
-        if (!dtype || (error as { code?: string }).code !== "ERR_VOXELSPARK_DEVICE") throw error;
+        const { code = "" } = error as { code?: string };
+        if (!dtype || !/^ERR_VOXELSPARK_(DEVICE|TYPE)$/.test(code)) throw error;
       }
     }
   }
