@@ -3,7 +3,7 @@ import type { Random } from "../../../lib/random";
 import { type OpRecord, type Sample, triple } from "../../op-suite";
 
 function sample(random: Random, name: string, change: (x: Tensor) => void): Sample {
-  const shape = [1 + random.int(2), 1, ...triple(random, 1, 12)];
+  const shape = [1 + random.int(3), 1, ...triple(random, 1, 12)];
   return {
     name: `${name} of ${shape}`,
     inputs: { x: { shape } },
