@@ -53,10 +53,11 @@ export const pretrain: CommandModule<object, Args> = {
 };
 
 function tellDryRun(plan: Plan, json?: boolean): void {
-  const { parameters, peakBytes, residentBytes } = dryRun(plan);
-  if (json) printJson({ parameters, peakBytes, residentBytes });
+  const { device, parameters, peakBytes, residentBytes } = dryRun(plan);
+  if (json) printJson({ parameters, device, precision: plan.precision, peakBytes, residentBytes });
   log(`${parameters.toLocaleString("en")} parameters`);
   log(`peak memory of a step ${bytes(peakBytes)}, ${bytes(residentBytes)} of it weights and momenta`);
+  log(`counted for device ${device} in ${plan.precision}`);
 }
 
 async function train(planned: Plan, args: Args & { data: string; out: string }): Promise<void> {

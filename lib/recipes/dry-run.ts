@@ -1,10 +1,12 @@
 import { deviceNames, native } from "../binding";
 import { sampleMask } from "../masking";
 import type { Plan } from "../plans/plan";
-import { resetPeak, stats } from "../tensor";
+import { type DeviceName, resetPeak, stats } from "../tensor";
 import { buildS3D, buildSGD, pretrainStep, runsOn } from "./step";
 
 export interface DryRun {
+  /** Whose memory was counted: the plan's; "cuda" for a plan in 16 bits. */
+  device: DeviceName;
   parameters: number;
   /** Highest number of bytes alive in a step: weights, gradients, momenta, activations, scratch. */
   peakBytes: number;
@@ -17,15 +19,16 @@ export interface DryRun {
  * stands for the plan's: on CUDA that is the device's memory but for what the driver itself takes. The mask is one with the fewest masked blocks that the plan can draw, so the peak is the worst case.
  */
 export function dryRun(plan: Plan): DryRun {
-  native.configure({ nullCounts: deviceNames.indexOf(runsOn(plan, "null")) });
+  const device = runsOn(plan, "null");
+  native.configure({ nullCounts: deviceNames.indexOf(device) });
   try {
-    return countedStep(plan);
+    return { device, ...countedStep(plan) };
   } finally {
     native.configure({ nullCounts: deviceNames.indexOf("cpu") });
   }
 }
 
-function countedStep(plan: Plan): DryRun {
+function countedStep(plan: Plan): Omit<DryRun, "device"> {
   const ratio = typeof plan.mask.ratio === "number" ? plan.mask.ratio : plan.mask.ratio[0];
   const before = stats("null").liveBytes;
   using model = buildS3D(plan, "null");

@@ -183,6 +183,7 @@ function planFacts(plan: Plan): [string, string][] {
     ],
     ["Validation", `every ${validation.every} steps, ${validation.patches} patches`],
     ["Seed", String(plan.seed)],
+    ["Precision", plan.precision],
     ["Winograd", plan.winograd],
     ["Fusion", plan.fusion ? "on" : "off"],
     ["Token folding", plan.tokenFolding ? "on" : "off"],

@@ -89,15 +89,18 @@ test("info: a text on stderr, JSON on stdout if asked", async () => {
   expect(jsonOf(json!)).toMatchObject({ version: expect.any(String), threads: expect.any(Number) });
 });
 
-test("pretrain --dry-run: parameters and memory, nothing else", async () => {
-  const told = await cli("pretrain", "--dry-run", "--json");
+test("pretrain --dry-run: parameters and memory, of a GPU's step too where there is none", async () => {
+  const told = await cli("pretrain", "--dry-run", "--device", "cuda", "--precision", "bf16", "--json");
   expect(told.code).toBe(0);
   expect(jsonOf(told)).toEqual({
     parameters: 110_203_205,
+    ...{ device: "cuda", precision: "bf16" },
     peakBytes: expect.any(Number),
     residentBytes: expect.any(Number),
   });
-  expect(told.stderr).toMatch(/110,203,205 parameters\npeak memory of a step [\d.]+ GiB/);
+  expect(told.stderr).toMatch(
+    /110,203,205 parameters\npeak memory of a step [\d.]+ GiB[^\n]*\ncounted for device cuda in bf16/,
+  );
 });
 
 describe("preprocess, pretrain, reconstruct", () => {
