@@ -21,7 +21,7 @@ const STEPS = 3;
 const k3 = [3, 3, 3] as const;
 const visible = Uint8Array.of(1, 0, 0, 1, 0, 0, 1, 0, 0, 1, 1, 0, 0, 0, 0, 1);
 
-function model(norm: "instance" | "batch", device: DeviceName): S3D {
+function model(norm: "instance" | "batch", device: DeviceName, tokenFolding = true): S3D {
   return new S3D(new Initializer(1, device), {
     network: {
       inChannels: 1,
@@ -41,6 +41,7 @@ function model(norm: "instance" | "batch", device: DeviceName): S3D {
     maskToken: true,
     densifyConv: true,
     maskInput: true,
+    tokenFolding,
   });
 }
 
@@ -83,6 +84,45 @@ test.each(["instance", "batch"] as const)("a small S3D with %s norms learns as o
   const all = (state: typeof cpu.state) => Float32Array.from(state.flatMap(([, v]) => [...v]));
   expect(relativeError(all(cuda.state), all(cpu.state))).toBeLessThan(1e-4);
   expect(await train(norm, "cuda", schedules[2])).toEqual(cuda);
+});
+
+/** Prediction and gradients of a step on blocks of 8 and 4 voxels, where folding pays: joined above, alone below. */
+async function folded(device: DeviceName, tokenFolding: boolean): Promise<Map<string, ArrayLike<number>>> {
+  steer(schedules[2]);
+  const net = model("instance", device, tokenFolding);
+  const found = new Map<string, ArrayLike<number>>();
+  const tape = new Tape();
+  const { y, loss } = scope(() => {
+    const data = rng(1, 0, "test").fillNormal(new Float32Array(2 * 16 ** 3));
+    const x = tensor(data, [2, 1, 16, 16, 16], { device });
+    const mask = new BlockMask({ samples: 2, grid: [2, 2, 2], visible });
+    return tape.record(() => {
+      const y = net.forward(x, mask);
+      return { y, loss: maskedMse(y, x, mask) };
+    });
+  });
+  tape.backward(loss);
+  found.set("prediction", await y.data());
+  for (const [name, p] of net.parameters()) if (p.grad) found.set(name, await p.grad.data());
+  for (const made of [y, loss, net]) made.dispose();
+  return found;
+}
+
+test("tokens are folded as on the CPU, and change nothing but rounding", async () => {
+  const [cuda, plain, cpu] = [
+    await folded("cuda", true),
+    await folded("cuda", false),
+    await folded("cpu", true),
+  ];
+  expect(cuda.get("prediction")).not.toEqual(plain.get("prediction")); // another path was taken
+  for (const [name, wanted] of cuda) {
+    if (/conv\.bias$/.test(name)) continue; // before a norm: no gradient but rounding
+    for (const other of [plain, cpu])
+      expect({ name, error: relativeError(other.get(name) as ArrayLike<number>, wanted) }).toEqual({
+        name,
+        error: expect.toBeAtMost(1e-4),
+      });
+  }
 });
 
 test("the norm of more tensors than one launch takes", async () => {
