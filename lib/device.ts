@@ -62,7 +62,7 @@ export const precisionOn = (device: DeviceName, trained: Precision): Precision =
   device === "cuda" ? trained : "fp32";
 
 /** Kernels that networks on CUDA do without: fused norms save time on the CPU only. */
-const cpuOnly = /^(masked_norm_affine|residual_forward)$/;
+const cpuOnly = /^(masked_norm_affine|masked_norm_backward_in_place|residual_forward)$/;
 
 function lacking(missing: readonly string[]): string {
   const kernels = missing.filter((name) => !cpuOnly.test(name));

@@ -20,35 +20,36 @@ export const kernelIds = {
   masked_norm_affine: 15,
   residual_forward: 16,
   masked_norm_backward: 17,
-  concat_forward: 18,
-  concat_backward: 19,
-  avg_pool3d_forward: 20,
-  avg_pool3d_backward: 21,
-  masked_mse_forward: 22,
-  masked_mse_backward: 23,
-  resample_separable: 24,
-  resample_separable_backward: 25,
-  resample_affine: 26,
-  resample_affine_backward: 27,
-  resample_labels: 28,
-  gaussian_noise: 29,
-  gaussian_blur: 30,
-  intensity_scale: 31,
-  intensity_contrast: 32,
-  intensity_gamma: 33,
-  mirror: 34,
-  grad_norm: 35,
-  dice_cross_entropy_forward: 36,
-  dice_cross_entropy_backward: 37,
-  gaussian_accumulate: 38,
-  gaussian_normalize: 39,
-  label_counts: 40,
-  surface_dice: 41,
-  folded_conv3d_forward: 42,
-  folded_conv3d_constants: 43,
-  token_affine_forward: 44,
-  token_affine_backward: 45,
-  sgd: 46,
+  masked_norm_backward_in_place: 18,
+  concat_forward: 19,
+  concat_backward: 20,
+  avg_pool3d_forward: 21,
+  avg_pool3d_backward: 22,
+  masked_mse_forward: 23,
+  masked_mse_backward: 24,
+  resample_separable: 25,
+  resample_separable_backward: 26,
+  resample_affine: 27,
+  resample_affine_backward: 28,
+  resample_labels: 29,
+  gaussian_noise: 30,
+  gaussian_blur: 31,
+  intensity_scale: 32,
+  intensity_contrast: 33,
+  intensity_gamma: 34,
+  mirror: 35,
+  grad_norm: 36,
+  dice_cross_entropy_forward: 37,
+  dice_cross_entropy_backward: 38,
+  gaussian_accumulate: 39,
+  gaussian_normalize: 40,
+  label_counts: 41,
+  surface_dice: 42,
+  folded_conv3d_forward: 43,
+  folded_conv3d_constants: 44,
+  token_affine_forward: 45,
+  token_affine_backward: 46,
+  sgd: 47,
 } as const;
 
 export interface KernelAttributes {
@@ -177,6 +178,17 @@ export interface KernelAttributes {
   };
   /** (x~ gy~ mean inverse_std gamma? beta?) -> (gx ggamma? gbeta?) */
   masked_norm_backward: {
+    /** Default false. */
+    batch?: boolean;
+    /** Default 1e-05. */
+    eps?: number;
+    /** Default 1. */
+    slope?: number;
+    /** Default true. */
+    training?: boolean;
+  };
+  /** (x gy! mean inverse_std gamma? beta?) -> (ggamma? gbeta?) */
+  masked_norm_backward_in_place: {
     /** Default false. */
     batch?: boolean;
     /** Default 1e-05. */

@@ -11,7 +11,8 @@ const refused = (call: () => unknown) => {
 };
 
 /** Norms are fused on the CPU only. */
-const isCpuOnly = (kernel: string) => /^(masked_norm_affine|residual_forward)$/.test(kernel);
+const isCpuOnly = (kernel: string) =>
+  /^(masked_norm_affine|masked_norm_backward_in_place|residual_forward)$/.test(kernel);
 
 describe("the choice of a device", () => {
   test("cpu is always there", () => {

@@ -13,16 +13,14 @@ export interface MaskedNormOptions {
   running?: { mean: Tensor; variance: Tensor; momentum?: number };
   /** Default true. */
   training?: boolean;
-  /** Let the ops that read the values compute them, on load; written where one cannot. x must not change. Not on CUDA. */
+  /** Let the ops that read y compute it, on load; written where one cannot. x must not change. Not on CUDA. */
   pending?: boolean;
 }
 
 /**
  * Instance or batch normalisation with statistics over visible voxels only (method.md §3, 3): mean and biased variance
  * over however many voxels each sample shows, then γ x̂ + β, then optionally leaky ReLU. Masked voxels stay exactly 0.
- * One visible voxel gives β. The running variance is the unbiased one, as in PyTorch. Backward keeps x and the
- * statistics only.
- *
+ * One visible voxel gives β. The running variance is the unbiased one, as in PyTorch. Backward keeps x and statistics.
  * @param x (N, C, D, H, W), dense or masked
  * @param gamma (C); give both or neither
  * @param beta (C)
@@ -35,18 +33,20 @@ export function maskedNorm(
   { kind, eps = 1e-5, slope = 1, running, training = true, pending = false }: MaskedNormOptions,
 ): Tensor {
   const attributes = { batch: kind === "batch", eps, slope, training };
-  const kernel = pending && x.device !== "cuda" ? "masked_norm_affine" : "masked_norm_forward";
-  const moments = pending && training ? x.moments : undefined;
-  const inputs = [x, gamma, beta, running?.mean, running?.variance, ...(moments ? [moments] : [])];
-  const [first, mean, inverseStd] = launch(kernel, inputs, {
+  const fused = pending && x.device !== "cuda";
+  const kernel = fused ? "masked_norm_affine" : "masked_norm_forward";
+  const inputs = [x, gamma, beta, running?.mean, running?.variance];
+  const [first, mean, inverseStd] = launch(kernel, fused ? [...inputs, x.moments] : inputs, {
     ...attributes,
     momentum: running?.momentum ?? 0.1,
   }) as [Tensor, Tensor, Tensor];
-  const y = kernel === "masked_norm_affine" ? pendingOn(x, first, slope) : first;
+  const y = fused ? pendingOn(x, first, slope) : first;
   const parameters = gamma && beta ? [gamma, beta] : [];
-  record([x, gamma, beta], [y], [x, mean, inverseStd, ...parameters], ([gy]) =>
-    launch("masked_norm_backward", [x, gy, mean, inverseStd, gamma, beta], attributes),
-  );
+  record([x, gamma, beta], [y], [x, mean, inverseStd, ...parameters], ([gy]) => {
+    const given = [x, gy, mean, inverseStd, gamma, beta];
+    if (!fused || !gy?.isExclusive) return launch("masked_norm_backward", given, attributes);
+    return [gy, ...launch("masked_norm_backward_in_place", given, attributes)];
+  });
   for (const statistics of [mean, inverseStd]) statistics.dispose(); // from here on the tape's, if anybody's
   return y;
 }

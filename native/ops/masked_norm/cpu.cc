@@ -11,6 +11,7 @@ namespace voxelspark {
 DEFINE_KERNEL(masked_norm_forward, MaskedNormForward)
 DEFINE_KERNEL(masked_norm_affine, MaskedNormAffine)
 DEFINE_KERNEL(masked_norm_backward, MaskedNormBackward)
+DEFINE_KERNEL(masked_norm_backward_in_place, MaskedNormBackwardInPlace)
 
 using Chunks = std::vector<VoxelChunk>;
 using Doubles = std::vector<double>;
@@ -157,8 +158,8 @@ static Doubles gradient_sums(const MaskedNorm& op, const Launch& l, const Chunks
   return sums;
 }
 
-void masked_norm_backward_cpu(const Descriptor& d, const Launch& l) {
-  const auto& op = as<MaskedNormBackward>(d);
+// gx may be gy: every element is read before it is written, by the same thread.
+static void backward(const MaskedNorm& op, const Launch& l, float* gx, float* ggamma, float* gbeta) {
   const Layout& x = l.inputs[0].layout;
   const int64_t c = x.channels(), width = column_width(c), groups = op.groups(x);
   const Chunks chunks = voxel_chunks(x);
@@ -176,16 +177,26 @@ void masked_norm_backward_cpu(const Descriptor& d, const Launch& l) {
   parallel_for(static_cast<int64_t>(chunks.size()), [&](int64_t i) {
     const int64_t at = chunks[i].first * c, group = op.group_of(chunks[i].sample);
     gradient(l.inputs[0].f32() + at, l.inputs[1].f32() + at, chunks[i].voxels * c, width, columns.of(group),
-             mean_g.of(group), mean_gx.of(group), l.outputs[0].f32() + at);
+             mean_g.of(group), mean_gx.of(group), gx + at);
   });
 
-  if (!present(l.inputs, 4)) return;
-  for (int64_t k = 0; k < c; k++)
-    for (int64_t part = 0; part < 2; part++) {  // gbeta, ggamma
+  for (int64_t k = 0; k < c && ggamma; k++)
+    for (int64_t part = 0; part < 2; part++) {
       double sum = 0;
       for (int64_t g = 0; g < groups; g++) sum += sums[(g * 2 + part) * c + k];
-      l.outputs[part ? 1 : 2].f32()[k] = static_cast<float>(sum);
+      (part ? ggamma : gbeta)[k] = static_cast<float>(sum);
     }
+}
+
+// Output i, where the parameters ask for it.
+static float* of_parameters(const Launch& l, size_t i) { return present(l.inputs, 4) ? l.outputs[i].f32() : nullptr; }
+
+void masked_norm_backward_cpu(const Descriptor& d, const Launch& l) {
+  backward(as<MaskedNorm>(d), l, l.outputs[0].f32(), of_parameters(l, 1), of_parameters(l, 2));
+}
+
+void masked_norm_backward_in_place_cpu(const Descriptor& d, const Launch& l) {
+  backward(as<MaskedNorm>(d), l, l.inputs[1].f32(), of_parameters(l, 0), of_parameters(l, 1));
 }
 
 }  // namespace voxelspark

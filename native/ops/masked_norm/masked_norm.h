@@ -98,4 +98,13 @@ struct MaskedNormBackward : MaskedNorm {
   }
 };
 
+// The same with gx in place of gy. Outputs: ggamma, gbeta.
+struct MaskedNormBackwardInPlace : MaskedNormBackward {
+  Layouts infer(const Inputs& in) const override {
+    Layouts out = MaskedNormBackward::infer(in);
+    out.erase(out.begin());
+    return out;
+  }
+};
+
 }  // namespace voxelspark

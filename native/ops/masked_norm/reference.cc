@@ -77,9 +77,9 @@ void masked_norm_affine_reference(const Descriptor& d, const Launch& l) {
   });
 }
 
-void masked_norm_backward_reference(const Descriptor& d, const Launch& l) {
-  const auto& op = as<MaskedNormBackward>(d);
-  by_dtype(l.outputs[0].layout.dtype, [&](auto zero) {
+// `parameters` is the first output that belongs to them.
+static void backward(const MaskedNorm& op, const Launch& l, const Tensor& to, size_t parameters) {
+  by_dtype(to.layout.dtype, [&](auto zero) {
     using T = decltype(zero);
     const Layout& layout = l.inputs[0].layout;
     const int64_t c = layout.channels(), all = op.groups(layout) * c;
@@ -99,7 +99,7 @@ void masked_norm_backward_reference(const Descriptor& d, const Launch& l) {
       sum_gx[g * c + k] += double(incoming(g, k, i)) * xhat(g, k, i);
     });
     for (int64_t i = 0; i < all; i++) gbeta[i % c] += sum_g[i], ggamma[i % c] += sum_gx[i];
-    T* gx = l.outputs[0].as<T>();
+    T* gx = to.as<T>();
     each(op, layout, [&](int64_t g, int64_t k, int64_t i) {
       const double voxels = static_cast<double>(op.voxels_of(layout, g)), constant = op.training ? 1 : 0;
       const double bracket =
@@ -107,10 +107,18 @@ void masked_norm_backward_reference(const Descriptor& d, const Launch& l) {
       gx[i] = static_cast<T>((gamma ? gamma[k] : T(1)) * inverse_std[g * c + k] * bracket);
     });
     for (int64_t k = 0; gamma && k < c; k++) {
-      l.outputs[1].as<T>()[k] = static_cast<T>(ggamma[k]);
-      l.outputs[2].as<T>()[k] = static_cast<T>(gbeta[k]);
+      l.outputs[parameters].as<T>()[k] = static_cast<T>(ggamma[k]);
+      l.outputs[parameters + 1].as<T>()[k] = static_cast<T>(gbeta[k]);
     }
   });
+}
+
+void masked_norm_backward_reference(const Descriptor& d, const Launch& l) {
+  backward(as<MaskedNorm>(d), l, l.outputs[0], 1);
+}
+
+void masked_norm_backward_in_place_reference(const Descriptor& d, const Launch& l) {
+  backward(as<MaskedNorm>(d), l, l.inputs[1], 0);
 }
 
 }  // namespace voxelspark

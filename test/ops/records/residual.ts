@@ -39,7 +39,7 @@ const affine = (device: DeviceName, n = 2) => zeros([n, 3, 3], { device });
 
 export const record: OpRecord = {
   op: "residual",
-  kernels: ["residual_forward", "masked_norm_affine"],
+  kernels: ["residual_forward", "masked_norm_affine", "masked_norm_backward_in_place"],
   gradient: "smooth",
   tolerance: 1e-5,
   samples: (random) => [
