@@ -196,9 +196,16 @@ export class ResEncEncoder extends Module {
 
 /** What a decoder stage takes beside the upsampled map. The lowest resolution is always a tensor. */
 export type Skip = Tensor | FoldedSkip;
+/** A skip, or what makes it when its stage comes, so that it and its gradient live no longer than the stage needs them. */
+export type SkipSource = Skip | (() => Skip);
+
+const skipOf = (source: SkipSource): Skip => (typeof source === "function" ? source() : source);
 
 function join(unit: ConvNormAct, up: Tensor, skip: Skip): Tensor {
-  return "offset" in skip ? unit.forwardFolded(skip, up) : unit.forward(concat(up, skip));
+  if ("offset" in skip) return unit.forwardFolded(skip, up);
+  const joined = concat(up, skip);
+  up.dispose(); // the way back does not read it, and it is as large as a map can be
+  return unit.forward(joined);
 }
 
 /** Upsampling, concatenation with the skip, one convolution unit per stage; a 1×1×1 head at each. */
@@ -240,7 +247,7 @@ export class UNetDecoder extends Module {
    * @param skips stage outputs, dense or filled by a token that is not written out, highest resolution first
    * @returns (N, outChannels, D, H, W) at full resolution
    */
-  forward(skips: readonly Skip[]): Tensor {
+  forward(skips: readonly SkipSource[]): Tensor {
     return scope(() => this.forwardScales(skips, 1)[0]!);
   }
 
@@ -248,14 +255,17 @@ export class UNetDecoder extends Module {
    * Outputs of the last `count` stages' heads, for deep supervision.
    * @returns (N, outChannels, …) each, highest resolution first
    */
-  forwardScales(skips: readonly Skip[], count: number): Tensor[] {
+  forwardScales(skips: readonly SkipSource[], count: number): Tensor[] {
     return scope(() => {
-      let x = skips.at(-1) as Tensor;
+      let x = skipOf(skips.at(-1)!) as Tensor;
       const scales = this.parts.transpconvs.map((up, s) => {
         const skip = skips[skips.length - 2 - s]!;
         const previous = x;
         const [first, ...convs] = this.parts.stages[s]!.convs;
-        x = scope(() => convs.reduce((f, unit) => unit.forward(f), join(first!, up.forward(previous), skip)));
+        x = scope(() => {
+          const joined = join(first!, up.forward(previous), skipOf(skip));
+          return convs.reduce((f, unit) => unit.forward(f), joined);
+        });
         if (s < skips.length - 1 - count) return undefined;
         return typed(this.parts.seg_layers[s]!.forward(x), this.options.dtype && "float32");
       });

@@ -68,7 +68,7 @@ export class S3D extends Module {
     return scope(() => {
       const skips = this.encode(x, mask);
       return this.parts.decoder.forward(
-        skips.map((f, i) => this.foldSkip(f, i) ?? this.densifySkip(f, i, mask)),
+        skips.map((f, i) => () => this.foldSkip(f, i) ?? this.densifySkip(f, i, mask)),
       );
     });
   }
