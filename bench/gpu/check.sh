@@ -72,18 +72,18 @@ stage() { # name limit
 }
 
 given=${VOXELSPARK_CUDA_LIBRARY:-}
-stage build 75
+stage build 60
 # What was built here, not what came along, unless the caller names a backend.
 [ -z "$given" ] && [ -f "$work/voxelspark_cuda.so" ] && export VOXELSPARK_CUDA_LIBRARY=$work/voxelspark_cuda.so
 stage smoke 15
 stage micro 25
-stage correct 80
-stage repeat 20
-stage kernels 85
-stage step 110
-stage curves 40
-stage sanitizer 50
-stage predict 20
+stage correct 75
+stage repeat 15
+stage kernels 80
+stage step 130
+stage curves 45
+stage sanitizer 45
+stage predict 25
 stage ncu 20
 
 echo

@@ -1,5 +1,16 @@
 /** The distinct convolutions of ResEnc-L at the paper's patch, ours dense and masked, for time and profiler. */
-import { BlockMask, type Tensor, type Triple, tensor, zeros } from "../../lib";
+import {
+  applyMask,
+  BlockMask,
+  cast,
+  conv3d,
+  gaussianNoise,
+  scope,
+  type Tensor,
+  type Triple,
+  tensor,
+  zeros,
+} from "../../lib";
 import { launch } from "../../lib/launch";
 import { sampleMask } from "../../lib/masking";
 import { rng } from "../../lib/random";
@@ -53,14 +64,28 @@ export function flopsOf({ channels: [c, k], edge, samples, kernel, stride, trans
   return 2 * samples * places * c * k * kernel ** 3;
 }
 
-const drawn = rng(3, 0, "bench").fillNormal(new Float32Array(1 << 20));
+function parameter(shape: readonly number[]): Tensor {
+  const values = rng(3, 0, "bench").fillNormal(new Float32Array(shape.reduce((a, b) => a * b, 1)));
+  return tensor(
+    values.map((v) => v / 5),
+    shape,
+    { device: "cuda" },
+  );
+}
 
-/** Random values, the same million over and over: drawing them takes longer than what is measured. */
-function values(shape: readonly number[]): Float32Array {
-  const data = new Float32Array(shape.reduce((a, b) => a * b, 1));
-  for (let at = 0; at < data.length; at += drawn.length)
-    data.set(drawn.subarray(0, Math.min(drawn.length, data.length - at)), at);
-  return data;
+/** Random values, made on the device: noise through a convolution, since copies of gigabytes would take the time. */
+function feature(shape: readonly number[], precision: Precision, mask: BlockMask | undefined): Tensor {
+  const [samples, channels, ...size] = shape as [number, number, ...number[]];
+  return scope(() => {
+    const noise = zeros([samples, 1, ...size], { device: "cuda" });
+    gaussianNoise(noise, { sigma: 1, seed: 3 });
+    const dense =
+      channels === 1
+        ? noise
+        : conv3d(noise, parameter([channels, 1, 3, 3, 3]), undefined, { padding: [1, 1, 1] });
+    const stored = precision === "fp32" ? dense : cast(dense, dtypeOf(precision));
+    return mask ? applyMask(stored, mask) : stored;
+  });
 }
 
 export interface Operands {
@@ -87,12 +112,8 @@ export function operands(l: Layer, precision: Precision, masked: number): Operan
         sampleMask({ patch: cube(input), block, ratio: masked, per: "batch" }, { seed: 0, step: 0, samples }),
       )
     : undefined;
-  const feature = (channels: number, e: number) => {
-    const shape = [samples, channels, ...cube(e)];
-    return tensor(values(shape), shape, { device: "cuda", dtype: dtypeOf(precision), mask });
-  };
-  const parameter = (shape: readonly number[]) => tensor(values(shape), shape, { device: "cuda" });
-  const [x, gy] = [feature(c, input), feature(k, edge)];
+  const x = feature([samples, c, ...cube(input)], precision, mask);
+  const gy = feature([samples, k, ...cube(edge)], precision, mask);
   const weight = parameter(transposed ? [c, k, ...cube(kernel)] : [k, c, ...cube(kernel)]);
   const bias = zeros([k], { device: "cuda" });
   const how = { stride: cube(stride), padding: cube((kernel - 1) / 2) };

@@ -101,9 +101,9 @@ export default async function kernels(part: Part): Promise<void> {
   ]);
   part.fact("peer", ready.ready);
   // The precisions that matter first.
-  const order = kernelPrecisions().reverse();
-  for (const layer of dry ? smallLayers : paperLayers)
-    for (const precision of order)
+  const order = (["bf16", "fp32", "fp16"] as const).filter((p) => kernelPrecisions().includes(p));
+  for (const precision of order)
+    for (const layer of dry ? smallLayers : paperLayers)
       await part.attempt(`${precision} ${nameOf(layer)}`, async () => {
         if (layer.sparse) await ours(part, layer, precision, 0.75);
         await ours(part, layer, precision, 0);

@@ -91,7 +91,9 @@ async function theirs(part: Part, { name, precision, args }: Style): Promise<voi
 
 export default async function step(part: Part): Promise<void> {
   requireGpu();
-  for (const precision of planPrecisions().reverse())
-    await part.attempt(`our step in ${precision}`, () => ours(part, precision));
+  // What matters most first: our fastest precision, the peers, then the others.
+  const [first, ...others] = (["bf16", "fp32", "fp16"] as const).filter((p) => planPrecisions().includes(p));
+  if (first) await part.attempt(`our step in ${first}`, () => ours(part, first));
   for (const style of styles) await part.attempt(style.name, () => theirs(part, style));
+  for (const precision of others) await part.attempt(`our step in ${precision}`, () => ours(part, precision));
 }
