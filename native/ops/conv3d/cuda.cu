@@ -6,6 +6,7 @@
 #include "ops/conv3d/cuda_gemm.cuh"
 #include "ops/conv3d/cuda_halo_conv.cuh"
 #include "ops/conv3d/cuda_tensor_gemm.cuh"
+#include "ops/conv3d/cuda_tensor_weight.cuh"
 #include "ops/reduce/cuda_reduce.cuh"
 
 namespace voxelspark {
@@ -23,6 +24,16 @@ void convolve_cuda(const ConvGeometry& g, bool adjoint, const Tensor& source, co
   run(g, adjoint, source, weight, bias, dest, workspace);
 }
 
+void convolve_weight_cuda(const ConvGeometry& g, const Tensor& x, const Tensor& gy, const Tensor& gw, void* workspace) {
+  const ConvEngine engine = choose_weight_engine(g, x.layout, gy.layout);
+  if (engine == ConvEngine::gather) return weight_gradient_cuda(g, x, gy, gw, workspace);
+  const bool halo = engine == ConvEngine::tensor_halo, bf16 = x.layout.dtype == DType::bfloat16;
+  const auto run = halo   ? bf16 ? halo_weight_cuda<__nv_bfloat16> : halo_weight_cuda<__half>
+                     : bf16 ? tensor_weight_cuda<__nv_bfloat16>
+                          : tensor_weight_cuda<__half>;
+  run(g, x, gy, gw, workspace);
+}
+
 void conv3d_forward_cuda(const Descriptor& d, const Launch& l) {
   const auto& a = as<ConvForward>(d);
   const float* bias = present(l.inputs, 2) ? l.inputs[2].f32() : nullptr;
@@ -38,7 +49,7 @@ void conv3d_grad_input_cuda(const Descriptor& d, const Launch& l) {
 
 void conv3d_grad_weight_cuda(const Descriptor& d, const Launch& l) {
   const auto& a = as<ConvGradWeight>(d);
-  weight_gradient_cuda({a.kernel, a.stride, a.padding}, l.inputs[0], l.inputs[1], l.outputs[0], l.workspace);
+  convolve_weight_cuda({a.kernel, a.stride, a.padding}, l.inputs[0], l.inputs[1], l.outputs[0], l.workspace);
   if (a.bias) channel_sums_cuda(l.inputs[1], l.outputs[1], l.workspace);
 }
 

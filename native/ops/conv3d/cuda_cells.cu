@@ -12,9 +12,9 @@ CellView cell_view(const Layout& layout, const GridPointer& grid) {
 CellTiles cell_tiles(const Layout& layout, const GridPointer& grid, int depth) {
   const Int3 cells = grid ? grid->cells : Int3{1, 1, 1}, edge = layout.shape.size() / cells;
   const Int3 in_cell{tiles_of(edge.z, depth), tiles_of(edge.y, kTileEdge), tiles_of(edge.x, kTileEdge)};
-  const int64_t stored = layout.grid ? layout.blocks() : layout.shape.samples() * cells.product();
   const int32_t* cell_of = layout.grid ? view_of(layout).cell_of : nullptr;
-  return {cell_of, extent(cells), extent(edge), extent(in_cell), depth, static_cast<int>(stored * in_cell.product())};
+  return {cell_of,         extent(cells), extent(edge),
+          extent(in_cell), depth,         static_cast<int>(count_tiles(layout, grid, depth))};
 }
 
 }  // namespace voxelspark

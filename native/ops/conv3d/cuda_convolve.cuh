@@ -8,5 +8,7 @@ namespace voxelspark {
 // convolution_workspace()'s.
 void convolve_cuda(const ConvGeometry& g, bool adjoint, const Tensor& source, const Tensor& weight, const float* bias,
                    const Tensor& dest, void* workspace);
+// gw[k][tap][c]; the workspace is cuda_weight_gradient_workspace()'s.
+void convolve_weight_cuda(const ConvGeometry& g, const Tensor& x, const Tensor& gy, const Tensor& gw, void* workspace);
 
 }  // namespace voxelspark

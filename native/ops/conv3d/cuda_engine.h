@@ -33,6 +33,13 @@ inline ConvEngine choose_engine(const ConvCall& c) {
   return possible ? ConvEngine::tensor_gather : ConvEngine::gather;
 }
 
+// The same for gradients of weights, where both maps must suit.
+inline ConvEngine choose_weight_engine(const ConvGeometry& g, const Layout& x, const Layout& gy) {
+  if (!is_16_bit(x.dtype)) return ConvEngine::gather;
+  if (HaloWeightPlan::of(g, x, gy).possible && fills_halo_tiles(x, gy)) return ConvEngine::tensor_halo;
+  return TensorWeightPlan::of(g, x, gy).possible ? ConvEngine::tensor_gather : ConvEngine::gather;
+}
+
 inline int64_t convolution_workspace(const ConvCall& c) {
   switch (choose_engine(c)) {
     case ConvEngine::tensor_halo: return HaloPlan::of(c.geometry, c.source, c.dest).packed_bytes;

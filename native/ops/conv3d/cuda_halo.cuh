@@ -45,6 +45,7 @@ __device__ void copy_halo(const CellView& source, const CellTiles::Tile& tile, S
                           int channels, int slice, SharedAddress to, int thread) {
   using Tile = HaloTile<kDepth>;
   const int plane = thread % kHaloPlanes;
+#pragma unroll 2
   for (int h = thread / kHaloPlanes; h < Tile::kVoxels; h += kThreads / kHaloPlanes) {
     const int row = h / kHaloEdge, hz = row / kHaloEdge;
     int vz = tile.z + hz - 1, vy = tile.y + row - hz * kHaloEdge - 1, vx = tile.x + h - row * kHaloEdge - 1;

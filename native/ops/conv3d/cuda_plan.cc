@@ -6,10 +6,22 @@
 
 namespace voxelspark {
 
-int64_t cuda_weight_gradient_workspace(const Layout& gy, int64_t columns, const Layout* biased) {
-  const int64_t splits = WeightSplits::of(gy, columns).splits;
-  const int64_t partials = splits > 1 ? splits * gy.channels() * columns * static_cast<int64_t>(sizeof(float)) : 0;
-  return std::max(partials, biased ? VoxelSplits::of(*biased, true).bytes(1, biased->channels()) : 0);
+static int64_t partials_without_tensor_cores(const ConvGeometry& g, const Layout& x, const Layout& gy) {
+  const int64_t columns = g.kernel.product() * x.channels(), splits = WeightSplits::of(gy, columns).splits;
+  return splits > 1 ? splits * gy.channels() * columns * static_cast<int64_t>(sizeof(float)) : 0;
+}
+
+static int64_t weight_partials(const ConvGeometry& g, const Layout& x, const Layout& gy) {
+  switch (choose_weight_engine(g, x, gy)) {
+    case ConvEngine::tensor_halo: return HaloWeightPlan::of(g, x, gy).partial_bytes();
+    case ConvEngine::tensor_gather: return TensorWeightPlan::of(g, x, gy).partial_bytes;
+    case ConvEngine::gather: return partials_without_tensor_cores(g, x, gy);
+  }
+  return 0;
+}
+
+int64_t cuda_weight_gradient_workspace(const ConvGeometry& g, const Layout& x, const Layout& gy, const Layout* biased) {
+  return std::max(weight_partials(g, x, gy), biased ? VoxelSplits::of(*biased, true).bytes(1, biased->channels()) : 0);
 }
 
 int64_t ConvForward::cuda_workspace(const Inputs& in) const {
@@ -32,14 +44,14 @@ int64_t ConvTransposeGradInput::cuda_workspace(const Inputs& in) const {
 
 int64_t ConvGradWeight::cuda_workspace(const Inputs& in) const {
   const Layout &x = in[0].layout, &gy = in[1].layout;
-  return cuda_weight_gradient_workspace(gy, kernel.product() * x.channels(), bias ? &gy : nullptr);
+  return cuda_weight_gradient_workspace({kernel, stride, padding}, x, gy, bias ? &gy : nullptr);
 }
 
 // The input and the output exchange their parts.
 int64_t ConvTransposeGradWeight::cuda_workspace(const Inputs& in) const {
   const Layout &x = in[0].layout, &gy = in[1].layout;
-  const int64_t taps = (gy.shape.size() / x.shape.size()).product();
-  return cuda_weight_gradient_workspace(x, taps * gy.channels(), bias ? &gy : nullptr);
+  const Int3 kernel = gy.shape.size() / x.shape.size();
+  return cuda_weight_gradient_workspace({kernel, kernel, {0, 0, 0}}, gy, x, bias ? &gy : nullptr);
 }
 
 }  // namespace voxelspark

@@ -24,7 +24,7 @@ struct WeightSplits {
   }
 };
 
-// Bytes; `columns` are the taps times the channels of x. The bias gradient uses the same memory afterwards.
-int64_t cuda_weight_gradient_workspace(const Layout& gy, int64_t columns, const Layout* biased);
+// Bytes. The bias gradient, of the sums of `biased`, uses the same memory afterwards; null: there is none.
+int64_t cuda_weight_gradient_workspace(const ConvGeometry& g, const Layout& x, const Layout& gy, const Layout* biased);
 
 }  // namespace voxelspark

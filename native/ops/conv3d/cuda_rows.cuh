@@ -1,5 +1,6 @@
 // Destination voxels as rows of a matrix product, class by class of a family of lattices.
 #pragma once
+#include "ops/conv3d/conv3d.h"
 #include "ops/conv3d/cuda_lattice.cuh"
 
 namespace voxelspark {

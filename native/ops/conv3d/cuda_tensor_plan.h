@@ -93,4 +93,60 @@ inline HaloPlan HaloPlan::of(const ConvGeometry& g, const Layout& source, const 
   return p;
 }
 
+// Tiles of a depth, of the cells that a feature map stores.
+inline int64_t count_tiles(const Layout& layout, const std::shared_ptr<const BlockGrid>& grid, int64_t depth) {
+  const Int3 cells = grid ? grid->cells : Int3{1, 1, 1}, edge = layout.shape.size() / cells;
+  const int64_t stored = layout.grid ? layout.blocks() : layout.shape.samples() * cells.product();
+  return stored * tiles_of(edge.z, depth) * tiles_of(edge.y, kTileEdge) * tiles_of(edge.x, kTileEdge);
+}
+
+constexpr int64_t kResidentBlocks = 132;  // thread blocks that a large device holds, of those that fill a processor
+
+// The weight gradient on halo tiles: 32 x 32 channels and all taps a thread block, which stays for many tiles. Rows of
+// thread blocks share the tiles; their sums are added in order.
+struct HaloWeightPlan {
+  bool possible;
+  int source_tiles, dest_tiles;  // of 32 channels of x and of gy
+  int64_t rows;
+
+  static constexpr int kDepth = 2;  // of a tile
+  static HaloWeightPlan of(const ConvGeometry& g, const Layout& x, const Layout& gy) {
+    HaloWeightPlan p{};
+    p.possible = fits_halo_tiles(g, x, gy);
+    p.source_tiles = static_cast<int>(x.channels() / kSliceChannels);
+    p.dest_tiles = static_cast<int>(gy.channels() / kSliceChannels);
+    const int64_t columns = std::max<int64_t>(1, static_cast<int64_t>(p.source_tiles) * p.dest_tiles);
+    const int64_t tiles = count_tiles(gy, gy.grid ? gy.grid : x.grid, kDepth);
+    p.rows = std::max<int64_t>(1, std::min(tiles_of(kResidentBlocks, columns), tiles));
+    return p;
+  }
+  int64_t partial_bytes() const { return rows * source_tiles * dest_tiles * 27 * 32 * 32 * int64_t{4}; }
+};
+
+// The weight gradient by gathered rows: 64 x 64 channels and one tap a thread block, splits of the voxels of gy.
+struct TensorWeightPlan {
+  bool possible;
+  int source_tiles, dest_tiles;
+  int64_t taps, splits, voxels;  // voxels of a split
+  int64_t partial_bytes;
+
+  static constexpr int kTile = 64, kStep = 64;  // channels; voxels of a step of the sum
+  static TensorWeightPlan of(const ConvGeometry& g, const Layout& x, const Layout& gy) {
+    constexpr int64_t kLeastVoxels = 8 * kStep;
+    TensorWeightPlan p{};
+    p.source_tiles = static_cast<int>(tiles_of(x.channels(), kTile));
+    p.dest_tiles = static_cast<int>(tiles_of(gy.channels(), kTile));
+    p.taps = g.kernel.product();
+    const int64_t all = gy.voxels(), blocks = p.source_tiles * p.dest_tiles * p.taps;
+    const int64_t most = std::max<int64_t>(1, all / kLeastVoxels);
+    const int64_t wanted = std::min(most, std::max<int64_t>(1, 4 * kResidentBlocks / blocks));
+    p.voxels = std::max<int64_t>(kStep, tiles_of(tiles_of(all, wanted), kStep) * kStep);
+    p.splits = std::max<int64_t>(1, tiles_of(all, p.voxels));
+    p.partial_bytes = p.splits > 1 ? p.splits * gy.channels() * p.taps * x.channels() * int64_t{4} : 0;
+    p.possible = x.channels() % 8 == 0 && gy.channels() % 8 == 0 && x.voxels() < kMostVoxels && all < kMostVoxels &&
+                 p.taps < 65536 && p.splits < 65536;
+    return p;
+  }
+};
+
 }  // namespace voxelspark

@@ -1,6 +1,5 @@
 // Entry points of CUDA: the engines of conv3d with input and output exchanged.
 #include "ops/conv3d/cuda_convolve.cuh"
-#include "ops/conv3d/cuda_gemm.cuh"
 #include "ops/conv_transpose3d/conv_transpose3d.h"
 #include "ops/reduce/cuda_reduce.cuh"
 
@@ -21,7 +20,7 @@ void conv_transpose3d_grad_input_cuda(const Descriptor&, const Launch& l) {
 
 void conv_transpose3d_grad_weight_cuda(const Descriptor& d, const Launch& l) {
   const Tensor &x = l.inputs[0], &gy = l.inputs[1];
-  weight_gradient_cuda(geometry_of(kernel_of(l.outputs[0])), gy, x, l.outputs[0], l.workspace);
+  convolve_weight_cuda(geometry_of(kernel_of(l.outputs[0])), gy, x, l.outputs[0], l.workspace);
   if (as<ConvTransposeGradWeight>(d).bias) channel_sums_cuda(gy, l.outputs[1], l.workspace);
 }
 
