@@ -115,7 +115,7 @@ __device__ inline void load_matrices_transposed(uint32_t (&f)[4], SharedAddress 
                : "+f"(sums[0]), "+f"(sums[1]), "+f"(sums[2]), "+f"(sums[3])           \
                : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1))
 template <class T>
-__device__ inline void multiply(float (&sums)[4], const uint32_t (&a)[4], uint32_t b0, uint32_t b1) {
+__device__ inline void multiply(float* sums, const uint32_t (&a)[4], uint32_t b0, uint32_t b1) {
   if constexpr (Is<T>::kBf16) VS_MULTIPLY("bf16");
   else VS_MULTIPLY("f16");
 }
@@ -154,7 +154,7 @@ inline void load_matrices_transposed(uint32_t (&f)[4], SharedAddress row) { emul
 template <class T>
 constexpr emulator::Format kFormat = Is<T>::kBf16 ? emulator::Format::bf16 : emulator::Format::fp16;
 template <class T>
-inline void multiply(float (&sums)[4], const uint32_t (&a)[4], uint32_t b0, uint32_t b1) {
+inline void multiply(float* sums, const uint32_t (&a)[4], uint32_t b0, uint32_t b1) {
   emulator::multiply(kFormat<T>, sums, a, b0, b1);
 }
 template <class T>

@@ -1,5 +1,8 @@
 // Entry points of CUDA, and the engines behind them. Winograd convolution is the CPU's; here the attribute asks for
 // nothing.
+#include <cstdlib>
+
+#include "device/cuda.cuh"
 #include "ops/conv3d/conv3d.h"
 #include "ops/conv3d/cuda_convolve.cuh"
 #include "ops/conv3d/cuda_engine.h"
@@ -11,6 +14,24 @@
 
 namespace voxelspark {
 
+static int compute_capability() {
+  int major = 0, minor = 0;
+  check_cuda(cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, 0), "a look at the device");
+  check_cuda(cudaDeviceGetAttribute(&minor, cudaDevAttrComputeCapabilityMinor, 0), "a look at the device");
+  return 10 * major + minor;
+}
+
+template <class T>
+static decltype(&tensor_gemm_cuda<T>) engine_of(bool halo) {
+  if (!halo) return tensor_gemm_cuda<T>;
+  switch (choose_halo_form(compute_capability(), std::getenv("VOXELSPARK_CUDA_HALO"))) {
+    case HaloForm::warps: return halo_conv_cuda<T>;
+    case HaloForm::shared: return halo_group_cuda<T, false>;
+    case HaloForm::registers: return halo_group_cuda<T, true>;
+  }
+  return nullptr;
+}
+
 void convolve_cuda(const ConvGeometry& g, bool adjoint, const Tensor& source, const Tensor& weight, const float* bias,
                    const Tensor& dest, void* workspace) {
   const ConvEngine engine = choose_engine({g, adjoint, source.layout, dest.layout});
@@ -18,9 +39,7 @@ void convolve_cuda(const ConvGeometry& g, bool adjoint, const Tensor& source, co
     return adjoint ? adjoint_gemm_cuda(g, source, weight, bias, dest)
                    : forward_gemm_cuda(g, source, weight, bias, dest);
   const bool halo = engine == ConvEngine::tensor_halo, bf16 = source.layout.dtype == DType::bfloat16;
-  const auto run = halo   ? bf16 ? halo_conv_cuda<__nv_bfloat16> : halo_conv_cuda<__half>
-                     : bf16 ? tensor_gemm_cuda<__nv_bfloat16>
-                          : tensor_gemm_cuda<__half>;
+  const auto run = bf16 ? engine_of<__nv_bfloat16>(halo) : engine_of<__half>(halo);
   run(g, adjoint, source, weight, bias, dest, workspace);
 }
 

@@ -40,6 +40,23 @@ inline ConvEngine choose_weight_engine(const ConvGeometry& g, const Layout& x, c
   return TensorWeightPlan::of(g, x, gy).possible ? ConvEngine::tensor_gather : ConvEngine::gather;
 }
 
+// The forms of the kernel on halo tiles: products of warps, for every device, and of warpgroups, whose instructions
+// only compute capability 9.0 has, with tiles in shared memory or in registers.
+enum class HaloForm { warps, shared, registers };
+
+// `capability` is 10 times the device's; `wish` is one of the names, or null. Warps until a device has shown the others
+// to be right and faster.
+inline HaloForm choose_halo_form(int capability, const char* wish) {
+  const std::string name = wish ? wish : "warps";
+  if (name == "warps") return HaloForm::warps;
+  require(name == "shared" || name == "registers", "DEVICE",
+          "VOXELSPARK_CUDA_HALO is '" + name + "', allowed are warps, shared and registers");
+  require(capability == 90, "DEVICE",
+          "VOXELSPARK_CUDA_HALO is " + name + ", which needs compute capability 9.0; the device has " +
+              std::to_string(capability / 10) + "." + std::to_string(capability % 10));
+  return name == "shared" ? HaloForm::shared : HaloForm::registers;
+}
+
 inline int64_t convolution_workspace(const ConvCall& c) {
   switch (choose_engine(c)) {
     case ConvEngine::tensor_halo: return HaloPlan::of(c.geometry, c.source, c.dest).packed_bytes;

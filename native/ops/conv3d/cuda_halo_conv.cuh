@@ -9,4 +9,9 @@ template <class T>
 void halo_conv_cuda(const ConvGeometry& g, bool adjoint, const Tensor& source, const Tensor& weight, const float* bias,
                     const Tensor& dest, void* workspace);
 
+// The same by warpgroups, on devices of compute capability 9.0; kRegisters: tiles as operands in registers.
+template <class T, bool kRegisters>
+void halo_group_cuda(const ConvGeometry& g, bool adjoint, const Tensor& source, const Tensor& weight, const float* bias,
+                     const Tensor& dest, void* workspace);
+
 }  // namespace voxelspark

@@ -1,0 +1,198 @@
+// What both forms of the convolution on halo tiles share, that of warps and that of warpgroups: how work is shared out,
+// the buffers, the producers, and how sums are written.
+#pragma once
+#include "ops/conv3d/cuda_halo.cuh"
+#include "ops/conv3d/cuda_pack.cuh"
+
+namespace voxelspark {
+
+constexpr int kHaloProducers = 128, kHaloConsumers = 256, kHaloThreads = kHaloProducers + kHaloConsumers;
+constexpr int kHaloBarrier = 1;  // of the producers
+constexpr int kHaloBuffers = 2;
+constexpr int kHaloTaps = 27;
+
+struct HaloConv {
+  CellView source, dest;
+  CellTiles tiles;
+  int source_channels, dest_channels, slices, column_tiles;
+  const uint16_t* x;
+  const Vector16* weights;  // [tile of columns][slice][tap][plane][column]
+  const float* bias;
+  uint16_t* y;
+};
+
+// A tile of so many planes by so many channels; weights of some taps are copied together, into so many buffers.
+template <int kColumns_, int kDepth_, int kUnitTaps_, int kBuffers_>
+struct HaloShape {
+  static constexpr int kColumns = kColumns_, kDepth = kDepth_, kUnitTaps = kUnitTaps_, kBuffers = kBuffers_;
+  static constexpr int kOwnPlanes = kDepth / 2;  // of a consumer
+  static constexpr int kUnits = kHaloTaps / kUnitTaps;
+  static constexpr int kUnitBytes = kUnitTaps * kHaloPlanes * kColumns * 16;
+  using Tile = HaloTile<kDepth>;
+  using HaloRing = Ring<kHaloBuffers>;
+  using WeightRing = Ring<kBuffers>;
+  static constexpr int kWeights = kHaloBuffers * Tile::kBytes;
+  static constexpr int kHaloRing = kWeights + kBuffers * kUnitBytes;
+  static constexpr int kWeightRing = kHaloRing + HaloRing::kBytes;
+  static constexpr int kTable = kWeightRing + WeightRing::kBytes;
+  static constexpr int kAll = kTable + kNeighbours * 4;
+};
+
+// The sums of a thread block: tiles by tiles of columns by slices.
+struct HaloPlace {
+  int item, slice;
+
+  __device__ bool exists(const HaloConv& g) const { return item < g.tiles.count * g.column_tiles; }
+  __device__ HaloPlace next(const HaloConv& g) const {
+    return slice + 1 < g.slices ? HaloPlace{item, slice + 1} : HaloPlace{item + static_cast<int>(gridDim.x), 0};
+  }
+};
+
+template <class S>
+struct HaloMemory {
+  SharedAddress shared;
+  typename S::HaloRing halos;
+  typename S::WeightRing weights;
+
+  __device__ explicit HaloMemory(SharedAddress shared)
+      : shared(shared), halos{shared + S::kHaloRing}, weights{shared + S::kWeightRing} {}
+  __device__ SharedAddress halo(int buffer) const { return shared + buffer * S::Tile::kBytes; }
+  __device__ SharedAddress unit(int buffer) const { return shared + S::kWeights + buffer * S::kUnitBytes; }
+};
+
+// Derived says how weights are copied and how the arrival of a tile is announced.
+template <class S, class Derived>
+struct HaloProducer {
+  const HaloConv& g;
+  HaloMemory<S> memory;
+  Turn<kHaloBuffers> halo_turn = {};
+  Turn<S::kBuffers> weight_turn = {};
+
+  __device__ HaloProducer(const HaloConv& g, const HaloMemory<S>& memory) : g(g), memory(memory) {}
+  __device__ void copy_halo_of(const HaloPlace& place) {
+    const CellTiles::Tile tile = g.tiles.at(place.item / g.column_tiles);
+    const SharedAddress table = memory.shared + S::kTable;
+    const int thread = static_cast<int>(threadIdx.x);
+    if (place.slice == 0) find_neighbours(g.source, tile.cell, table, thread, kHaloBarrier, kHaloProducers);
+    halo_turn.wait_empty(memory.halos);
+    copy_halo<S::kDepth, kHaloProducers>(g.source, tile, table, g.x, g.source_channels, place.slice,
+                                         memory.halo(halo_turn.buffer), thread);
+  }
+  __device__ const Vector16* unit_of(const HaloPlace& place, int unit) const {
+    const int64_t first = (static_cast<int64_t>(place.item % g.column_tiles) * g.slices + place.slice) * S::kUnits;
+    return g.weights + (first + unit) * (S::kUnitBytes / 16);
+  }
+  // The next tile is asked for as soon as the buffers of weights say that the last one is used up.
+  __device__ void run() {
+    constexpr int kLead = S::kBuffers < S::kUnits ? S::kBuffers : S::kUnits - 1;
+    Derived& own = static_cast<Derived&>(*this);
+    HaloPlace place{static_cast<int>(blockIdx.x), 0};
+    if (!place.exists(g)) return;
+    copy_halo_of(place);
+    own.announce_halo();
+    while (place.exists(g)) {
+      const HaloPlace next = place.next(g);
+      for (int unit = 0; unit < S::kUnits; unit++) {
+        if (unit == kLead && next.exists(g)) copy_halo_of(next);
+        own.copy_weights(place, unit);
+      }
+      if (next.exists(g)) own.announce_halo();
+      place = next;
+    }
+  }
+};
+
+// Words of a quad of lanes, transposed: lane q gets word q of every lane.
+__device__ inline void transpose_quad(uint32_t (&w)[4], int q) {
+#pragma unroll
+  for (int step = 1; step <= 2; step *= 2) {
+    const bool upper = q & step;
+#pragma unroll
+    for (int i = 0; i < 4; i++) {
+      if (i & step) continue;
+      const uint32_t got = shuffle_xor(upper ? w[i] : w[i + step], step);
+      if (upper) w[i] = got;
+      else w[i + step] = got;
+    }
+  }
+}
+
+// The sums of a consumer warp: two rows of 8 voxels of some planes by all columns, as products leave them in registers.
+template <class T, class S>
+struct HaloSums {
+  float plane[S::kOwnPlanes][S::kColumns / 2];
+  int lane, z, y;  // first plane and row of the warp in the tile
+
+  __device__ HaloSums() {
+    const int warp = (static_cast<int>(threadIdx.x) - kHaloProducers) / kWarpThreads;
+    lane = static_cast<int>(threadIdx.x) % kWarpThreads;
+    z = warp / 4 * S::kOwnPlanes;
+    y = warp % 4 * 2;
+  }
+  __device__ void clear() {
+#pragma unroll
+    for (auto& sums : plane)
+#pragma unroll
+      for (float& sum : sums) sum = 0;
+  }
+  __device__ void write(const HaloConv& g, int item) const {
+    const CellTiles::Tile tile = g.tiles.at(item / g.column_tiles);
+    const int first = item % g.column_tiles * S::kColumns, corner = g.dest.corner(tile.cell), x = tile.x + lane / 4;
+#pragma unroll
+    for (int m = 0; m < S::kOwnPlanes; m++)
+#pragma unroll
+      for (int half = 0; half < 2; half++) {
+        const int vz = tile.z + z + m, vy = tile.y + y + half;
+        const bool exists = vz < g.dest.edge.z && vy < g.dest.edge.y && x < g.dest.edge.x;
+        const int64_t voxel = exists ? corner + g.dest.offset(vz, vy, x) : -1;
+#pragma unroll
+        for (int n = 0; n < S::kColumns / 32; n++) write_line(g, &plane[m][n * 16 + half * 2], voxel, first + n * 32);
+      }
+  }
+  // 32 channels of 8 voxels: a quad holds a voxel, and each of its lanes writes 8 channels.
+  __device__ void write_line(const HaloConv& g, const float* line, int64_t voxel, int channel) const {
+    const int q = lane % 4;
+    Vector16 out;
+#pragma unroll
+    for (int j = 0; j < 4; j++) {
+      const float* bias = g.bias ? g.bias + channel + j * 8 + q * 2 : nullptr;
+      out.word[j] = pack<T>(line[j * 4] + (bias ? bias[0] : 0), line[j * 4 + 1] + (bias ? bias[1] : 0));
+    }
+    transpose_quad(out.word, q);
+    if (voxel >= 0) *reinterpret_cast<Vector16*>(g.y + voxel * g.dest_channels + channel + q * 8) = out;
+  }
+};
+
+// Packs the weights for tiles of so many columns and describes the work.
+template <class T>
+HaloConv prepare_halo_conv(bool adjoint, const Tensor& source, const Tensor& weight, const float* bias,
+                           const Tensor& dest, void* workspace, int columns, int depth) {
+  const GridPointer& grid = dest.layout.grid ? dest.layout.grid : source.layout.grid;
+  const int64_t stored = weight.layout.channels(), filter = kHaloTaps * stored;  // [K][tap][stored]
+  const int c = static_cast<int>(source.layout.channels()), k = static_cast<int>(dest.layout.channels());
+  const int slices = c / kSliceChannels;
+  pack_weights<T>({weight.f32(), stored, adjoint ? filter : 1, adjoint ? 1 : filter, c, k, kHaloTaps, slices, columns,
+                   true, adjoint},
+                  workspace);
+  return {cell_view(source.layout, grid),
+          cell_view(dest.layout, grid),
+          cell_tiles(dest.layout, grid, depth),
+          c,
+          k,
+          slices,
+          k / columns,
+          source.as<uint16_t>(),
+          static_cast<const Vector16*>(workspace),
+          bias,
+          dest.as<uint16_t>()};
+}
+
+// Thread blocks that stay: one a processor, or fewer.
+inline unsigned halo_blocks(const HaloConv& g) {
+  int processors = 0;
+  check_cuda(cudaDeviceGetAttribute(&processors, cudaDevAttrMultiProcessorCount, 0), "a look at the device");
+  const int items = g.tiles.count * g.column_tiles;
+  return static_cast<unsigned>(items < processors ? items : processors);
+}
+
+}  // namespace voxelspark

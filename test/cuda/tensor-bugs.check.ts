@@ -1,0 +1,137 @@
+/** The check of the check on tensor cores: kernels with one planted bug each must be found out. */
+import { spawnSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+
+const { build } = require("./build.cjs") as {
+  build(name: string, edits: Record<string, (text: string) => string>): Promise<string>;
+};
+const root = resolve(__dirname, "../..");
+const folder = "native/ops/conv3d";
+
+interface Bug {
+  name: string;
+  /** Of tensor-cases.ts, that must notice. */
+  notices: string;
+  file: string;
+  found: string;
+  planted: string;
+  says?: RegExp;
+  /** Of the kernel on halo tiles. */
+  form?: "shared" | "registers";
+}
+
+const bugs: Bug[] = [
+  {
+    name: "a buffer that is not waited for",
+    notices: "gather, blocks of edge 1",
+    file: "cuda_tensor_gemm.cu",
+    found: "turn.wait_full(ring);",
+    planted: "",
+  },
+  {
+    name: "a buffer that is announced before its copies are done",
+    notices: "gather, blocks of edge 1",
+    file: "cuda_tensor_gemm.cu",
+    found: "arrive_after_copies(ring.full(turn.buffer));",
+    planted: "barrier_arrive(ring.full(turn.buffer));",
+  },
+  {
+    name: "a wrong pitch of planes",
+    notices: "gather, blocks of edge 1",
+    file: "cuda_tensor_gemm.cu",
+    found: "(k * 2 + lane / 16) * kRowPitch",
+    planted: "(k * 2 + lane / 16) * kTensorRows",
+  },
+  {
+    name: "a tile that is not waited for",
+    notices: "halo, several slices",
+    file: "cuda_halo_conv.cu",
+    found: "halo_turn.wait_full(memory.halos);",
+    planted: "",
+  },
+  {
+    name: "weights that are given back before they are read",
+    notices: "halo, several slices",
+    file: "cuda_halo_conv.cu",
+    found: "weight_turn.wait_full(memory.weights);",
+    planted:
+      "weight_turn.wait_full(memory.weights);\n        release_buffer(memory.weights.empty(weight_turn.buffer));",
+    says: /relative error|more arrivals/,
+  },
+  {
+    name: "products that are not waited for before buffers are given back",
+    notices: "halo, several slices",
+    form: "shared",
+    file: "cuda_halo_group.cu",
+    found: "commit_products();\n    wait_products<0>();",
+    planted: "commit_products();",
+  },
+  {
+    name: "a wrong distance of rows in a descriptor",
+    notices: "halo, several slices",
+    form: "shared",
+    file: "cuda_halo_group.cu",
+    found: "matrix_layout(kHaloEdge * 16",
+    planted: "matrix_layout(kTileEdge * 16",
+  },
+  {
+    name: "fragments that are loaded while products read them",
+    notices: "halo, several slices",
+    form: "registers",
+    file: "cuda_halo_group.cu",
+    found: "wait_products<1>();",
+    planted: "",
+  },
+  {
+    name: "tiles that are given back before they are read",
+    notices: "halo, blocks of edge 8",
+    file: "cuda_halo_weight.cu",
+    found: "add(shared + turn.buffer * kBufferBytes);\n      release_buffer(ring.empty(turn.buffer));",
+    planted: "release_buffer(ring.empty(turn.buffer));\n      add(shared + turn.buffer * kBufferBytes);",
+  },
+  {
+    name: "voxels of the next split",
+    notices: "gather, weights in splits",
+    file: "cuda_tensor_weight.cu",
+    found: "const bool exists = voxel < w.end();",
+    planted: "const bool exists = voxel < w.voxels;",
+  },
+  {
+    name: "a barrier that waits for one arrival too many",
+    notices: "gather, weights in splits",
+    file: "cuda_tensor_weight.cu",
+    found: "ring.init(kProducers,",
+    planted: "ring.init(kProducers + 1,",
+    says: /wait for what never happens/,
+  },
+];
+
+function run(library: string | undefined, { notices, form }: Pick<Bug, "notices" | "form">) {
+  const env = { ...process.env, ...(form && { VOXELSPARK_CUDA_HALO: form }) };
+  if (library) env.VOXELSPARK_CUDA_LIBRARY = library;
+  const { status, signal, stdout } = spawnSync(
+    process.execPath,
+    ["-r", require.resolve("tsx/cjs"), join(__dirname, "one-tensor.ts"), form ? "90" : "80", notices],
+    { cwd: root, encoding: "utf8", env },
+  );
+  return { status, signal, stdout };
+}
+
+test.each(bugs.map((b, i) => [b.name, b, i] as const))("found: %s", async (_, bug, i) => {
+  const file = `${folder}/${bug.file}`;
+  expect(readFileSync(join(root, file), "utf8").split(bug.found)).toHaveLength(2);
+  const library = await build(`tensor-bug-${i}`, { [file]: (text) => text.replace(bug.found, bug.planted) });
+  expect(run(library, bug)).toEqual({
+    status: 3,
+    signal: null,
+    stdout: expect.stringMatching(bug.says ?? /relative error|other bits/),
+  });
+});
+
+test("not found where there is none", () =>
+  expect(run(undefined, { notices: "gather, weights in splits" })).toEqual({
+    status: 0,
+    signal: null,
+    stdout: "",
+  }));
