@@ -109,7 +109,8 @@ struct HaloWeightPlan {
   int source_tiles, dest_tiles;  // of 32 channels of x and of gy
   int64_t rows;
 
-  static constexpr int kDepth = 2;  // of a tile
+  static constexpr int kDepth = 2;       // of a tile
+  static constexpr int kLeastTiles = 4;  // of a thread block: fewer are not worth the sums that they write
   static HaloWeightPlan of(const ConvGeometry& g, const Layout& x, const Layout& gy) {
     HaloWeightPlan p{};
     p.possible = fits_halo_tiles(g, x, gy);
@@ -117,7 +118,7 @@ struct HaloWeightPlan {
     p.dest_tiles = static_cast<int>(gy.channels() / kSliceChannels);
     const int64_t columns = std::max<int64_t>(1, static_cast<int64_t>(p.source_tiles) * p.dest_tiles);
     const int64_t tiles = count_tiles(gy, gy.grid ? gy.grid : x.grid, kDepth);
-    p.rows = std::max<int64_t>(1, std::min(tiles_of(kResidentBlocks, columns), tiles));
+    p.rows = std::max<int64_t>(1, std::min(tiles_of(kResidentBlocks, columns), tiles_of(tiles, kLeastTiles)));
     return p;
   }
   int64_t partial_bytes() const { return rows * source_tiles * dest_tiles * 27 * 32 * 32 * int64_t{4}; }
