@@ -59,10 +59,10 @@ __device__ inline void wait_products() {
 #define VS_D64(i) VS_D32(i), VS_D32(i + 32)
 #define VS_N16 "%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15"
 #define VS_N32 VS_N16 ", %16, %17, %18, %19, %20, %21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31"
-#define VS_N64                                                                                            \
-  VS_N32                                                                                                  \
-      ", %32, %33, %34, %35, %36, %37, %38, %39, %40, %41, %42, %43, %44, %45, %46, %47, %48, %49, %50, " \
-      "%51, %52, %53, %54, %55, %56, %57, %58, %59, %60, %61, %62, %63"
+#define VS_N64                                                                                        \
+  VS_N32                                                                                              \
+  ", %32, %33, %34, %35, %36, %37, %38, %39, %40, %41, %42, %43, %44, %45, %46, %47, %48, %49, %50, " \
+  "%51, %52, %53, %54, %55, %56, %57, %58, %59, %60, %61, %62, %63"
 #define VS_WGMMA(columns, format) "wgmma.mma_async.sync.aligned.m64n" columns "k16.f32." format "." format " {"
 #define VS_SHARED(columns, format, names, sums, a_name, b_name) \
   asm volatile(VS_WGMMA(columns, format) names "}, " a_name ", " b_name ", 1, 1, 1, 0, 0;" : sums(0) : "l"(a), "l"(b))
