@@ -8,45 +8,45 @@ namespace voxelspark {
 
 constexpr int64_t kFewestChannels = 8;
 
-// Nanoseconds per pair of channels: `items` tiles or voxels of so many multiplications, at the rate that the engine
-// reaches (measured on AVX-512, transforms included), and the preparation of the weights or of their sums.
-static double cost_of(int64_t items, int64_t multiplications, double per_nanosecond, double preparation) {
-  return multiplications * (items / per_nanosecond + preparation);
-}
+// Nanoseconds that an engine takes per pair of channels and multiplication: for a tile or voxel, and to prepare the
+// weights or bring home their sums.
+struct Rate {
+  double per_item, preparation;
+  double cost(int64_t items, int64_t multiplications) const {
+    return multiplications * (items * per_item + preparation);
+  }
+};
+struct Rates {
+  Rate direct, f2, f4;
+};
+// Measured on AVX-512 with two threads, transforms included.
+constexpr Rates kConvolution{{1.0 / 80, 0.9}, {1.0 / 50, 0.5}, {1.0 / 42, 0.25}};
+constexpr Rates kWeightGradient{{1.0 / 85, 0}, {1.0 / 47, 0.9}, {1.0 / 34, 0.8}};
 
 static bool possible(int64_t allowed, const ConvGeometry& g) {
   const Int3 one{1, 1, 1}, three{3, 3, 3};
   return allowed != kWinogradOff && g.kernel == three && g.stride == one && g.padding == one;
 }
-static bool forced(int64_t allowed) { return allowed == kForceF2 || allowed == kForceF4; }
-static bool too_narrow(const Layout& a, const Layout& b) {
-  return std::min(a.channels(), b.channels()) < kFewestChannels;
+
+static int fastest(int64_t allowed, const ConvGeometry& g, const Layout& source, const Layout& dest, const Rates& r) {
+  if (!possible(allowed, g)) return 0;
+  if (allowed == kForceF2 || allowed == kForceF4) return allowed == kForceF4 ? 4 : 2;
+  if (std::min(source.channels(), dest.channels()) < kFewestChannels) return 0;
+  const int64_t cells = Cells::count(dest, source);
+  const Int3 edge = Cells::edge_of(dest, source);
+  const double direct = r.direct.cost(cells * edge.product(), 27),
+               f2 = r.f2.cost(cells * Tiles(edge, 2).per_cell(), frequencies_of(2)),
+               f4 = r.f4.cost(cells * Tiles(edge, 4).per_cell(), frequencies_of(4));
+  if (allowed == kWinogradF4 && f4 < std::min(f2, direct)) return 4;
+  return f2 < direct ? 2 : 0;
 }
 
 int winograd_tile(int64_t allowed, const ConvGeometry& g, const Layout& source, const Layout& dest) {
-  if (!possible(allowed, g)) return 0;
-  if (forced(allowed)) return allowed == kForceF4 ? 4 : 2;
-  if (too_narrow(source, dest)) return 0;
-  const int64_t cells = Cells::count(dest, source);
-  const Int3 edge = Cells::edge_of(dest, source);
-  const double direct = cost_of(cells * edge.product(), 27, 80, 0.9),
-               f2 = cost_of(cells * Tiles(edge, 2).per_cell(), frequencies_of(2), 50, 0.5),
-               f4 = cost_of(cells * Tiles(edge, 4).per_cell(), frequencies_of(4), 42, 0.25);
-  if (allowed == kWinogradF4 && f4 < std::min(f2, direct)) return 4;
-  return f2 < direct ? 2 : 0;
+  return fastest(allowed, g, source, dest, kConvolution);
 }
 
 int winograd_grad_weight_tile(int64_t allowed, const ConvGeometry& g, const Layout& x, const Layout& gy) {
-  if (!possible(allowed, g)) return 0;
-  if (forced(allowed)) return allowed == kForceF4 ? 4 : 2;
-  if (too_narrow(x, gy)) return 0;
-  const int64_t cells = Cells::count(gy, x);
-  const Int3 edge = Cells::edge_of(gy, x);
-  const double direct = cost_of(cells * edge.product(), 27, 85, 0),
-               f2 = cost_of(cells * Tiles(edge, 2).per_cell(), frequencies_of(2), 47, 0.9),
-               f4 = cost_of(cells * Tiles(edge, 4).per_cell(), frequencies_of(4), 34, 0.8);
-  if (allowed == kWinogradF4 && f4 < std::min(f2, direct)) return 4;
-  return f2 < direct ? 2 : 0;
+  return fastest(allowed, g, x, gy, kWeightGradient);
 }
 
 }  // namespace voxelspark
