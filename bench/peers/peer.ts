@@ -37,7 +37,8 @@ export class Peer {
     });
     // Not "exit", which may come before the last lines.
     process.on("close", (code) => {
-      this.ended = new Error(`the peer exited with ${code}: ${this.stderr}`);
+      const said = this.stderr.trim().split("\n").slice(-3).join("\n");
+      this.ended = new Error(`the peer exited with ${code}: ${said}`);
       for (const w of this.waiting.splice(0)) w.reject(this.ended);
     });
     process.stdin.on("error", () => {}); // of one that has ended: "close" tells
