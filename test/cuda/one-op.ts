@@ -15,7 +15,9 @@ async function main(op: string, dtype?: HalfType): Promise<number> {
   const variants = schedules.slice(1, 3).map((s) => [JSON.stringify(s), () => steer(s)] as const);
   for (let i = 0; i < 3; i++) {
     const random = checks.stream(record.op, "planted", i);
-    for (const sample of record.samples(random))
+    for (const sample of record
+      .samples(random)
+      .filter(({ name }) => !dtype || name !== "accumulate in place"))
       try {
         if (dtype) await matchesFloat32(random, sample, dtype, variants, op === "add" ? 3 : 1);
         else await checks.matchesReference(record, random, sample, "cuda", variants);
