@@ -1,12 +1,15 @@
 // What ptxas said when the CUDA backend was built: registers, shared memory and spills of every kernel and target.
 //   node native/cuda-report.cjs    after `VOXELSPARK_CUDA=1 node native/install.cjs` from an empty build-cuda/
-// Fails where a kernel spills or keeps arrays in local memory, on any warning, and where a target is missing.
+// Fails where a kernel spills or keeps arrays in local memory, on any warning (C7508: register hand-over ignored, C7510:
+// wgmma in sequence), where a target is missing and, if the toolkit has cuobjdump, where a tensor-core kernel has no
+// tensor-core instruction. Shared memory is what ptxas knows: that of tensor-core kernels comes with the launch.
 const { execFileSync } = require("node:child_process");
 const fs = require("node:fs");
 const path = require("node:path");
 const { list } = require("./sources.cjs");
 
 const log = path.join(__dirname, "..", "build-cuda", "build.log");
+const library = path.join(__dirname, "..", "build-cuda", "Release", "voxelspark_cuda.so");
 const builtFor = path.join(__dirname, "..", "build-cuda", "architectures");
 
 /**
@@ -60,6 +63,43 @@ function complaints({ kernels, problems }, targets = ["sm_80", "sm_90a"]) {
   return found;
 }
 
+/** Kernels and the instruction of tensor cores that they must have. */
+const tensorCores = [
+  { kernel: /(tensor_gemm|halo_conv|halo_weight|tensor_weight)_kernel/, target: /./, instruction: "HMMA" },
+  { kernel: /halo_group_kernel/, target: /^sm_90a$/, instruction: "HGMMA" },
+];
+
+/**
+ * @param {string} sass what `cuobjdump -sass` prints
+ * @returns {string[]} a sentence for every kernel without its instruction
+ */
+function withoutTensorCores(sass) {
+  const found = [];
+  let target = "";
+  for (const part of sass.split(/^(?=\s*(?:Function : |arch = ))/m)) {
+    target = /^\s*arch = (\S+)/.exec(part)?.[1] ?? target;
+    const symbol = /^\s*Function : (\S+)/.exec(part)?.[1];
+    for (const wanted of tensorCores)
+      if (symbol && wanted.kernel.test(symbol) && wanted.target.test(target))
+        if (!new RegExp(`\\b${wanted.instruction}\\.`).test(part))
+          found.push(`${symbol} on ${target} has no ${wanted.instruction} instruction`);
+  }
+  return found;
+}
+
+/** Of the shared object; undefined without cuobjdump, beside nvcc or on PATH. */
+function disassembled() {
+  const { CUDA_HOME = "/usr/local/cuda", CUDACXX } = process.env;
+  const folders = [CUDACXX && path.dirname(CUDACXX), path.join(CUDA_HOME, "bin")].filter(Boolean);
+  for (const tool of [...folders.map((folder) => path.join(folder, "cuobjdump")), "cuobjdump"])
+    try {
+      return execFileSync(tool, ["-sass", library], { encoding: "utf8", maxBuffer: 2 ** 30 });
+    } catch (error) {
+      if (error.code !== "ENOENT") throw error;
+    }
+  return undefined;
+}
+
 /** An incremental build tells of what it compiled only. */
 function notCompiled(text) {
   return list("cuda")
@@ -88,7 +128,9 @@ function main() {
     .readFileSync(builtFor, "utf8")
     .split("\n")
     .map((name) => `sm_${name}`);
-  const found = [...complaints(report, targets), ...notCompiled(text)];
+  const sass = disassembled();
+  if (sass === undefined) console.log("cuobjdump is missing: tensor-core instructions are not checked");
+  const found = [...complaints(report, targets), ...notCompiled(text), ...withoutTensorCores(sass ?? "")];
   for (const sentence of found) console.error(sentence);
   console.log(
     found.length ? `${found.length} complaints` : `${report.kernels.length} kernels, no spills, no warnings`,
@@ -96,5 +138,5 @@ function main() {
   return found.length ? 1 : 0;
 }
 
-module.exports = { parse, complaints };
+module.exports = { parse, complaints, withoutTensorCores };
 if (require.main === module) process.exitCode = main();

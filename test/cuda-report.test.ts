@@ -1,7 +1,8 @@
 /** The gate on what ptxas says of the CUDA kernels. */
-const { parse, complaints } = require("../native/cuda-report.cjs") as {
+const { parse, complaints, withoutTensorCores } = require("../native/cuda-report.cjs") as {
   parse(text: string): { kernels: { name?: string; symbol: string }[]; problems: string[] };
   complaints(report: ReturnType<typeof parse>): string[];
+  withoutTensorCores(sass: string): string[];
 };
 
 const kernel = (target: string, { stack = 0, spills = 0 } = {}) => `
@@ -30,6 +31,11 @@ test.each([
     /0 bytes of spills, 64 bytes of stack/,
   ],
   ["a missing target", [kernel("sm_80")], /no kernel was compiled for sm_90a/],
+  [
+    "wgmma in sequence",
+    [kernel("sm_80"), kernel("sm_90a"), "ptxas info : (C7510) Potential Performance Loss: wgmma.mma_async"],
+    /C7510/,
+  ],
   ["a warning", [kernel("sm_80"), kernel("sm_90a"), "x.cu(3): warning #177-D: unused"], /warning #177-D/],
   [
     "a log that is cut off",
@@ -38,4 +44,20 @@ test.each([
   ],
 ])("%s is a complaint", (_, texts, sentence) => {
   expect(judged(...texts)).toEqual([expect.stringMatching(sentence)]);
+});
+
+test("a tensor-core kernel without its instruction is a complaint, where it should have it", () => {
+  const code = (target: string, symbol: string, instruction: string) =>
+    `Fatbin elf code:\n================\narch = ${target}\n\t\tFunction : ${symbol}\n /*0010*/  ${instruction} R0, R1 ;\n`;
+  const sass = [
+    code("sm_80", "_Z18tensor_gemm_kernelv", "HMMA.16816.F32.BF16"),
+    code("sm_90a", "_Z18tensor_gemm_kernelv", "FFMA"),
+    code("sm_80", "_Z17halo_group_kernelv", "EXIT"),
+    code("sm_90a", "_Z17halo_group_kernelv", "HMMA.16816.F32.BF16"),
+    code("sm_90a", "_Z17halo_group_kerneli", "HGMMA.64x32x16.F32.BF16"),
+  ];
+  expect(withoutTensorCores(sass.join(""))).toEqual([
+    "_Z18tensor_gemm_kernelv on sm_90a has no HMMA instruction",
+    "_Z17halo_group_kernelv on sm_90a has no HGMMA instruction",
+  ]);
 });
