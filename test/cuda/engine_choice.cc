@@ -1,0 +1,103 @@
+// Which kernel computes which convolution, and that plans cover their work, by definition. Compiled and run by
+// engine-choice.check.ts; prints what is wrong.
+#include <cstdio>
+
+#include "ops/conv3d/cuda_cells.cuh"
+#include "ops/conv3d/cuda_engine.h"
+
+using namespace voxelspark;
+
+static int failures = 0;
+#define EXPECT(condition)                                                                            \
+  do {                                                                                               \
+    if (!(condition) && failures++ < 20) std::printf("line %d: not so: %s\n", __LINE__, #condition); \
+  } while (false)
+
+static const Int3 kOne{1, 1, 1}, kNone{0, 0, 0};
+static const ConvGeometry kThree{{3, 3, 3}, kOne, kOne}, kStrided{{3, 3, 3}, {2, 2, 2}, kOne},
+    kPoint{kOne, kOne, kNone};
+
+static std::shared_ptr<const BlockGrid> grid(int64_t cells) {
+  const std::vector<uint8_t> visible(static_cast<size_t>(cells * cells * cells), 1);
+  return std::make_shared<BlockGrid>(1, Int3{cells, cells, cells}, visible.data());
+}
+static Layout map(int64_t channels, int64_t edge, std::shared_ptr<const BlockGrid> g = nullptr) {
+  return {feature_shape(1, channels, {edge, edge, edge}), DType::bfloat16, std::move(g)};
+}
+static ConvEngine engine(const ConvGeometry& g, const Layout& x, const Layout& y) {
+  return choose_engine({g, false, x, y});
+}
+
+static void engines() {
+  const auto cells = grid(2);
+  Layout wide = map(32, 16, cells);
+  EXPECT(engine(kThree, wide, map(64, 16, cells)) == ConvEngine::tensor_halo);
+  EXPECT(choose_weight_engine(kThree, wide, map(64, 16, cells)) == ConvEngine::tensor_halo);
+  EXPECT(engine(kThree, map(32, 8, cells), map(64, 8, cells)) == ConvEngine::tensor_gather);  // blocks of edge 4
+  EXPECT(engine(kThree, map(40, 16, cells), map(64, 16, cells)) == ConvEngine::tensor_gather);
+  EXPECT(engine(kThree, map(32, 2), map(32, 2)) == ConvEngine::tensor_gather);  // tiles nearly empty
+  EXPECT(engine(kStrided, wide, map(64, 8, cells)) == ConvEngine::tensor_gather);
+  EXPECT(engine(kPoint, wide, map(1, 16, cells)) == ConvEngine::tensor_gather);
+  EXPECT(choose_weight_engine(kPoint, wide, map(1, 16, cells)) == ConvEngine::gather);
+  EXPECT(engine(kThree, map(1, 16, cells), map(32, 16, cells)) == ConvEngine::gather);
+  wide.dtype = DType::float32;
+  EXPECT(engine(kThree, wide, wide) == ConvEngine::gather);
+  EXPECT(convolution_workspace({kThree, false, wide, wide}) == 0);
+}
+
+template <class Call>
+static bool refused(const Call& call) {
+  try {
+    call();
+  } catch (const Failure&) {
+    return true;
+  }
+  return false;
+}
+
+static void forms() {
+  EXPECT(choose_halo_form(80, nullptr) == HaloForm::warps);
+  EXPECT(choose_halo_form(90, nullptr) == HaloForm::warps);
+  EXPECT(choose_halo_form(90, "shared") == HaloForm::shared);
+  EXPECT(choose_halo_form(90, "registers") == HaloForm::registers);
+  EXPECT(refused([] { choose_halo_form(100, "shared"); }));
+  EXPECT(refused([] { choose_halo_form(90, "fast"); }));
+}
+
+// Splits of a weight gradient cover all voxels and none is empty.
+static void splits() {
+  for (int64_t edge = 1; edge < 40; edge++)
+    for (const int64_t channels : {8, 64, 320}) {
+      const TensorWeightPlan p = TensorWeightPlan::of(kPoint, map(channels, edge), map(channels, edge));
+      const int64_t voxels = edge * edge * edge;
+      EXPECT(p.voxels % TensorWeightPlan::kStep == 0);
+      EXPECT(p.splits * p.voxels >= voxels && (p.splits - 1) * p.voxels < voxels);
+    }
+}
+
+// Tiles of ragged cells cover every voxel of a map once, and a neighbour is where the volume says.
+static void cells() {
+  const Extent size{11, 9, 17};
+  const CellTiles tiles{nullptr, {1, 1, 1}, size, {3, 2, 3}, kTileDepth, 18};
+  int covered = 0;
+  for (int t = 0; t < tiles.count; t++) {
+    const CellTiles::Tile tile = tiles.at(t);
+    for (int v = 0; v < kTileDepth * 64; v++)
+      covered += tile.z + v / 64 < size.z && tile.y + v / 8 % 8 < size.y && tile.x + v % 8 < size.x;
+  }
+  EXPECT(covered == size.product());
+  const CellView dense{nullptr, {2, 2, 2}, {8, 8, 8}, 16 * 16, 16};
+  for (int v = -1; v <= 8; v++) {
+    int at = v;
+    const int side = neighbour(at, 8), corner = dense.corner({0, side, 0, 0});
+    EXPECT(side == 2 ? corner < 0 || at + side * 8 == v + 8 : corner + dense.offset(at, 0, 0) == (v + 8) * 256);
+  }
+}
+
+int main() {
+  engines();
+  forms();
+  splits();
+  cells();
+  return failures ? 1 : 0;
+}
