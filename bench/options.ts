@@ -10,8 +10,9 @@ export interface BenchOptions {
   /** Shorter measurements repeat their work. */
   seconds: number;
   json: boolean;
-  /** Python with PyTorch, for benchmarks that have a peer. */
+  /** Python with PyTorch, for benchmarks that have a peer; which of the two to start. */
   peer: string | undefined;
+  peers: "A" | "B" | "AB";
   /** Of the training step: patch edge, batch, share of masked blocks. */
   patch: number;
   batch: number;
@@ -39,6 +40,11 @@ export function parseOptions(args: readonly string[], all: readonly string[]) {
       seconds: { ...positive, default: 0.05, describe: "Shorter work is repeated up to this time" },
       json: { type: "boolean", default: false, describe: "One JSON object on stdout instead of tables" },
       peer: { type: "string", requiresArg: true, describe: "Python with PyTorch to measure beside us" },
+      peers: {
+        choices: ["A", "B", "AB"],
+        default: "AB",
+        describe: "step: PyTorch as it comes, tuned, or both; both at 160³ need 26 GB",
+      },
       patch: { ...positive, default: 64, describe: "step, read: edge of the patch in voxels" },
       batch: { ...positive, default: 1, describe: "step: patches in a batch" },
       ratio: { ...positive, default: 0.75, describe: "step: share of masked blocks" },

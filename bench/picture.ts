@@ -8,11 +8,11 @@ import type { Comparison } from "./harness";
 
 const results = join(__dirname, "results");
 
-/** What to show: file, the group of measurements in it, and its name. */
+/** What to show: files (one run for both peers, or one each), the group of measurements in them, and its name. */
 const ROWS = [
   ["step-64", /./, "S3D step, 64³"],
   ["step-96", /./, "S3D step, 96³"],
-  ["step-160", /./, "S3D step, 160³"],
+  ["step-160-a step-160-b", /./, "S3D step, 160³"],
   ["layers-96", /^encoder convolutions, 75 %/, "encoder's convolutions, 75 % masked"],
   ["layers-96", /^encoder convolutions, 90 %/, "encoder's convolutions, 90 % masked"],
   ["predict-resenc-l", /./, "prediction, ResEnc-L, windows of 96³"],
@@ -23,19 +23,23 @@ interface Row extends Comparison {
   label: string;
 }
 
+function comparisonIn(file: string, group: RegExp): Comparison | undefined {
+  let text: string;
+  try {
+    text = readFileSync(join(results, `${file}.json`), "utf8");
+  } catch {
+    return undefined;
+  }
+  const { comparisons = [] } = JSON.parse(text) as { comparisons?: Comparison[] };
+  return comparisons.find((c) => group.test(c.group));
+}
+
 function read(): Row[] {
-  return ROWS.flatMap(([file, group, label]) => {
-    let text: string;
-    try {
-      text = readFileSync(join(results, `${file}.json`), "utf8");
-    } catch {
-      console.error(`${label}: no ${file}.json, left out`);
-      return [];
-    }
-    const { comparisons = [] } = JSON.parse(text) as { comparisons?: Comparison[] };
-    const found = comparisons.find((c) => group.test(c.group));
-    if (!found) console.error(`${label}: not in ${file}.json, left out`);
-    return found ? [{ ...found, label }] : [];
+  return ROWS.flatMap(([files, group, label]) => {
+    const found = files.split(" ").map((file) => comparisonIn(file, group));
+    if (found.every((c) => c)) return [{ ...Object.assign({}, ...[...found].reverse()), label } as Row];
+    console.error(`${label}: not in ${files}, left out`);
+    return [];
   });
 }
 

@@ -2,7 +2,7 @@
  * One S3D pre-training step of ResEnc-L beside the same step in PyTorch, computed densely and multiplied by the mask
  * as the public implementations do. Peer A is PyTorch as it comes, B has malloc told to keep big buffers.
  *
- *   npm run bench -- step [--patch 64] [--batch 1] [--threads 2] [--ratio 0.75] [--plain] [--peer python] [--json]
+ *   npm run bench -- step [--patch 64] [--batch 1] [--threads 2] [--ratio 0.75] [--plain] [--peer python] [--peers A] [--json]
  */
 import { sampleMask } from "../../lib/masking";
 import { createPlan, type Plan } from "../../lib/plans/plan";
@@ -54,6 +54,8 @@ function ours(name: string, plan: Plan, { patch, batch, ratio }: BenchOptions): 
   };
 }
 
+const MALLOC = { A: "default", B: "tuned" } as const;
+
 export default async function step(bench: Bench): Promise<void> {
   const { options } = bench;
   const { patch, batch, threads, ratio } = options;
@@ -61,13 +63,11 @@ export default async function step(bench: Bench): Promise<void> {
   const python = findPeerPython(options.peer);
   const args = ["--patch", patch, "--batch", batch, "--threads", threads, "--mask-ratio", ratio].map(String);
   const peers: ["A" | "B", Peer][] = [];
-  for (const [name, malloc] of python
-    ? ([
-        ["A", "default"],
-        ["B", "tuned"],
-      ] as const)
-    : [])
-    peers.push([name, (await Peer.start(python as string, "step.py", [...args, "--malloc", malloc])).peer]);
+  for (const name of python ? (["A", "B"] as const) : []) {
+    if (!options.peers.includes(name)) continue;
+    const all = [...args, "--warm-up", "0", "--malloc", MALLOC[name]]; // the first step here is a warm-up
+    peers.push([name, (await Peer.start(python as string, "step.py", all)).peer]);
+  }
   const memory = new Map<string, number>();
   const contestants = peers.map(
     ([name, peer]): Contestant => ({
