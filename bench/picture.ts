@@ -61,8 +61,8 @@ function table(rows: readonly Row[]): string {
   ].join("\n");
 }
 
-const LEFT = 270;
-const WIDTH = 760;
+const LEFT = 310;
+const WIDTH = 800;
 const BAR = 13;
 const STEP = 44;
 const TOP = 58;
