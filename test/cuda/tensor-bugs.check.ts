@@ -40,7 +40,7 @@ const bugs: Bug[] = [
     name: "a wrong pitch of planes",
     notices: "gather, blocks of edge 1",
     file: "cuda_tensor_gemm.cu",
-    found: "(k * 2 + lane / 16) * kRowPitch",
+    found: "(k * 2 + lane / 16) * S::kPitch",
     planted: "(k * 2 + lane / 16) * kTensorRows",
   },
   {

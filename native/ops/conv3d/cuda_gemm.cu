@@ -3,7 +3,7 @@
 // edge and mask; every output is one sum in one order, so the same bits in every run. Of feature maps in 16 bits the
 // products are exact, sums are float32, and weights are rounded to the same type, as tensor cores take them.
 #include "ops/conv3d/cuda_gemm.cuh"
-#include "ops/conv3d/cuda_lattice.cuh"
+#include "ops/conv3d/cuda_rows.cuh"
 #include "ops/conv3d/cuda_tile.cuh"
 
 namespace voxelspark {
@@ -12,36 +12,16 @@ namespace {
 
 template <class T>
 struct Gather {
-  LatticeFamily family;
-  BlockView source, dest;
-  Extent lattice_edge;  // destinations of a class in a block, at most
-  int64_t rows;         // of a class, those that turn out not to exist included
+  GatherRows rows;
   int source_channels, dest_channels;
   int64_t tap_stride, source_stride, dest_stride;  // of the weights
   const T* x;
   const float *weights, *bias;
   T* y;
 
-  // The row's destination voxel in storage, or -1; `base` is where its taps start.
-  __device__ int64_t destination(const DeviceLattice& l, int64_t row, Voxel& base) const {
-    base = {0, 0, 0, 0};
-    if (row >= rows) return -1;
-    const int64_t block = quotient(row, lattice_edge.product());
-    const int rest = static_cast<int>(row - block * lattice_edge.product());
-    const int plane = rest / lattice_edge.x, qz = plane / lattice_edge.y;
-    const Voxel corner = dest.corner_of(block);
-    const int z = first(l.z, corner.z) + qz * l.z.step;
-    const int y = first(l.y, corner.y) + (plane - qz * lattice_edge.y) * l.y.step;
-    const int x = first(l.x, corner.x) + (rest - plane * lattice_edge.x) * l.x.step;
-    if (z >= dest.edge.z || y >= dest.edge.y || x >= dest.edge.x) return -1;
-    base = l.base_of({corner.n, corner.z + z, corner.y + y, corner.x + x});
-    return ((block * dest.edge.z + z) * dest.edge.y + y) * dest.edge.x + x;
-  }
-  // Of the class, within a block that starts at `corner`.
-  __device__ static int first(const Axis& a, int corner) { return ((a.offset - corner) % a.step + a.step) % a.step; }
   __device__ const T* source_row(const DeviceLattice& l, Voxel base, const SumCursor& at) const {
     if (at.ended(l)) return nullptr;
-    const int64_t voxel = source.find(l.source(base, at.z, at.y, at.x));
+    const int64_t voxel = rows.source.find(l.source(base, at.z, at.y, at.x));
     return voxel < 0 ? nullptr : x + voxel * source_channels;
   }
 };
@@ -120,10 +100,10 @@ __global__ void __launch_bounds__(kConvThreads) gather_gemm_kernel(Gather<T> g) 
   SHARED_ARRAY(float, b, [2][kConvDepth][kConvPitch]);
   SHARED_ARRAY(int64_t, destinations, [kConvTile]);
   const int line = threadIdx.x / 4, k = threadIdx.x % 4 * 4, first_column = blockIdx.y * kConvTile;
-  for (int64_t c = blockIdx.z; c < g.family.classes(); c += gridDim.z) {
-    const DeviceLattice l = g.family.lattice(c);
+  for (int64_t c = blockIdx.z; c < g.rows.family.classes(); c += gridDim.z) {
+    const DeviceLattice l = g.rows.family.lattice(c);
     Voxel base;
-    const int64_t voxel = g.destination(l, static_cast<int64_t>(blockIdx.x) * kConvTile + line, base);
+    const int64_t voxel = g.rows.destination(l, static_cast<int64_t>(blockIdx.x) * kConvTile + line, base);
     if (k == 0) destinations[line] = voxel;
     Loader<T, kWide> loader(g, l, base, voxel >= 0, first_column + line, k);
     const int slices = (l.taps() * g.source_channels + kConvDepth - 1) / kConvDepth;
@@ -144,10 +124,10 @@ __global__ void __launch_bounds__(kConvThreads) gather_gemm_kernel(Gather<T> g) 
 
 template <class T>
 void run(const Gather<T>& g) {
-  if (g.rows == 0) return;
+  if (g.rows.rows == 0) return;
   const auto tiles = [](int64_t n) { return static_cast<unsigned>((n + kConvTile - 1) / kConvTile); };
-  const int64_t classes = g.family.classes();
-  const dim3 grid(tiles(g.rows), tiles(g.dest_channels), static_cast<unsigned>(classes < 65535 ? classes : 65535));
+  const int64_t classes = g.rows.family.classes();
+  const dim3 grid(tiles(g.rows.rows), tiles(g.dest_channels), static_cast<unsigned>(classes < 65535 ? classes : 65535));
   if (g.source_channels % 4 == 0) LAUNCH_KERNEL((gather_gemm_kernel<T, true>), grid, kConvThreads, g);
   else LAUNCH_KERNEL((gather_gemm_kernel<T, false>), grid, kConvThreads, g);
   check_cuda(cudaGetLastError(), "a convolution");
@@ -157,13 +137,7 @@ template <class T>
 Gather<T> gather_of(const ConvGeometry& g, bool adjoint, const Tensor& source, const Tensor& weight, const float* bias,
                     const Tensor& dest) {
   const int64_t taps = g.kernel.product(), stored = weight.layout.channels();  // [K][tap][stored]
-  const Int3 edge = dest.layout.edge();
-  const Int3 lattice_edge = adjoint ? (edge + g.stride - Int3{1, 1, 1}) / g.stride : edge;
-  return {{extent(g.kernel), extent(g.stride), extent(g.padding), adjoint},
-          view_of(source.layout),
-          view_of(dest.layout),
-          extent(lattice_edge),
-          dest.layout.blocks() * lattice_edge.product(),
+  return {gather_rows(g, adjoint, source.layout, dest.layout),
           static_cast<int>(source.layout.channels()),
           static_cast<int>(dest.layout.channels()),
           stored,

@@ -30,6 +30,13 @@ struct GatherRows {
   __device__ static int first(const Axis& a, int corner) { return ((a.offset - corner) % a.step + a.step) % a.step; }
 };
 
-GatherRows gather_rows(const ConvGeometry& g, bool adjoint, const Layout& source, const Layout& dest);
+inline GatherRows gather_rows(const ConvGeometry& g, bool adjoint, const Layout& source, const Layout& dest) {
+  const Int3 edge = dest.edge(), lattice_edge = adjoint ? (edge + g.stride - Int3{1, 1, 1}) / g.stride : edge;
+  return {{extent(g.kernel), extent(g.stride), extent(g.padding), adjoint},
+          view_of(source),
+          view_of(dest),
+          extent(lattice_edge),
+          dest.blocks() * lattice_edge.product()};
+}
 
 }  // namespace voxelspark

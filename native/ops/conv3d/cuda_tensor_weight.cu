@@ -6,6 +6,7 @@
 // 32 x 32 channels each. The voxels of gy are cut into splits of fixed size, whose sums a second kernel adds in order.
 #include "device/cuda_tensor.cuh"
 #include "ops/conv3d/cuda_rows.cuh"
+#include "ops/conv3d/cuda_splits.cuh"
 #include "ops/conv3d/cuda_tensor_weight.cuh"
 
 namespace voxelspark {
@@ -145,18 +146,6 @@ __global__ void __launch_bounds__(kThreads, 2) tensor_weight_kernel(TensorWeight
   if (threadIdx.x < kProducers) Producer(w, shared).run(ring);
   else Consumer<T>().run(w, shared, ring);
 }
-
-struct AddSplits {
-  const float* partial;
-  int64_t splits, elements;
-  float* gw;
-
-  __device__ void operator()(int64_t i) const {
-    double sum = 0;
-    for (int64_t s = 0; s < splits; s++) sum += partial[s * elements + i];
-    gw[i] = static_cast<float>(sum);
-  }
-};
 
 }  // namespace
 

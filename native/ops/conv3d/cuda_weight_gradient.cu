@@ -2,6 +2,7 @@
 // (tap, c), and the sum runs over the stored voxels of gy, in splits of fixed size that a second kernel adds in order.
 #include "ops/conv3d/cuda_gemm.cuh"
 #include "ops/conv3d/cuda_lattice.cuh"
+#include "ops/conv3d/cuda_splits.cuh"
 #include "ops/conv3d/cuda_tile.cuh"
 
 namespace voxelspark {
@@ -92,18 +93,6 @@ __global__ void __launch_bounds__(kConvThreads) weight_gradient_kernel(WeightSum
       if (row < w.rows && column < w.columns) to[static_cast<int64_t>(row) * w.columns + column] = sums.total[i][j];
     }
 }
-
-struct AddSplits {
-  const float* partial;
-  int64_t splits, elements;
-  float* gw;
-
-  __device__ void operator()(int64_t i) const {
-    double sum = 0;
-    for (int64_t s = 0; s < splits; s++) sum += partial[s * elements + i];
-    gw[i] = static_cast<float>(sum);
-  }
-};
 
 template <class T>
 void run(const ConvGeometry& g, const Tensor& x, const Tensor& gy, const Tensor& gw, void* workspace) {
