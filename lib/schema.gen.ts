@@ -72,7 +72,7 @@ export interface KernelAttributes {
   add_forward: {};
   /** (sum~! term~) -> () */
   accumulate: {};
-  /** (x~ weight bias? affine?) -> (y moments?) */
+  /** (x~ weight bias? affine? x2~?) -> (y moments?) */
   conv3d_forward: {
     /** Default [1, 1, 1]. */
     stride?: readonly [number, number, number];
@@ -87,7 +87,7 @@ export interface KernelAttributes {
     /** Default undefined. */
     mask?: BlockMask | undefined;
   };
-  /** (gy~ weight) -> (gx) */
+  /** (gy~ weight) -> (gx gx2?) */
   conv3d_grad_input: {
     /** Default [1, 1, 1]. */
     stride?: readonly [number, number, number];
@@ -97,10 +97,12 @@ export interface KernelAttributes {
     winograd?: number;
     /** Default [0, 0, 0]. */
     size?: readonly [number, number, number];
+    /** Default 0. */
+    split?: number;
     /** Default undefined. */
     mask?: BlockMask | undefined;
   };
-  /** (x~ gy~ affine? gy_affine?) -> (gw gb?) */
+  /** (x~ gy~ affine? gy_affine? x2~?) -> (gw gb?) */
   conv3d_grad_weight: {
     /** Default [1, 1, 1]. */
     kernel?: readonly [number, number, number];

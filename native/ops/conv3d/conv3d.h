@@ -4,6 +4,8 @@
 // Layout. Weights (K, C, kz, ky, kx) lie as [K][kz][ky][kx][C]. A sparse x reads as zero where it is masked, any x
 // reads as zero outside the volume. A dense x with a mask gives a sparse y that has seen the unmasked x.
 // The block grid of the output is that of the attribute `mask`, else that of x.
+//
+// x may come as two maps of one grid, x and x2, whose channels follow each other: conv3d(concat(x, x2)).
 #pragma once
 #include "ops/pending.h"
 
@@ -28,8 +30,11 @@ void check_same_grid(const std::string& op, const std::shared_ptr<const BlockGri
 Layout masked_layout(const std::string& op, const Layout& model, int64_t channels, Int3 size,
                      const std::shared_ptr<const BlockGrid>& grid);
 
-// Inputs: x, weight, bias?, affine? of a normalisation pending on x, with a leaky ReLU of `slope`. Outputs: y and,
-// where `moments` is set, its statistics (see ops/pending.h).
+// The layout of inputs x and, if present, x2 as one; without x2 that of x.
+Layout joined_layout(const std::string& op, const Inputs& in, size_t x, size_t x2);
+
+// Inputs: x, weight, bias?, affine? of a normalisation pending on x, with a leaky ReLU of `slope`, x2? (then no
+// affine). Outputs: y and, where `moments` is set, its statistics (see ops/pending.h).
 struct ConvForward : Descriptor {
   Int3 stride{1, 1, 1}, padding{0, 0, 0};
   bool moments = false;
@@ -50,10 +55,11 @@ struct ConvForward : Descriptor {
   int64_t cuda_workspace(const Inputs& in) const override;
 };
 
-// The gradient of x: `size` and `mask` are those of x; without a mask x was dense, also where gy is sparse.
+// The gradient of x: `size` and `mask` are those of x; without a mask x was dense, also where gy is sparse. Of two
+// joined maps, two gradients: the first `split` channels and the rest; 0: one.
 struct ConvGradInput : Descriptor {
   Int3 stride{1, 1, 1}, padding{0, 0, 0}, size{0, 0, 0};
-  int64_t winograd = 0;
+  int64_t winograd = 0, split = 0;
   std::shared_ptr<const BlockGrid> mask;
 
   void fields(FieldVisitor& v) override {
@@ -61,6 +67,7 @@ struct ConvGradInput : Descriptor {
     v.field("padding", padding);
     v.field("winograd", winograd);
     v.field("size", size);
+    v.field("split", split);
     v.field("mask", mask);
   }
   Layouts infer(const Inputs& in) const override;
@@ -69,7 +76,7 @@ struct ConvGradInput : Descriptor {
 };
 
 // The gradients of the weight, and of the bias where `bias` is set. Inputs: x, gy, and affine? of x or gy_affine?, with
-// `slope`: a normalisation pending on one of them.
+// `slope`: a normalisation pending on one of them; x2? (then no affine of x).
 struct ConvGradWeight : Descriptor {
   Int3 kernel{1, 1, 1}, stride{1, 1, 1}, padding{0, 0, 0};
   int64_t winograd = 0;

@@ -53,7 +53,12 @@ void convolve_weight_cuda(const ConvGeometry& g, const Tensor& x, const Tensor& 
   run(g, x, gy, gw, workspace);
 }
 
+static void require_one_map(bool one, const char* op) {
+  require(one, "DEVICE", std::string(op) + " does not read or write joined maps on CUDA; concat them");
+}
+
 void conv3d_forward_cuda(const Descriptor& d, const Launch& l) {
+  require_one_map(!present(l.inputs, 4), "conv3d_forward");
   const auto& a = as<ConvForward>(d);
   const float* bias = present(l.inputs, 2) ? l.inputs[2].f32() : nullptr;
   const ConvGeometry g{kernel_of(l.inputs[1]), a.stride, a.padding};
@@ -61,12 +66,14 @@ void conv3d_forward_cuda(const Descriptor& d, const Launch& l) {
 }
 
 void conv3d_grad_input_cuda(const Descriptor& d, const Launch& l) {
+  require_one_map(as<ConvGradInput>(d).split == 0, "conv3d_grad_input");
   const auto& a = as<ConvGradInput>(d);
   const ConvGeometry g{kernel_of(l.inputs[1]), a.stride, a.padding};
   convolve_cuda(g, true, l.inputs[0], l.inputs[1], nullptr, l.outputs[0], l.workspace);
 }
 
 void conv3d_grad_weight_cuda(const Descriptor& d, const Launch& l) {
+  require_one_map(!present(l.inputs, 4), "conv3d_grad_weight");
   const auto& a = as<ConvGradWeight>(d);
   convolve_weight_cuda({a.kernel, a.stride, a.padding}, l.inputs[0], l.inputs[1], l.outputs[0], l.workspace);
   if (a.bias) channel_sums_cuda(l.inputs[1], l.outputs[1], l.workspace);

@@ -60,23 +60,37 @@ Layout masked_layout(const std::string& op, const Layout& model, int64_t channel
   return {shape, model.dtype, grid};
 }
 
+Layout joined_layout(const std::string& op, const Inputs& in, size_t x, size_t x2) {
+  check_feature(op, "x", in[x]);
+  Layout joined = in[x].layout;
+  if (!present(in, x2)) return joined;
+  check_feature(op, "x2", in[x2]);
+  const Layout& second = in[x2].layout;
+  joined.shape.dims[1] = second.channels();
+  require_shape(same_place(joined, second), op + ": x2 " + describe(second) + " does not match x " +
+                                                describe(in[x].layout) + " or its mask; only channels may differ");
+  joined.shape.dims[1] += in[x].layout.channels();
+  return joined;
+}
+
 Layouts ConvForward::infer(const Inputs& in) const {
   const std::string op = "conv3d";
-  const Tensor &x = in[0], &weight = in[1];
-  check_feature(op, "x", x);
+  const Layout x = joined_layout(op, in, 0, 4);
+  const Tensor& weight = in[1];
   check_weight(op, weight);
-  const int64_t c = x.layout.channels(), k = weight.layout.shape[0];
+  const int64_t c = x.channels(), k = weight.layout.shape[0];
   require_shape(weight.layout.shape[1] == c, op + ": weight " + to_string(weight.layout.shape) + " takes " +
                                                  std::to_string(weight.layout.shape[1]) + " channels, x has " +
                                                  std::to_string(c));
   if (present(in, 2)) check_bias(op, in[2], k);
   const ConvGeometry geometry{kernel_of(weight), stride, padding};
   check_winograd(op, winograd);
-  geometry.check(op, x.layout.shape.size());
-  check_same_grid(op, x.layout.grid, mask);
-  require_affine(in, 3, x.layout, slope, op);
-  const Int3 size = geometry.output_size(x.layout.shape.size());
-  Layouts out = {masked_layout(op, x.layout, k, size, mask ? mask : x.layout.grid)};
+  geometry.check(op, x.shape.size());
+  check_same_grid(op, x.grid, mask);
+  require_affine(in, 3, x, slope, op);
+  require(!present(in, 3) || !present(in, 4), "TYPE", op + ": a normalisation pending on x leaves no room for x2");
+  const Int3 size = geometry.output_size(x.shape.size());
+  Layouts out = {masked_layout(op, x, k, size, mask ? mask : x.grid)};
   if (moments) out.push_back(moments_of(out[0]));
   return out;
 }
@@ -97,32 +111,36 @@ Layouts ConvGradInput::infer(const Inputs& in) const {
                 op + ": an input of size " + to_string(size) + " makes an output of " +
                     to_string(geometry.output_size(size)) + ", gy has " + to_string(gy.layout.shape.size()));
   check_same_grid(op, gy.layout.grid, mask);
-  return {masked_layout(op, gy.layout, weight.layout.shape[1], size, mask)};
+  const int64_t c = weight.layout.shape[1];
+  require(split >= 0 && split < c, "RANGE",
+          op + ": split is " + std::to_string(split) + ", allowed are 0 (one output) to " + std::to_string(c - 1));
+  if (!split) return {masked_layout(op, gy.layout, c, size, mask)};
+  return {masked_layout(op, gy.layout, split, size, mask), masked_layout(op, gy.layout, c - split, size, mask)};
 }
 
 Layouts ConvGradWeight::infer(const Inputs& in) const {
   const std::string op = "conv3d_grad_weight";
-  const Tensor &x = in[0], &gy = in[1];
-  check_feature(op, "x", x);
+  const Layout x = joined_layout(op, in, 0, 4);
+  const Tensor& gy = in[1];
   check_feature(op, "gy", gy);
-  check_same_grid(op, x.layout.grid, gy.layout.grid);
-  require_shape(x.layout.shape.samples() == gy.layout.shape.samples(),
-                op + ": x has " + std::to_string(x.layout.shape.samples()) + " samples, gy has " +
-                    std::to_string(gy.layout.shape.samples()));
+  check_same_grid(op, x.grid, gy.layout.grid);
+  require_shape(x.shape.samples() == gy.layout.shape.samples(), op + ": x has " + std::to_string(x.shape.samples()) +
+                                                                    " samples, gy has " +
+                                                                    std::to_string(gy.layout.shape.samples()));
   const ConvGeometry geometry{kernel, stride, padding};
   check_winograd(op, winograd);
-  geometry.check(op, x.layout.shape.size());
-  require_shape(geometry.output_size(x.layout.shape.size()) == gy.layout.shape.size(),
-                op + ": x of size " + to_string(x.layout.shape.size()) + " makes an output of " +
-                    to_string(geometry.output_size(x.layout.shape.size())) + ", gy has " +
-                    to_string(gy.layout.shape.size()));
-  require_affine(in, 2, x.layout, slope, op);
+  geometry.check(op, x.shape.size());
+  require_shape(geometry.output_size(x.shape.size()) == gy.layout.shape.size(),
+                op + ": x of size " + to_string(x.shape.size()) + " makes an output of " +
+                    to_string(geometry.output_size(x.shape.size())) + ", gy has " + to_string(gy.layout.shape.size()));
+  require_affine(in, 2, x, slope, op);
+  require(!present(in, 2) || !present(in, 4), "TYPE", op + ": a normalisation pending on x leaves no room for x2");
   require_affine(in, 3, gy.layout, slope, op);
   require(!present(in, 3) || !(bias || present(in, 2)), "TYPE",
           op + ": a normalisation pending on gy leaves room for no other, nor for the bias");
-  const int64_t k = gy.layout.channels(), c = x.layout.channels();
-  Layouts out = {wide(x.layout, feature_shape(k, c, kernel))};
-  if (bias) out.push_back(wide(x.layout, vector_shape(k)));
+  const int64_t k = gy.layout.channels(), c = x.channels();
+  Layouts out = {wide(x, feature_shape(k, c, kernel))};
+  if (bias) out.push_back(wide(x, vector_shape(k)));
   return out;
 }
 

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "core/voxel_access.h"
 #include "ops/conv3d/conv3d.h"
 
@@ -14,10 +16,43 @@ static void each_tap(const ConvGeometry& g, const VoxelAccess<T>& x, int64_t n, 
         if (T* channels = x.at(n, first.z + z, first.y + y, first.x + i)) visit(tap, channels);
 }
 
+// The inputs with x2 written behind x.
+template <class T>
+class Joined {
+ public:
+  Joined(const Inputs& in, size_t x, size_t x2) : inputs_(in) {
+    if (!present(in, x2)) return;
+    const int64_t a = in[x].layout.channels(), b = in[x2].layout.channels();
+    for (int64_t v = 0; v < in[x].layout.voxels(); v++) {
+      values_.insert(values_.end(), in[x].as<T>() + v * a, in[x].as<T>() + (v + 1) * a);
+      values_.insert(values_.end(), in[x2].as<T>() + v * b, in[x2].as<T>() + (v + 1) * b);
+    }
+    inputs_[x] = {joined_layout("conv3d", in, x, x2), values_.data()};
+  }
+  const Inputs& inputs() const { return inputs_; }
+
+ private:
+  Inputs inputs_;
+  std::vector<T> values_;
+};
+
+// Of the gradient of joined maps.
+template <class T>
+static void split(const std::vector<T>& joined, const std::vector<Tensor>& parts) {
+  const T* from = joined.data();
+  for (int64_t v = 0; v < parts[0].layout.voxels(); v++)
+    for (const Tensor& part : parts) {
+      const int64_t c = part.layout.channels();
+      std::copy_n(from, c, part.as<T>() + v * c);
+      from += c;
+    }
+}
+
 void conv3d_forward_reference(const Descriptor& d, const Launch& l) {
   by_dtype(l.outputs[0].layout.dtype, [&](auto zero) {
     using T = decltype(zero);
-    const Settled<T> settled(l.inputs, 0, 3, as<ConvForward>(d).slope);
+    const Joined<T> joined(l.inputs, 0, 4);
+    const Settled<T> settled(joined.inputs(), 0, 3, as<ConvForward>(d).slope);
     const Tensor &x = settled.tensor(), &weight = l.inputs[1], &y = l.outputs[0];
     const ConvGeometry geometry{kernel_of(weight), as<ConvForward>(d).stride, as<ConvForward>(d).padding};
     const int64_t taps = geometry.kernel.product(), channels = x.layout.channels();
@@ -37,11 +72,14 @@ void conv3d_forward_reference(const Descriptor& d, const Launch& l) {
 void conv3d_grad_input_reference(const Descriptor& d, const Launch& l) {
   by_dtype(l.outputs[0].layout.dtype, [&](auto zero) {
     using T = decltype(zero);
-    const Tensor &gy = l.inputs[0], &weight = l.inputs[1], &gx = l.outputs[0];
+    const Tensor &gy = l.inputs[0], &weight = l.inputs[1];
+    Layout whole = l.outputs[0].layout;
+    whole.shape.dims[1] = weight.layout.shape[1];
+    std::vector<T> values(whole.stored_elements());
+    const Tensor gx{whole, values.data()};
     const ConvGeometry geometry{kernel_of(weight), as<ConvGradInput>(d).stride, as<ConvGradInput>(d).padding};
     const int64_t taps = geometry.kernel.product(), channels = gx.layout.channels();
     const T* w = weight.as<T>();
-    for (int64_t i = 0; i < gx.layout.stored_elements(); i++) gx.as<T>()[i] = T{0};
     const VoxelAccess<T> access(gx.layout, gx.as<T>());
     each_voxel(gy.layout, gy.as<T>(), [&](int64_t n, int64_t oz, int64_t oy, int64_t ox, const T* g) {
       each_tap(geometry, access, n, {oz, oy, ox}, [&](int64_t tap, T* in) {
@@ -49,6 +87,7 @@ void conv3d_grad_input_reference(const Descriptor& d, const Launch& l) {
           for (int64_t c = 0; c < channels; c++) in[c] += g[k] * w[(k * taps + tap) * channels + c];
       });
     });
+    split(values, l.outputs);
   });
 }
 
@@ -56,7 +95,8 @@ void conv3d_grad_weight_reference(const Descriptor& d, const Launch& l) {
   by_dtype(l.outputs[0].layout.dtype, [&](auto zero) {
     using T = decltype(zero);
     const auto& a = as<ConvGradWeight>(d);
-    const Settled<T> settled_x(l.inputs, 0, 2, a.slope), settled_gy(l.inputs, 1, 3, a.slope);
+    const Joined<T> joined(l.inputs, 0, 4);
+    const Settled<T> settled_x(joined.inputs(), 0, 2, a.slope), settled_gy(l.inputs, 1, 3, a.slope);
     const Tensor &x = settled_x.tensor(), &gy = settled_gy.tensor();
     const ConvGeometry geometry{a.kernel, a.stride, a.padding};
     const int64_t taps = geometry.kernel.product(), channels = x.layout.channels();

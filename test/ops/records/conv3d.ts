@@ -13,6 +13,11 @@ interface Variant {
 }
 
 /** "Same" padding, as the networks use it. */
+const geometryOf = ({ kernel, stride }: Pick<Variant, "kernel" | "stride">) => ({
+  stride,
+  padding: kernel.map((e) => (e - 1) / 2) as unknown as Triple,
+});
+
 function sample(
   random: Random,
   { channels, kernel, stride, masked = false, bias = true, draw = "normal" }: Variant,
@@ -21,7 +26,6 @@ function sample(
   const samples = 1 + random.int(2);
   const grid = triple(random, 1, 3);
   const size = grid.map((g, a) => g * (stride[a] as number) * (1 + random.int(2)));
-  const padding = kernel.map((e) => (e - 1) / 2) as unknown as Triple;
   return {
     name: `${c} to ${k}, kernel ${kernel}, stride ${stride}, ${size}${masked ? ", masked" : ""}`,
     inputs: {
@@ -30,7 +34,25 @@ function sample(
       ...(bias && { bias: { shape: [k], draw } }),
     },
     ...(masked && { mask: drawMask(random, samples, grid) as NonNullable<Sample["mask"]> }),
-    run: ({ x, weight, bias }) => conv3d(x!, weight!, bias, { stride, padding }),
+    run: ({ x, weight, bias }) => conv3d(x!, weight!, bias, geometryOf({ kernel, stride })),
+  };
+}
+
+/** The same of two maps whose channels follow each other. */
+function joined(random: Random, second: number, variant: Variant): Sample {
+  const single = sample(random, variant);
+  const { shape, ...how } = single.inputs.x as InputSpec;
+  const [n, c, ...size] = shape as [number, number, ...number[]];
+  const [k, , ...kernel] = single.inputs.weight!.shape as [number, number, ...number[]];
+  return {
+    ...single,
+    name: `${single.name}, ${second} channels joined`,
+    inputs: {
+      ...single.inputs,
+      x2: { ...how, shape: [n, second, ...size] },
+      weight: { ...single.inputs.weight, shape: [k, c + second, ...kernel] },
+    },
+    run: ({ x, x2, weight, bias }) => conv3d([x!, x2!], weight!, bias, geometryOf(variant)),
   };
 }
 
@@ -59,6 +81,13 @@ export const record: OpRecord = {
     sample(random, { channels: [3, 17], kernel: k3, stride: s2!, masked: true }),
     sample(random, { channels: [1 + random.int(20), 3], kernel: [1, 1, 1], stride: s1! }),
     sample(random, { channels: [2, 3], kernel: [1, 3, 3], stride: [1, 2, 2], masked: true }),
+    joined(random, 1 + random.int(2), { channels: [1 + random.int(2), 9], kernel: k3, stride: s1! }),
+    joined(random, 1 + random.int(20), {
+      channels: [1 + random.int(20), 1 + random.int(40)],
+      kernel: k3,
+      stride: s2!,
+      masked: true,
+    }),
   ],
   large: (random) => ({
     ...sample(random, { channels: [8, 8], kernel: k3, stride: s1! }),
@@ -88,6 +117,16 @@ export const record: OpRecord = {
       name: "bias of other channels",
       code: "SHAPE",
       call: (d) => conv3d(x(d), weight(d), zeros([2], { device: d })),
+    },
+    {
+      name: "joined maps of two sizes",
+      code: "SHAPE",
+      call: (d) => conv3d([x(d, 1), zeros([1, 1, 4, 4, 5], { device: d })], weight(d)),
+    },
+    {
+      name: "channels of joined maps",
+      code: "SHAPE",
+      call: (d) => conv3d([x(d, 2), x(d, 1)], weight(d)),
     },
     {
       name: "stride 0",
