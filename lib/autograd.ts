@@ -119,6 +119,7 @@ function accumulate(input: Tensor, g: Tensor, gradients: Map<Tensor, Tensor> | u
   const before = gradients ? gradients.get(input) : input.grad;
   if (before?.isExclusive) {
     launch("accumulate", [before, g], {});
+    before.leave(undefined);
     return;
   }
   const sum = before ? keep(launch("add_forward", [before, g], {})[0] as Tensor) : g;

@@ -87,7 +87,7 @@ export interface KernelAttributes {
     /** Default undefined. */
     mask?: BlockMask | undefined;
   };
-  /** (gy~ weight) -> (gx gx2?) */
+  /** (gy~ weight x? affine?) -> (gx gx2? sums?) */
   conv3d_grad_input: {
     /** Default [1, 1, 1]. */
     stride?: readonly [number, number, number];
@@ -99,6 +99,8 @@ export interface KernelAttributes {
     size?: readonly [number, number, number];
     /** Default 0. */
     split?: number;
+    /** Default 1. */
+    slope?: number;
     /** Default undefined. */
     mask?: BlockMask | undefined;
   };
@@ -178,7 +180,7 @@ export interface KernelAttributes {
     /** Default 1. */
     skipSlope?: number;
   };
-  /** (x~ gy~ mean inverse_std gamma? beta?) -> (gx ggamma? gbeta?) */
+  /** (x~ gy~ mean inverse_std gamma? beta? sums?) -> (gx ggamma? gbeta?) */
   masked_norm_backward: {
     /** Default false. */
     batch?: boolean;
@@ -189,7 +191,7 @@ export interface KernelAttributes {
     /** Default true. */
     training?: boolean;
   };
-  /** (x gy! mean inverse_std gamma? beta?) -> (ggamma? gbeta?) */
+  /** (x gy! mean inverse_std gamma? beta? sums?) -> (ggamma? gbeta?) */
   masked_norm_backward_in_place: {
     /** Default false. */
     batch?: boolean;

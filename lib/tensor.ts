@@ -62,7 +62,7 @@ export class Tensor implements Disposable {
   private owners = 1;
   private released = false;
   private written: Tensor | undefined;
-  private statistics: Tensor | undefined;
+  private statistics: { readonly sums: Tensor; readonly of: Tensor } | undefined;
 
   /** @internal Use `tensor`, `zeros`, `full` or an op. */
   constructor(
@@ -114,15 +114,20 @@ export class Tensor implements Disposable {
     return written;
   }
 
-  /** @internal (N, 2, C) mean and sum of squared deviations, where the op that made the values left them for a norm. */
-  get moments(): Tensor | undefined {
-    return this.statistics;
+  /**
+   * @internal Keeps what the op that made the values left for a norm, (N, 2, C), until the values change: of a map itself
+   * mean and sum of squared deviations; of the gradient of a pending map `of`, see native/ops/reduce/norm_sums.h.
+   */
+  leave(sums: Tensor | undefined, of: Tensor = this): void {
+    sums?.retain();
+    sums?.dispose(); // this tensor's own, whatever scope it was made in
+    this.statistics?.sums.release();
+    this.statistics = sums && { sums, of };
   }
-  set moments(moments: Tensor | undefined) {
-    moments?.retain();
-    moments?.dispose(); // this tensor's own, whatever scope it was made in
-    this.statistics?.release();
-    this.statistics = moments;
+
+  /** @internal What was left about `of`, if anything. */
+  left(of: Tensor = this): Tensor | undefined {
+    return this.statistics?.of === of ? this.statistics.sums : undefined;
   }
 
   /** @internal What an op reads that normalises on load. */
@@ -154,7 +159,7 @@ export class Tensor implements Disposable {
   /** Replaces the values; `data` in (N, C, D, H, W) order, masked positions are ignored. */
   set(data: Float32Array | Float64Array): void {
     native.write(this.handle, data);
-    this.moments = undefined;
+    this.leave(undefined);
   }
 
   zeroGrad(): void {
@@ -174,7 +179,7 @@ export class Tensor implements Disposable {
   /** @internal */
   release(): void {
     if (--this.owners > 0) return;
-    this.statistics?.release();
+    this.statistics?.sums.release();
     if (typeof this.id === "number") native.dispose(this.id);
     else for (const t of this.written ? [this.written] : [this.id.source, this.id.affine]) t.release();
     this.mask?.release();

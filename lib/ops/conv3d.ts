@@ -2,6 +2,7 @@ import { record } from "../autograd";
 import { launch } from "../launch";
 import type { Tensor } from "../tensor";
 import { concat } from "./concat";
+import { conv3dGradInput } from "./conv3d-grad-input";
 import { type Conv3dOptions, sizeOf, winogradNumbers } from "./conv3d-options";
 
 export { type Conv3dOptions, sizeOf, type Triple, type Winograd, winogradNumbers } from "./conv3d-options";
@@ -32,11 +33,10 @@ export function conv3d(
   const wanted = { ...geometry, slope, mask, moments: options.moments && first.device !== "cuda" };
   const outputs = launch("conv3d_forward", [source, weight, bias, affine, second], wanted);
   const [y, moments] = outputs as [Tensor, Tensor?];
-  y.moments = moments;
+  y.leave(moments);
   record([...parts, weight, bias], [y], [...parts, weight], ([gy]) => {
-    const split = second ? (first.shape[1] as number) : 0;
-    const back = { ...geometry, size: sizeOf(first), mask: first.mask, split };
-    const gx = parts.some((t) => t.requiresGrad) ? launch("conv3d_grad_input", [gy, weight], back) : [];
+    const wants = parts.some((t) => t.requiresGrad);
+    const gx = wants ? conv3dGradInput(gy, weight, geometry, first, second) : [];
     const gparts = parts.map((_, i) => gx[i]);
     if (!weight.requiresGrad && !bias?.requiresGrad) return gparts;
     const { source, affine, slope } = read();

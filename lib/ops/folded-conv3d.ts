@@ -1,8 +1,8 @@
 import { record } from "../autograd";
-import type { BlockMask } from "../block-mask";
 import { launch } from "../launch";
 import type { Tensor } from "../tensor";
 import { sizeOf, type Triple, type Winograd, winogradNumbers } from "./conv3d";
+import { conv3dGradInput } from "./conv3d-grad-input";
 
 /** A masked feature map that a token fills, not written out: features − token, sparse, and the token. */
 export interface FoldedSkip {
@@ -41,11 +41,8 @@ export function foldedConv3d(
     const kernel = sizeOf(weight);
     const padding = kernel.map((k) => (k - 1) / 2) as unknown as Triple;
     const common = { padding, winograd };
-    const input = { ...common, size: sizeOf(offset) };
-    const back = (w: Tensor | undefined, mask: BlockMask | undefined) =>
-      launch("conv3d_grad_input", [gy, w], { ...input, mask })[0];
-    const goffset = offset.requiresGrad ? back(own, offset.mask) : undefined;
-    const gup = up?.requiresGrad ? back(upWeight, undefined) : undefined;
+    const goffset = offset.requiresGrad ? conv3dGradInput(gy, own, common, offset)[0] : undefined;
+    const gup = up?.requiresGrad ? conv3dGradInput(gy, upWeight, common, up)[0] : undefined;
     // Visible voxels only: the roles of input and output are exchanged, which reverses the taps.
     const { source, affine, slope } = offset.onLoad;
     const wanted = { ...common, kernel, bias: false, slope };

@@ -36,14 +36,14 @@ export function maskedNorm(
   const fused = pending && x.device !== "cuda";
   const kernel = fused ? "masked_norm_affine" : "masked_norm_forward";
   const inputs = [x, gamma, beta, running?.mean, running?.variance];
-  const [first, mean, inverseStd] = launch(kernel, fused ? [...inputs, x.moments] : inputs, {
+  const [first, mean, inverseStd] = launch(kernel, fused ? [...inputs, x.left()] : inputs, {
     ...attributes,
     momentum: running?.momentum ?? 0.1,
   }) as [Tensor, Tensor, Tensor];
   const y = fused ? pendingOn(x, first, slope) : first;
   const parameters = gamma && beta ? [gamma, beta] : [];
   record([x, gamma, beta], [y], [x, mean, inverseStd, ...parameters], ([gy]) => {
-    const given = [x, gy, mean, inverseStd, gamma, beta];
+    const given = [x, gy, mean, inverseStd, gamma, beta, gy?.left(y)];
     if (!fused || !gy?.isExclusive) return launch("masked_norm_backward", given, attributes);
     return [gy, ...launch("masked_norm_backward_in_place", given, attributes)];
   });

@@ -22,6 +22,9 @@ inline Layout moments_of(const Layout& y) { return plain(y, {3, {y.shape.samples
 inline void require_moments(const Inputs& in, size_t moments, const Layout& y, const std::string& op) {
   if (present(in, moments)) require_same(in[moments].layout, moments_of(y), op, "moments");
 }
+// What the maker of a gradient g leaves for the normalisation pending on the map whose gradient it is: see
+// reduce/norm_sums.h.
+inline Layout norm_sums_of(const Layout& g) { return moments_of(g); }
 
 // The same by plain loops, for reference kernels.
 template <class T>
@@ -40,6 +43,24 @@ void write_moments(const Tensor& y, const Tensor& moments) {
     }
     from += voxels * c;
   }
+}
+
+// Sums over g, the gradient of what is pending on x (see reduce/norm_sums.h), for reference kernels.
+template <class T>
+void write_norm_sums(const Tensor& g, const Tensor& x, const Tensor& affine, double slope, const Tensor& sums) {
+  const int64_t c = x.layout.channels(), groups = affine.layout.shape[0];
+  const T *from = x.as<T>(), *gradient = g.as<T>();
+  std::vector<double> found(sums.layout.shape.elements());
+  for (int64_t n = 0; n < x.layout.shape.samples(); n++) {
+    const T* a = affine.as<T>() + (groups > 1 ? n * 3 * c : 0);
+    for (int64_t i = 0, all = x.layout.voxels_of(n) * c; i < all; i++, from++, gradient++) {
+      const int64_t k = i % c;
+      const T z = (*from - a[k]) * a[c + k] + a[2 * c + k], d = z > 0 ? *gradient : static_cast<T>(slope) * *gradient;
+      found[n * 2 * c + k] += d;
+      found[(n * 2 + 1) * c + k] += static_cast<double>(d) * (*from - a[k]);
+    }
+  }
+  for (size_t i = 0; i < found.size(); i++) sums.as<T>()[i] = static_cast<T>(found[i]);
 }
 
 // Input x as its reader is to see it.

@@ -97,6 +97,37 @@ function momentsOf(
   });
 }
 
+/** Σ g act′ and Σ g act′ (x − mean) over what is seen, as far as float32 sums of a chunk can tell. */
+async function sumsAgree(
+  { samples = 1, channels: [c], shared }: Case,
+  { g, x, affine, seen }: Record<"g" | "x" | "affine" | "seen", ArrayLike<number>>,
+  found: ArrayLike<number>,
+): Promise<void> {
+  const size = x.length / samples / c;
+  for (let i = 0; i < samples * c; i++) {
+    const [n, k] = [Math.floor(i / c), i % c];
+    const [mean, scale, shift] = [0, 1, 2].map(
+      (part) => affine[((shared ? 0 : 3 * n) + part) * c + k] as number,
+    );
+    const sums = [0, 0];
+    const sizes = [1e-6, 1e-6];
+    for (let at = i * size; at < (i + 1) * size; at++) {
+      if (seen[at] === 0) continue;
+      const distance = Math.fround((x[at] as number) - (mean as number));
+      const z = Math.fround(Math.fround(distance * (scale as number)) + (shift as number));
+      const d = (g[at] as number) * (z > 0 ? 1 : slope);
+      [d, d * distance].forEach((term, part) => {
+        sums[part] = (sums[part] as number) + term;
+        sizes[part] = (sizes[part] as number) + Math.abs(term);
+      });
+    }
+    sums.forEach((sum, part) => {
+      const error = Math.abs((found[(2 * n + part) * c + k] as number) - sum) / (sizes[part] as number);
+      expect({ i, part, error }).toEqual({ i, part, error: expect.toBeAtMost(2e-6) });
+    });
+  }
+}
+
 const slope = 0.1;
 const k3 = { stride: [1, 1, 1], padding: [1, 1, 1] } as const;
 const forms = { off: 0, f2: 3, f4: 4 } as const;
@@ -152,6 +183,23 @@ describe.each([...isas, "reference"] as const)("%s", (where) => {
           1e-5 * m2 + 1e-8 * count * (1 + mean * mean),
         );
       });
+    }
+  });
+
+  test.each(cases)("$name: sums that the gradient of a pending map leaves", async (c) => {
+    const { x, affine, gy } = prepare(c, device);
+    const seen = await launch("residual_forward", [x, x], {})[0]!.data(); // 0 where masked
+    const [values, map] = [await x.data(), await affine.data()];
+    for (const edge of [3, 1]) {
+      const weight = normal([c.channels[1], c.channels[0], edge, edge, edge], device);
+      const padding = edge === 3 ? k3.padding : ([0, 0, 0] as const);
+      for (const winograd of edge === 3 ? Object.values(forms) : [forms.off]) {
+        const wanted = { padding, winograd, size: c.size, mask: x.mask };
+        const [plain] = launch("conv3d_grad_input", [gy, weight], wanted);
+        const [gx, sums] = launch("conv3d_grad_input", [gy, weight, x, affine], { ...wanted, slope });
+        await agree([gx as Tensor], [plain as Tensor]);
+        await sumsAgree(c, { g: await gx!.data(), x: values, affine: map, seen }, await sums!.data());
+      }
     }
   });
 

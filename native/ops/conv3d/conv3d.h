@@ -56,10 +56,13 @@ struct ConvForward : Descriptor {
 };
 
 // The gradient of x: `size` and `mask` are those of x; without a mask x was dense, also where gy is sparse. Of two
-// joined maps, two gradients: the first `split` channels and the rest; 0: one.
+// joined maps, two gradients: the first `split` channels and the rest; 0: one. Inputs: gy, weight, and, where a
+// normalisation is pending on x with a leaky ReLU of `slope`, x? and affine?: then `sums` is left for it (see
+// reduce/norm_sums.h), without `split`.
 struct ConvGradInput : Descriptor {
   Int3 stride{1, 1, 1}, padding{0, 0, 0}, size{0, 0, 0};
   int64_t winograd = 0, split = 0;
+  double slope = 1;
   std::shared_ptr<const BlockGrid> mask;
 
   void fields(FieldVisitor& v) override {
@@ -68,6 +71,7 @@ struct ConvGradInput : Descriptor {
     v.field("winograd", winograd);
     v.field("size", size);
     v.field("split", split);
+    v.field("slope", slope);
     v.field("mask", mask);
   }
   Layouts infer(const Inputs& in) const override;

@@ -93,15 +93,21 @@ void conv3d_grad_input_cpu(const Descriptor& d, const Launch& l) {
   const Tensor &gy = l.inputs[0], &weight = l.inputs[1];
   const ConvGeometry geometry{kernel_of(weight), a.stride, a.padding};
   Tensor gx = l.outputs[0];
+  NormSums sums;
+  if (present(l.inputs, 2)) sums = {with_pending(l.inputs, 2, 3, a.slope), l.outputs[1].f32()};
   std::vector<float> memory;
   if (a.split) {
     gx.layout = whole(gx.layout, weight.layout.shape[1]);
     memory.resize(gx.layout.stored_elements());
     gx.data = memory.data();
   }
-  if (const int m = winograd_tile(a.winograd, geometry, gy.layout, gx.layout))
-    winograd_grad_input(m, gy, weight, gx, l.workspace);
-  else gather_gemm(adjoint_gemm(geometry, gy, weight, nullptr, gx), l.workspace);
+  if (const int m = winograd_tile(a.winograd, geometry, gy.layout, gx.layout)) {
+    winograd_grad_input(m, gy, weight, gx, l.workspace, sums);
+  } else {
+    gather_gemm(adjoint_gemm(geometry, gy, weight, nullptr, gx), l.workspace);
+    const std::vector<double> found = sums.to ? norm_sums(gx, sums.x) : std::vector<double>();
+    std::copy(found.begin(), found.end(), sums.to);
+  }
   if (a.split) concat_backward_cpu(ConcatBackward{}, {{gx}, l.outputs});
 }
 

@@ -68,6 +68,7 @@ void conv3d_forward_cuda(const Descriptor& d, const Launch& l) {
 void conv3d_grad_input_cuda(const Descriptor& d, const Launch& l) {
   require_one_map(as<ConvGradInput>(d).split == 0, "conv3d_grad_input");
   const auto& a = as<ConvGradInput>(d);
+  require(!present(l.inputs, 2), "DEVICE", "conv3d_grad_input: sums for a normalisation are not left on CUDA");
   const ConvGeometry g{kernel_of(l.inputs[1]), a.stride, a.padding};
   convolve_cuda(g, true, l.inputs[0], l.inputs[1], nullptr, l.outputs[0], l.workspace);
 }

@@ -114,8 +114,16 @@ Layouts ConvGradInput::infer(const Inputs& in) const {
   const int64_t c = weight.layout.shape[1];
   require(split >= 0 && split < c, "RANGE",
           op + ": split is " + std::to_string(split) + ", allowed are 0 (one output) to " + std::to_string(c - 1));
-  if (!split) return {masked_layout(op, gy.layout, c, size, mask)};
-  return {masked_layout(op, gy.layout, split, size, mask), masked_layout(op, gy.layout, c - split, size, mask)};
+  require(present(in, 2) == present(in, 3) && !(split && present(in, 2)), "TYPE",
+          op + ": give x and the affine of its normalisation, or neither; they leave no room for `split`");
+  if (split)
+    return {masked_layout(op, gy.layout, split, size, mask), masked_layout(op, gy.layout, c - split, size, mask)};
+  Layouts out = {masked_layout(op, gy.layout, c, size, mask)};
+  if (!present(in, 2)) return out;
+  require_same(in[2].layout, out[0], op, "x");
+  require_affine(in, 3, out[0], slope, op);
+  out.push_back(norm_sums_of(out[0]));
+  return out;
 }
 
 Layouts ConvGradWeight::infer(const Inputs& in) const {

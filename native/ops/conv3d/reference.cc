@@ -87,7 +87,12 @@ void conv3d_grad_input_reference(const Descriptor& d, const Launch& l) {
           for (int64_t c = 0; c < channels; c++) in[c] += g[k] * w[(k * taps + tap) * channels + c];
       });
     });
-    split(values, l.outputs);
+    std::vector<Tensor> parts = l.outputs;
+    if (present(l.inputs, 2)) {
+      write_norm_sums<T>(gx, l.inputs[2], l.inputs[3], as<ConvGradInput>(d).slope, parts.back());
+      parts.pop_back();
+    }
+    split(values, parts);
   });
 }
 

@@ -76,8 +76,8 @@ struct Convolution {
   int m;
   const Tensor &source, &dest;
   WeightView weights;
-  bool add;        // to what dest holds, at the tiles that see the source
-  float* moments;  // of dest, (N, 2, C); null: not wanted
+  bool add;  // to what dest holds, at the tiles that see the source
+  LeftSums left;
 
   const WinogradShape shape = simd_winograd_shape()();
   const Panels panels{dest.layout.channels(), shape.lanes};
@@ -88,7 +88,7 @@ struct Convolution {
   float *bias, *large;  // the workspace: bias, padded; transformed weights or inputs
 
   Convolution(int m, const Tensor& source, const Tensor& dest, WeightView weights, const float* bias, void* workspace,
-              bool add = false, float* moments = nullptr);
+              bool add = false, const LeftSums& left = {});
   int64_t width(int64_t p) const { return panels.vectors(p) * shape.lanes; }
   int64_t u_step(int64_t p) const { return channels * width(p); }
   // large[panel][frequency][channel][width of the panel]
@@ -98,18 +98,12 @@ struct Convolution {
   void run_by_panels() const;
   void transform_weights() const;
   void depth(int64_t p, int64_t channel, int64_t n, const WinogradDepth& to) const;
-  void store(const Chunk& chunk, int64_t panel, const WinogradProduct& product, ChunkMoments& into, int64_t i) const;
+  void store(const Chunk& chunk, int64_t panel, const WinogradProduct& product, ChunkSums& into, int64_t i) const;
 };
 
 Convolution::Convolution(int m, const Tensor& source, const Tensor& dest, WeightView weights, const float* given,
-                         void* workspace, bool add, float* moments)
-    : m(m),
-      source(source),
-      dest(dest),
-      weights(weights),
-      add(add),
-      moments(moments),
-      bias(static_cast<float*>(workspace)) {
+                         void* workspace, bool add, const LeftSums& left)
+    : m(m), source(source), dest(dest), weights(weights), add(add), left(left), bias(static_cast<float*>(workspace)) {
   if (add) tiles.keep_near(from, cells);
   const int64_t padded = round_up(panels.channels, kWidestVector);
   large = bias + padded;
@@ -141,7 +135,7 @@ void Convolution::transform_weights() const {
 }
 
 // `product` holds the chunk, which is chunk i of `into`.
-void Convolution::store(const Chunk& chunk, int64_t p, const WinogradProduct& product, ChunkMoments& into,
+void Convolution::store(const Chunk& chunk, int64_t p, const WinogradProduct& product, ChunkSums& into,
                         int64_t i) const {
   const auto transform = simd_winograd_output();
   WinogradOutput o{};
@@ -153,13 +147,14 @@ void Convolution::store(const Chunk& chunk, int64_t p, const WinogradProduct& pr
   o.channels = static_cast<int>(panels.valid(p));
   o.add = add;
   alignas(64) float sums[3 * 2 * kWidestVector];
-  o.sums = moments ? sums : nullptr;
+  o.sums = left ? sums : nullptr;
   int64_t voxels = 0;
   for (int t = 0; t < chunk.tiles; t++) {
     const int64_t tile = tiles.at(chunk.first + t);
     const Int3 at = tiles.first_voxel(tile), room = tiles.edge - at;
     o.m = product.m + t * panels.width();
     o.y = to.voxel(tiles.entry_of(tile), at) + p * panels.width();
+    left.set(o, to.sample[tiles.entry_of(tile)], o.y - to.data, p * panels.width());
     o.room_z = static_cast<int>(std::min<int64_t>(room.z, 2));
     o.room_y = static_cast<int>(std::min<int64_t>(room.y, m));
     o.room_x = static_cast<int>(std::min<int64_t>(room.x, m));
@@ -167,7 +162,7 @@ void Convolution::store(const Chunk& chunk, int64_t p, const WinogradProduct& pr
     transform(m, o);
     voxels += int64_t{o.room_z} * o.room_y * o.room_x;
   }
-  if (moments) into.set(i, p * panels.width(), panels.valid(p), sums, panels.width(), voxels);
+  into.set(i, p * panels.width(), panels.valid(p), sums, panels.width(), voxels);
 }
 
 // Few chunks: threads share out the panels too. The input transform is then repeated; no result changes.
@@ -190,7 +185,7 @@ void Convolution::run_by_chunks() const {
   const std::vector<float> zeros(zeros_for(tiles, most, channels));
   const auto multiply = simd_winograd_multiply();
   const int64_t split = split_of(static_cast<int64_t>(chunks.size()), panels.count());
-  ChunkMoments found(moments ? chunks.size() : 0, panels.channels);
+  ChunkSums found(left, chunks.size(), panels.channels);
   parallel_for(static_cast<int64_t>(chunks.size()) * split, [&](int64_t i) {
     const Chunk& chunk = chunks[i / split];
     float *v = scratch.mine(), *product = v + frequencies * v_step;
@@ -207,7 +202,7 @@ void Convolution::run_by_chunks() const {
       store(chunk, p, job, found, i / split);
     }
   });
-  if (moments) found.merge(cells, tiles, chunks, moments);
+  found.merge(cells, tiles, chunks);
 }
 
 // Many channels and few tiles: the transformed weights would be far larger than everything else. All tiles of a batch
@@ -223,7 +218,7 @@ void Convolution::run_by_panels() const {
   const int64_t parts = (omp_get_max_threads() + panels.count() - 1) / panels.count();
   const auto multiply = simd_winograd_multiply();
   const auto transform = simd_winograd_plane();
-  ChunkMoments found(moments ? chunks.size() : 0, panels.channels);
+  ChunkSums found(left, chunks.size(), panels.channels);
   for (size_t begin = 0, end = 0; begin < chunks.size(); begin = end) {
     const int64_t first = chunks[begin].first;
     while (end < chunks.size() && chunks[end].first + chunks[end].tiles - first <= batch) end++;
@@ -261,12 +256,12 @@ void Convolution::run_by_panels() const {
       }
     });
   }
-  if (moments) found.merge(cells, tiles, chunks, moments);
+  found.merge(cells, tiles, chunks);
 }
 
 void convolve(const Convolution& c) {
   const int64_t tiles = c.tiles.before(static_cast<int64_t>(c.cells.cell.size()));
-  if (c.moments && tiles == 0) std::fill_n(c.moments, c.dest.layout.shape.samples() * 2 * c.panels.channels, 0.0f);
+  if (c.left && tiles == 0) std::fill_n(c.left.to(), c.dest.layout.shape.samples() * 2 * c.panels.channels, 0.0f);
   if (tiles == 0) return;
   if (by_panels(c.m, tiles, c.channels, c.panels.channels)) c.run_by_panels();
   else c.run_by_chunks();
@@ -277,7 +272,7 @@ void convolve(const Convolution& c) {
 void winograd_forward(int m, const Tensor& x, const Tensor& weight, const float* bias, const Tensor& y, void* workspace,
                       float* moments) {
   const int64_t c = weight.layout.shape[1];
-  convolve({m, x, y, {weight.f32(), c, 1, 27 * c}, bias, workspace, false, moments});
+  convolve({m, x, y, {weight.f32(), c, 1, 27 * c}, bias, workspace, false, {moments}});
 }
 
 void winograd_add(int m, const Tensor& x, const Tensor& weight, const Tensor& y, void* workspace) {
@@ -285,9 +280,10 @@ void winograd_add(int m, const Tensor& x, const Tensor& weight, const Tensor& y,
   convolve({m, x, y, {weight.f32(), c, 1, 27 * c}, nullptr, workspace, true});
 }
 
-void winograd_grad_input(int m, const Tensor& gy, const Tensor& weight, const Tensor& gx, void* workspace) {
+void winograd_grad_input(int m, const Tensor& gy, const Tensor& weight, const Tensor& gx, void* workspace,
+                         const NormSums& sums) {
   const int64_t c = weight.layout.shape[1];
-  convolve({m, gy, gx, {weight.f32() + 26 * c, -c, 27 * c, 1}, nullptr, workspace});
+  convolve({m, gy, gx, {weight.f32() + 26 * c, -c, 27 * c, 1}, nullptr, workspace, false, {nullptr, sums}});
 }
 
 }  // namespace voxelspark

@@ -6,6 +6,7 @@
 // One sum per output and frequency, in channel order: no bit depends on threads or on how tiles are grouped.
 #pragma once
 #include "ops/conv3d/conv3d.h"
+#include "ops/reduce/norm_sums.h"
 
 namespace voxelspark {
 
@@ -24,8 +25,10 @@ void winograd_forward(int m, const Tensor& x, const Tensor& weight, const float*
 // y += conv(x) for a dense y and a sparse x, computed only where a tile sees a stored voxel of x.
 int64_t winograd_add_workspace(int m, const Layout& x, const Layout& y);  // bytes
 void winograd_add(int m, const Tensor& x, const Tensor& weight, const Tensor& y, void* workspace);
-// gx = the gradient of the input: the convolution of gy with flipped weights from K to C channels.
-void winograd_grad_input(int m, const Tensor& gy, const Tensor& weight, const Tensor& gx, void* workspace);
+// gx = the gradient of the input: the convolution of gy with flipped weights from K to C channels; sums of it, where
+// they are wanted, come out of the output transform.
+void winograd_grad_input(int m, const Tensor& gy, const Tensor& weight, const Tensor& gx, void* workspace,
+                         const NormSums& sums);
 
 // The tile edge m that computes gw, the gradient of the weight, fastest; 0: the direct engine does. Rounding is at most
 // 5e-6 (F(2,2,2)) and 3e-5 (F(2,4,4)) of the largest gradient.

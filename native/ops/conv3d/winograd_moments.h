@@ -1,24 +1,38 @@
-// Statistics out of the output transform: those of each chunk of tiles, merged in the order of the chunks. Chunks
-// follow from the tiles and never straddle samples, so that no bit depends on threads.
+// Sums out of the output transform: those of each chunk of tiles, merged in the order of the chunks. Chunks follow from
+// the tiles and never straddle samples, so that no bit depends on threads.
 #pragma once
 #include <vector>
 
 #include "ops/conv3d/winograd_cells.h"
+#include "ops/reduce/norm_sums.h"
 
 namespace voxelspark {
 
-class ChunkMoments {
+// What is to be left of the outputs: their moments, (N, 2, C), for a normalisation that follows; or what the backward
+// pass of the one before sums up; or nothing.
+struct LeftSums {
+  float* moments = nullptr;
+  NormSums norm = {};
+
+  explicit operator bool() const { return to() != nullptr; }
+  float* to() const { return moments ? moments : norm.to; }
+  // Where a tile reads what it needs: its outputs start at `offset` from those of the tensor, at channel `first`.
+  void set(WinogradOutput& o, int64_t sample, int64_t offset, int64_t first) const;
+};
+
+class ChunkSums {
  public:
-  ChunkMoments(int64_t chunks, int64_t channels);
-  // `valid` channels of a chunk from `first` on, over `voxels` voxels: sums[0][k] is a value, sums[1][k] and sums[2][k]
-  // are the sums of differences from it and of their squares, in rows of `width`. One thread a chunk and channel.
+  ChunkSums(const LeftSums& left, size_t chunks, int64_t channels);
+  // `valid` channels of a chunk from `first` on, over `voxels` voxels: the sums of WinogradOutput, in rows of `width`.
+  // One thread a chunk and channel.
   void set(int64_t chunk, int64_t first, int64_t valid, const float* sums, int64_t width, int64_t voxels);
-  // moments[sample][mean, sum of squared deviations][C]
-  void merge(const Cells& cells, const Tiles& tiles, const std::vector<Chunk>& chunks, float* moments) const;
+  // left.to()[sample][2][C]
+  void merge(const Cells& cells, const Tiles& tiles, const std::vector<Chunk>& chunks) const;
 
  private:
+  LeftSums left_;
   int64_t channels_;
-  std::vector<double> parts_;  // [chunk][mean, m2][C]
+  std::vector<double> parts_;  // [chunk][2][C]: mean and m2, or the two sums
   std::vector<int64_t> voxels_;
 };
 

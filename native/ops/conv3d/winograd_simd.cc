@@ -1,4 +1,5 @@
-// Transforms and register tile of Winograd convolution. Compiled once per instruction set; see device/simd.h.
+// Transforms of inputs and weights and register tile of Winograd convolution. Compiled once per instruction set; see
+// device/simd.h.
 #include "ops/conv3d/winograd_simd.h"
 
 #include "ops/conv3d/winograd_lines.h"
@@ -144,97 +145,6 @@ __attribute__((noinline)) void multiply(const float* v, int64_t block_stride, co
 using Multiply = void (*)(const float*, int64_t, const float*, int64_t, float*);
 static const Multiply products[2][kRows] = {{WINOGRAD_ROWS(multiply, 1)}, {WINOGRAD_ROWS(multiply, 2)}};
 
-// ---- output
-
-// Height and width of each of the four depth frequencies: q[4][y][x].
-template <int kTile>
-VS_INLINE void output_planes(const float* m, int64_t step, Vec (*q)[kTile * kTile]) {
-  constexpr int H = kPoints<kTile>;
-  for (int d = 0; d < 4; d++) {
-    Vec s[kTile][H];
-    VS_UNROLL for (int h = 0; h < H; h++) {
-      Vec r[H], o[kTile];
-      VS_UNROLL for (int w = 0; w < H; w++) r[w] = load(m + ((d * H + h) * H + w) * step);
-      output_line<kTile>(r, o, 1);
-      VS_UNROLL for (int w = 0; w < kTile; w++) s[w][h] = o[w];
-    }
-    VS_UNROLL for (int w = 0; w < kTile; w++) output_line<kTile>(s[w], q[d] + w, kTile);
-  }
-}
-
-// `keep(z, y, x, value)` for the voxels of a tile.
-template <int kTile, class Keep>
-VS_INLINE void output_voxels(const float* m, int64_t step, Vec bias, Keep keep) {
-  alignas(64) Vec q[4][kTile * kTile];
-  output_planes<kTile>(m, step, q);
-  VS_UNROLL for (int i = 0; i < kTile * kTile; i++) {
-    Vec z[4], y[2];
-    VS_UNROLL for (int d = 0; d < 4; d++) z[d] = q[d][i];
-    output_line<2>(z, y, 1);
-    keep(0, i / kTile, i % kTile, y[0] + bias);
-    keep(1, i / kTile, i % kTile, y[1] + bias);
-  }
-}
-
-// Sums of one vector of channels over the voxels of a chunk. Differences from a value of the chunk keep the sums of
-// their squares from cancelling.
-template <bool kWanted>
-struct Sums {
-  Vec pivot = {}, sum = {}, square = {};
-  bool empty = true;
-
-  VS_INLINE void load_from(const float* p, bool first) {
-    empty = first;
-    if (!kWanted || first) return;
-    pivot = load(p);
-    sum = load(p + kPanel);
-    square = load(p + 2 * kPanel);
-  }
-  VS_INLINE void add(Vec value) {
-    if (!kWanted) return;
-    if (empty) pivot = value;
-    empty = false;
-    const Vec d = value - pivot;
-    sum += d;
-    square += d * d;
-  }
-  VS_INLINE void store_to(float* p) const {
-    if (!kWanted) return;
-    store(p, pivot);
-    store(p + kPanel, sum);
-    store(p + 2 * kPanel, square);
-  }
-};
-
-template <int kTile, bool kAdd, bool kSums>
-static void output(const WinogradOutput& o) {
-  const bool whole = o.room_z >= 2 && o.room_y >= kTile && o.room_x >= kTile;
-  for (int k = 0; k < o.channels; k += kLanes) {
-    const Vec bias = load(o.bias + k);
-    float* to = o.y + k;
-    Sums<kSums> sums;
-    sums.load_from(o.sums + k, o.first);
-    if (whole && k + kLanes <= o.channels) {
-      output_voxels<kTile>(o.m + k, o.m_frequency_stride, bias, [&](int z, int y, int x, Vec value) {
-        float* at = to + z * o.z_stride + y * o.y_stride + x * o.x_stride;
-        if (kAdd) value += load(at);
-        store(at, value);
-        sums.add(value);
-      });
-    } else {
-      const int64_t live = o.channels - k < kLanes ? o.channels - k : kLanes;
-      output_voxels<kTile>(o.m + k, o.m_frequency_stride, bias, [&](int z, int y, int x, Vec value) {
-        if (z >= o.room_z || y >= o.room_y || x >= o.room_x) return;
-        float* at = to + z * o.z_stride + y * o.y_stride + x * o.x_stride;
-        if (kAdd) value += load_first(at, live);
-        store_first(at, value, live);
-        sums.add(value);
-      });
-    }
-    sums.store_to(o.sums + k);
-  }
-}
-
 }  // namespace WINOGRAD_NAMESPACE
 
 WinogradShape SIMD(winograd_shape)() { return {kLanes, WINOGRAD_NAMESPACE::kRows}; }
@@ -276,12 +186,6 @@ void SIMD(winograd_multiply)(const WinogradProduct& p) {
       m += rows * kPanel;
     }
   }
-}
-
-void SIMD(winograd_output)(int m, const WinogradOutput& o) {
-  using namespace WINOGRAD_NAMESPACE;
-  if (m == 4) (o.add ? output<4, true, false> : o.sums ? output<4, false, true> : output<4, false, false>)(o);
-  else (o.add ? output<2, true, false> : o.sums ? output<2, false, true> : output<2, false, false>)(o);
 }
 
 }  // namespace voxelspark

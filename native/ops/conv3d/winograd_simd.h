@@ -60,9 +60,10 @@ struct WinogradProduct {
 };
 DECLARE_SIMD(winograd_multiply, void, (const WinogradProduct& p))
 
-// One tile of a panel's outputs, or as much of it as has room in the volume, and sums over the tiles of a chunk:
-// sums[0] is a value of the chunk, sums[1] and sums[2] are the sums of the differences from it and of their squares,
-// each of the panel's width.
+// One tile of a panel's outputs, or as much of it as has room in the volume, and sums over the tiles of a chunk, each
+// of the panel's width. Without x: sums[0] is a value of the chunk, sums[1] and sums[2] are the sums of the differences
+// from it and of their squares. With x, on which a normalisation is pending whose gradient the outputs g are: sums[0]
+// of g act', sums[1] of g act' (x - mean).
 struct WinogradOutput {
   const float* m;
   int64_t m_frequency_stride;
@@ -70,10 +71,13 @@ struct WinogradOutput {
   float* y;
   int64_t z_stride, y_stride, x_stride;
   int room_z, room_y, room_x;
-  int channels;  // of the panel
-  bool add;      // to what y holds
-  float* sums;   // null: not wanted
-  bool first;    // tile of the chunk: the sums begin
+  int channels;             // of the panel
+  bool add;                 // to what y holds
+  float* sums;              // null: not wanted
+  bool first;               // tile of the chunk: the sums begin
+  const float *x, *affine;  // as y, and mean, scale, shift of the panel's channels
+  int64_t affine_stride;
+  float slope;
 };
 DECLARE_SIMD(winograd_output, void, (int m, const WinogradOutput& o))
 

@@ -5,6 +5,7 @@
 #include "ops/masked_norm/simd.h"
 #include "ops/reduce/channel_moments.h"
 #include "ops/reduce/columns.h"
+#include "ops/reduce/norm_sums.h"
 
 namespace voxelspark {
 
@@ -40,6 +41,12 @@ static void write_affine(const Tensor& mean, const Tensor& inverse_std, const In
     }
 }
 
+static std::vector<float> affine_of(const Tensor& mean, const Tensor& inverse_std, const Inputs& in, size_t gamma) {
+  std::vector<float> affine(3 * mean.layout.shape.elements());
+  write_affine(mean, inverse_std, in, gamma, affine.data());
+  return affine;
+}
+
 // What the chunks of a group share.
 class GroupColumns {
  public:
@@ -51,11 +58,6 @@ class GroupColumns {
   }
 
  private:
-  static std::vector<float> affine_of(const Tensor& mean, const Tensor& inverse_std, const Inputs& in, size_t gamma) {
-    std::vector<float> affine(3 * mean.layout.shape.elements());
-    write_affine(mean, inverse_std, in, gamma, affine.data());
-    return affine;
-  }
   GroupColumns(const MaskedNorm& op, const std::vector<float>& affine, const Tensor& inverse_std)
       : slope_(static_cast<float>(op.slope)),
         affine_(affine.data(), 3 * inverse_std.layout.shape[0], inverse_std.layout.shape[1]),
@@ -137,23 +139,23 @@ void masked_norm_affine_cpu(const Descriptor& d, const Launch& l) {
   write_affine(l.outputs[1], l.outputs[2], l.inputs, 1, l.outputs[0].f32());
 }
 
-// Sums of g and g * xhat of every group, [group][2][C], from chunks in their order.
-static Doubles gradient_sums(const MaskedNorm& op, const Launch& l, const Chunks& chunks, const GroupColumns& columns) {
-  const Layout& x = l.inputs[0].layout;
-  const int64_t c = x.channels(), width = column_width(c);
-  Doubles partial(chunks.size() * 2 * c), sums(op.groups(x) * 2 * c);
-  auto gradient_sums = simd_norm_gradient_sums();
-  parallel_for(static_cast<int64_t>(chunks.size()), [&](int64_t i) {
-    const int64_t at = chunks[i].first * c;
-    Doubles wide(2 * width);
-    gradient_sums(l.inputs[0].f32() + at, l.inputs[1].f32() + at, chunks[i].voxels * c, width,
-                  columns.of(op.group_of(chunks[i].sample)), &wide[0], &wide[width]);
-    fold_columns(&wide[0], c, &partial[i * 2 * c]);
-    fold_columns(&wide[width], c, &partial[(i * 2 + 1) * c]);
-  });
-  for (size_t i = 0; i < chunks.size(); i++) {
-    double* to = &sums[op.group_of(chunks[i].sample) * 2 * c];
-    for (int64_t k = 0; k < 2 * c; k++) to[k] += partial[i * 2 * c + k];
+// Sums of g and g * xhat of every group, [group][2][C]: those that came with gy, or by a pass over x and gy.
+static Doubles gradient_sums(const MaskedNorm& op, const Launch& l) {
+  Tensor x = l.inputs[0];
+  const int64_t c = x.layout.channels(), samples = x.layout.shape.samples();
+  Doubles parts;
+  if (present(l.inputs, 6)) {
+    parts.assign(l.inputs[6].f32(), l.inputs[6].f32() + samples * 2 * c);
+  } else {
+    const std::vector<float> affine = affine_of(l.inputs[2], l.inputs[3], l.inputs, 4);
+    x.pending = {affine.data(), op.batch ? 0 : 3 * c, static_cast<float>(op.slope)};
+    parts = norm_sums(l.inputs[1], x);
+  }
+  Doubles sums(op.groups(x.layout) * 2 * c);
+  const float* inverse_std = l.inputs[3].f32();
+  for (int64_t i = 0; i < samples * 2 * c; i++) {
+    const int64_t group = op.group_of(i / (2 * c)), k = i % (2 * c);
+    sums[group * 2 * c + k] += k < c ? parts[i] : parts[i] * inverse_std[group * c + k - c];
   }
   return sums;
 }
@@ -164,7 +166,7 @@ static void backward(const MaskedNorm& op, const Launch& l, float* gx, float* gg
   const int64_t c = x.channels(), width = column_width(c), groups = op.groups(x);
   const Chunks chunks = voxel_chunks(x);
   const GroupColumns columns(op, l.inputs[2], l.inputs[3], l.inputs, 4);
-  const Doubles sums = gradient_sums(op, l, chunks, columns);
+  const Doubles sums = gradient_sums(op, l);
 
   std::vector<float> means(2 * groups * c);  // of g, then of g * xhat; 0 where the statistics are constants
   for (int64_t i = 0; i < groups * c && op.training; i++)

@@ -19,13 +19,6 @@ static VS_INLINE Vec get(const float* p, Vec) { return load(p); }
 static VS_INLINE float get(const float* p, float) { return *p; }
 static VS_INLINE void put(float* p, Vec v) { store(p, v); }
 static VS_INLINE void put(float* p, float v) { *p = v; }
-static VS_INLINE void accumulate(double* sums, Vec v) {
-  float lanes[kLanes];
-  store(lanes, v);
-  store(sums, load(sums) + widen(lanes));
-  store(sums + kWide, load(sums + kWide) + widen(lanes + kWide));
-}
-static VS_INLINE void accumulate(double* sums, float v) { *sums += v; }
 
 void SIMD(norm_apply)(const float* x, int64_t n, int64_t width, const NormColumns& p, float* y) {
   each_column(
@@ -33,19 +26,6 @@ void SIMD(norm_apply)(const float* x, int64_t n, int64_t width, const NormColumn
         const auto z =
             affine_of(get(x + i, lanes), get(p.mean + k, lanes), get(p.scale + k, lanes), get(p.shift + k, lanes));
         put(y + i, activated(z, z, p.slope));
-      });
-}
-
-void SIMD(norm_gradient_sums)(const float* x, const float* gy, int64_t n, int64_t width, const NormColumns& p,
-                              double* sum_g, double* sum_gx) {
-  each_column(
-      n, width, [&](int64_t k, int64_t i, auto lanes) __attribute__((always_inline)) {
-        const auto value = get(x + i, lanes), mean = get(p.mean + k, lanes);
-        const auto z = affine_of(value, mean, get(p.scale + k, lanes), get(p.shift + k, lanes));
-        const auto xhat = (value - mean) * get(p.inverse_std + k, lanes);
-        const auto g = activated(z, get(gy + i, lanes), p.slope);
-        accumulate(sum_g + k, g);
-        accumulate(sum_gx + k, g * xhat);
       });
 }
 

@@ -85,7 +85,8 @@ struct MaskedNormAffine : MaskedNormForward {
   }
 };
 
-// Inputs: x, gy, mean, inverse_std, gamma?, beta?.
+// Inputs: x, gy, mean, inverse_std, gamma?, beta?, sums?: (N, 2, C), see reduce/norm_sums.h, where the op that made gy
+// left them.
 struct MaskedNormBackward : MaskedNorm {
   Layouts infer(const Inputs& in) const override {
     require_common(in, 4);
@@ -93,6 +94,7 @@ struct MaskedNormBackward : MaskedNorm {
     require_same(in[1].layout, x, "masked_norm", "gy");
     require_same(in[2].layout, statistics(x), "masked_norm", "mean");
     require_same(in[3].layout, statistics(x), "masked_norm", "inverse_std");
+    if (present(in, 6)) require_same(in[6].layout, norm_sums_of(x), "masked_norm", "sums");
     if (!present(in, 4)) return {x};
     return {x, in[4].layout, in[5].layout};
   }

@@ -12,10 +12,6 @@ struct NormColumns {
 };
 
 DECLARE_SIMD(norm_apply, void, (const float* x, int64_t n, int64_t width, const NormColumns& p, float* y))
-// sum_g += sum of g, sum_gx += sum of g * xhat, a column.
-DECLARE_SIMD(norm_gradient_sums, void,
-             (const float* x, const float* gy, int64_t n, int64_t width, const NormColumns& p, double* sum_g,
-              double* sum_gx))
 // gx = scale (g - mean_g - xhat mean_gx)
 DECLARE_SIMD(norm_gradient, void,
              (const float* x, const float* gy, int64_t n, int64_t width, const NormColumns& p, const float* mean_g,

@@ -1,4 +1,5 @@
 import { conv3d, type DeviceName, type Triple, zeros } from "../../../lib";
+import { launch } from "../../../lib/launch";
 import type { Random } from "../../../lib/random";
 import { looseMask } from "../../masks";
 import { drawMask, type InputSpec, type OpRecord, type Sample, triple } from "../../op-suite";
@@ -127,6 +128,14 @@ export const record: OpRecord = {
       name: "channels of joined maps",
       code: "SHAPE",
       call: (d) => conv3d([x(d, 2), x(d, 1)], weight(d)),
+    },
+    {
+      name: "the gradient of a pending map without the norm",
+      code: "TYPE",
+      call: (d) =>
+        launch("conv3d_grad_input", [zeros([1, 3, 2, 2, 2], { device: d }), weight(d), x(d)], {
+          size: [4, 4, 4],
+        }),
     },
     {
       name: "stride 0",

@@ -1,4 +1,4 @@
-import { type DeviceName, maskedNorm, type Tensor, zeros } from "../../../lib";
+import { add, conv3d, type DeviceName, maskedNorm, type Tensor, zeros } from "../../../lib";
 import { launch } from "../../../lib/launch";
 import type { MaskedNormOptions } from "../../../lib/ops/masked-norm";
 import type { Random } from "../../../lib/random";
@@ -8,10 +8,14 @@ interface Variant extends MaskedNormOptions {
   affine?: boolean;
   masked?: boolean;
   statistics?: "running";
+  /** Convolutions that read y, and leave sums of its gradient where it is pending. */
+  readers?: number;
 }
 
+const same = { padding: [1, 1, 1] } as const;
+
 function sample(random: Random, channels: number, variant: Variant): Sample {
-  const { affine = true, masked = true, statistics, ...options } = variant;
+  const { affine = true, masked = true, statistics, readers = 0, ...options } = variant;
   const samples = 1 + random.int(3);
   const grid = triple(random, 1, 3);
   const shape = [samples, channels, ...grid.map((g) => g * (1 + random.int(3)))];
@@ -21,16 +25,19 @@ function sample(random: Random, channels: number, variant: Variant): Sample {
     inputs: {
       x: { shape, masked },
       ...(affine && { gamma: { shape: vector }, beta: { shape: vector } }),
+      ...(readers && { weight: { shape: [3, channels, 3, 3, 3] } }),
       ...(statistics && {
         mean: { shape: vector, constant: true },
         variance: { shape: vector, constant: true, draw: "positive" as const },
       }),
     },
     ...(masked && { mask: drawMask(random, samples, grid) as NonNullable<Sample["mask"]> }),
-    run: ({ x, gamma, beta, mean, variance }) => {
+    run: ({ x, gamma, beta, mean, variance, weight }) => {
       const running = mean && variance && { mean, variance, momentum: 0.2 };
       const y = maskedNorm(x!, gamma, beta, { ...options, eps: 1e-2, ...(running && { running }) });
-      return running ? [y, mean, variance] : y;
+      if (!weight) return running ? [y, mean, variance] : y;
+      const [first, ...more] = Array.from({ length: readers }, () => conv3d(y, weight, undefined, same));
+      return more.reduce((sum, t) => add(sum, t), first as Tensor);
     },
     ...(options.slope !== undefined && { kink: options.slope }),
   };
@@ -61,6 +68,8 @@ export const record: OpRecord = {
       sample(random, 65 + random.int(9), { kind, masked: false }),
       sample(random, 1 + random.int(20), { kind, slope: 0.1, pending: true }),
       sample(random, 3, { kind, affine: false, pending: true }),
+      sample(random, 1 + random.int(9), { kind, pending: true, readers: 1 }),
+      sample(random, 2, { kind, pending: true, masked: false, readers: 2 }),
       ...(kind === "batch"
         ? [
             sample(random, 3, { kind, statistics: "running" }),
