@@ -8,7 +8,6 @@ import { add } from "../ops/add";
 import { applyMask } from "../ops/apply-mask";
 import { avgPool3d } from "../ops/avg-pool3d";
 import { cast } from "../ops/cast";
-import { concat } from "../ops/concat";
 import type { Winograd } from "../ops/conv3d";
 import { densify } from "../ops/densify";
 import type { FoldedSkip } from "../ops/folded-conv3d";
@@ -201,12 +200,8 @@ export type SkipSource = Skip | (() => Skip);
 
 const skipOf = (source: SkipSource): Skip => (typeof source === "function" ? source() : source);
 
-function join(unit: ConvNormAct, up: Tensor, skip: Skip): Tensor {
-  if ("offset" in skip) return unit.forwardFolded(skip, up);
-  const joined = concat(up, skip);
-  up.dispose(); // the way back does not read it, and it is as large as a map can be
-  return unit.forward(joined);
-}
+const join = (unit: ConvNormAct, up: Tensor, skip: Skip): Tensor =>
+  "offset" in skip ? unit.forwardFolded(skip, up) : unit.forward([up, skip]);
 
 /** Upsampling, concatenation with the skip, one convolution unit per stage; a 1×1×1 head at each. */
 export class UNetDecoder extends Module {

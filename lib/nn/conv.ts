@@ -1,6 +1,6 @@
 import type { BlockMask } from "../block-mask";
 import { convTranspose3d } from "../ops/conv-transpose3d";
-import { conv3d, type Winograd } from "../ops/conv3d";
+import { type Conv3dInput, conv3d, type Winograd } from "../ops/conv3d";
 import { type FoldedSkip, foldedConv3d } from "../ops/folded-conv3d";
 import type { Tensor } from "../tensor";
 import type { Initializer } from "./init";
@@ -38,7 +38,7 @@ export class Conv3d extends Module {
    * @param mask stores the visible outputs only, though x be dense; a sparse x brings its own
    * @param moments leaves the output's statistics for a norm
    */
-  forward(x: Tensor, mask?: BlockMask, moments?: boolean): Tensor {
+  forward(x: Conv3dInput, mask?: BlockMask, moments?: boolean): Tensor {
     const { stride, padding, winograd } = this;
     return conv3d(x, this.parts.weight, this.parts.bias, { stride, padding, winograd, mask, moments });
   }
@@ -94,7 +94,7 @@ export class ConvNormAct extends Module {
     this.parts = { conv, norm: new MaskedNorm(init, outChannels, norm, slope, fusion) };
   }
 
-  forward(x: Tensor, mask?: BlockMask): Tensor {
+  forward(x: Conv3dInput, mask?: BlockMask): Tensor {
     return this.parts.norm.forward(this.parts.conv.forward(x, mask, this.fusion));
   }
 

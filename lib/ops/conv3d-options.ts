@@ -12,6 +12,9 @@ export type Winograd = "off" | "f2" | "f4";
 /** @internal The attribute of the kernels. */
 export const winogradNumbers = { off: 0, f2: 1, f4: 2 } as const;
 
+/** What a convolution reads: one map, or two of one volume and mask whose channels follow each other. */
+export type Conv3dInput = Tensor | readonly [Tensor, Tensor];
+
 export interface Conv3dOptions {
   /** Step between output voxels, (z, y, x). Default 1. */
   stride?: Triple;

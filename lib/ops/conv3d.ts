@@ -3,29 +3,34 @@ import { launch } from "../launch";
 import type { Tensor } from "../tensor";
 import { concat } from "./concat";
 import { conv3dGradInput } from "./conv3d-grad-input";
-import { type Conv3dOptions, sizeOf, winogradNumbers } from "./conv3d-options";
+import { type Conv3dInput, type Conv3dOptions, sizeOf, winogradNumbers } from "./conv3d-options";
 
-export { type Conv3dOptions, sizeOf, type Triple, type Winograd, winogradNumbers } from "./conv3d-options";
+export {
+  type Conv3dInput,
+  type Conv3dOptions,
+  sizeOf,
+  type Triple,
+  type Winograd,
+  winogradNumbers,
+} from "./conv3d-options";
 
 /**
  * 3D convolution. Under a mask only visible voxels are stored and computed; masked voxels of a sparse x read as zero.
- * @param x (N, C, D, H, W); or two maps of one volume and mask whose channels follow each other: conv3d(concat(a, b))
- *   without making the concatenation
+ * @param x (N, C, D, H, W); of two maps a, b the same as of concat(a, b), which is not made (but where Winograd convolution
+ *   is allowed and a has no multiple of 16 channels, and on CUDA)
  * @param weight (K, C, kD, kH, kW), any kernel size
  * @param bias (K)
  * @returns (N, K, D', H', W') with D' = ⌊(D + 2·padding − kD) / stride⌋ + 1, sparse if x is or a mask is given
  * @throws ShapeError when channels or sizes do not fit, or the mask's cells do not divide the output
  */
-export function conv3d(
-  x: Tensor | readonly [Tensor, Tensor],
-  weight: Tensor,
-  bias?: Tensor,
-  options: Conv3dOptions = {},
-): Tensor {
+export function conv3d(x: Conv3dInput, weight: Tensor, bias?: Tensor, options: Conv3dOptions = {}): Tensor {
   const parts = "shape" in x ? [x] : x;
   const [first, second] = parts as readonly [Tensor, Tensor?];
-  if (second?.device === "cuda") return conv3d(concat(first, second), weight, bias, options);
   const { stride = [1, 1, 1], padding = [0, 0, 0], mask, winograd = "off" } = options;
+  if (second?.device === "cuda") return conv3d(concat(first, second), weight, bias, options);
+  // The kernels are right for any channels, but Winograd convolution is worth a copy.
+  if (second && winograd !== "off" && (first.shape[1] as number) % 16)
+    return conv3d(concat(first, second), weight, bias, options);
   const geometry = { stride, padding, winograd: winogradNumbers[winograd] };
   // Of two maps a pending norm is written.
   const read = () => (second ? { source: first, affine: undefined, slope: 1 } : first.onLoad);

@@ -21,16 +21,17 @@ int64_t gather_gemm_workspace(int64_t taps, int64_t source_channels, int64_t des
   return 4 * (taps * source_channels * width + width + round_up(source_channels, kWidestVector));
 }
 
-GatherGemm forward_gemm(const ConvGeometry& g, const Tensor& x, const Tensor& weight, const float* bias,
+GatherGemm forward_gemm(const ConvGeometry& g, const Maps& x, const Tensor& weight, const float* bias,
                         const Tensor& y) {
   const int64_t c = weight.layout.shape[1];
   return {x, y, forward_lattice(g), weight.f32(), c, 1, g.kernel.product() * c, bias};
 }
 
 GatherGemm adjoint_gemm(const ConvGeometry& g, const Tensor& gy, const Tensor& weight, const float* bias,
-                        const Tensor& gx) {
+                        const Tensor& gx, int64_t first) {
   const int64_t c = weight.layout.shape[1];
-  return {gy, gx, adjoint_lattices(g, gx.layout.shape.size()), weight.f32(), c, g.kernel.product() * c, 1, bias};
+  return {gy, gx,  adjoint_lattices(g, gx.layout.shape.size()), weight.f32() + first, c, g.kernel.product() * c,
+          1,  bias};
 }
 
 namespace {
@@ -86,19 +87,20 @@ struct Engine {
 
 void run(const Engine& e, const Items& items, int64_t item, int64_t first_panel, int64_t end_panel, RowTable& table) {
   const GatherGemm& g = e.g;
-  const Rows source(g.source, e.zeros);
+  const Sources sources = sources_of(g.source, e.zeros);
   const auto gather_tile = simd_gather_tile();
   int64_t tap = 0;
   for (const Lattice& l : g.lattices) {
-    table.fill(source, g.dest.layout, l, items, item);
+    table.fill(sources, g.dest.layout, l, items, item);
     GatherTile tile{};
-    tile.table = table.rows.data();
+    for (size_t part = 0; part < sources.size(); part++)
+      tile.parts[part] = {table.rows[part].data(), sources[part].channels};
     tile.zeros = e.zeros;
     tile.delta = table.delta.data();
     tile.taps = static_cast<int64_t>(l.taps.size());
     tile.channels = e.channels;
     if (e.channels <= kFewChannels && tile.taps > 1) {
-      table.fill_values(e.channels);
+      table.fill_values(sources);
       tile.values = table.values.data();
       tile.offsets = table.offsets.data();
       tile.value_stride = e.channels;
@@ -136,7 +138,7 @@ void gather_gemm(const GatherGemm& g, void* workspace) {
   if (items.size() == 0) return;
   // Few items: threads share out the panels too, all working on one panel before the next.
   const int64_t parts = items.size() >= kUnits ? 1 : panels;
-  std::vector<RowTable> tables(omp_get_max_threads(), RowTable(items, g.lattices, e.channels, bool(g.source.pending)));
+  std::vector<RowTable> tables(omp_get_max_threads(), RowTable(items, g.lattices, g.source));
   const int64_t products = items.most_cells * e.taps * e.channels * panels / parts * e.panels.most;
   parallel_items(parts * items.size(), products / kProductsPerElement, [&](int64_t i) {
     const int64_t part = i / items.size();

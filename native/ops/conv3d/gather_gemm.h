@@ -6,11 +6,13 @@
 // voxels are grouped or shared out among threads cannot change a bit.
 #pragma once
 #include "ops/conv3d/lattice.h"
+#include "ops/conv3d/maps.h"
 
 namespace voxelspark {
 
 struct GatherGemm {
-  Tensor source, dest;
+  Maps source;
+  Tensor dest;
   std::vector<Lattice> lattices;
   // weight[tap][source channel][dest channel] = weights[tap * tap_stride + s * source_stride + d * dest_stride]
   const float* weights;
@@ -22,10 +24,10 @@ struct GatherGemm {
 int64_t gather_gemm_workspace(int64_t taps, int64_t source_channels, int64_t dest_channels);  // bytes
 void gather_gemm(const GatherGemm& g, void* workspace);
 
-// conv3d forward, and its adjoint as which conv_transpose3d runs; weights are [K][tap][C].
-GatherGemm forward_gemm(const ConvGeometry& g, const Tensor& x, const Tensor& weight, const float* bias,
-                        const Tensor& y);
+// conv3d forward, and its adjoint as which conv_transpose3d runs; weights are [K][tap][C]. gx may be the part of a
+// gradient that begins with channel `first`.
+GatherGemm forward_gemm(const ConvGeometry& g, const Maps& x, const Tensor& weight, const float* bias, const Tensor& y);
 GatherGemm adjoint_gemm(const ConvGeometry& g, const Tensor& gy, const Tensor& weight, const float* bias,
-                        const Tensor& gx);
+                        const Tensor& gx, int64_t first = 0);
 
 }  // namespace voxelspark

@@ -86,6 +86,12 @@ Rows::Rows(const Tensor& t, const float* zeros)
       cells(t.layout.grid ? t.layout.grid->cells : Int3{1, 1, 1}),
       block_of(t.layout.grid ? t.layout.grid->block_of.data() : nullptr) {}
 
+Sources sources_of(const Maps& maps, const float* zeros) {
+  Sources sources;
+  for (const Tensor& part : maps.parts) sources.emplace_back(part, zeros);
+  return sources;
+}
+
 void Rows::list(int64_t sample, int64_t z, int64_t y, int64_t x, int64_t n, const float** out) const {
   const float** const end = out + n;
   if (z >= 0 && z < size.z && y >= 0 && y < size.y) {
@@ -113,44 +119,47 @@ static Int3 pitch_of(const Items& items, const Lattice& l) {
   return (items.largest - Int3{1, 1, 1}) * l.jump + l.span() + Int3{1, 1, 1};
 }
 
-RowTable::RowTable(const Items& items, const std::vector<Lattice>& lattices, int64_t channels, bool pending) {
+RowTable::RowTable(const Items& items, const std::vector<Lattice>& lattices, const Maps& source)
+    : channels_(source.channels()) {
   size_t most_rows = 0, most_taps = 0;
   for (const Lattice& l : lattices) {
     most_rows = std::max(most_rows, static_cast<size_t>(pitch_of(items, l).product() * items.most_regions));
     most_taps = std::max(most_taps, l.taps.size());
   }
-  rows.resize(most_rows);
+  rows.assign(source.parts.size(), std::vector<const float*>(most_rows));
   delta.resize(most_taps);
   base.resize(items.most_cells);
   voxel.resize(items.most_cells);
   listed_.resize(items.most_regions);
-  if (pending) copies_.resize(most_rows * channels);
-  if (channels > kFewChannels) return;
-  values.resize(most_rows * channels);
-  offsets.resize(most_taps * channels);
+  if (source.pending()) copies_.resize(most_rows * channels_);
+  if (channels_ > kFewChannels) return;
+  values.resize(most_rows * channels_);
+  offsets.resize(most_taps * channels_);
 }
 
-void RowTable::fill_values(int64_t channels) {
-  for (int64_t i = 0; i < used_; i++)
-    for (int64_t c = 0; c < channels; c++) values[i * channels + c] = rows[i] ? rows[i][c] : 0;
+void RowTable::fill_values(const Sources& sources) {
+  float* to = values.data();
+  for (size_t part = 0; part < sources.size(); to += sources[part++].channels)
+    for (int64_t i = 0; i < used_; i++)
+      for (int64_t c = 0; c < sources[part].channels; c++) to[i * channels_ + c] = rows[part][i] ? rows[part][i][c] : 0;
   for (size_t i = 0; i < offsets.size(); i++)
-    offsets[i] = static_cast<int32_t>(delta[i / channels] * channels + i % channels);
+    offsets[i] = static_cast<int32_t>(delta[i / channels_] * channels_ + i % channels_);
 }
 
-void RowTable::list_rows(const Rows& source, int64_t sample, const Box& box, Int3 pitch, int64_t slot) {
+void RowTable::list_rows(const Rows& source, int64_t sample, const Box& box, Int3 pitch, int64_t slot,
+                         const float** to) {
   const auto normalise = simd_normalise_rows();
   const RowNorm norm{source.pending.of(sample), source.channels, source.pending.slope};
   const Int3 from = box.from;
   for (int64_t z = 0; z < box.size.z; z++)
     for (int64_t y = 0; y < box.size.y; y++) {
       const int64_t at = slot + (z * pitch.y + y) * pitch.x;
-      source.list(sample, from.z + z, from.y + y, from.x, box.size.x, rows.data() + at);
-      if (source.pending)
-        normalise(norm, rows.data() + at, box.size.x, source.zeros, copies_.data() + at * source.channels);
+      source.list(sample, from.z + z, from.y + y, from.x, box.size.x, to + at);
+      if (source.pending) normalise(norm, to + at, box.size.x, source.zeros, copies_.data() + at * source.channels);
     }
 }
 
-void RowTable::fill(const Rows& source, const Layout& dest, const Lattice& l, const Items& items, int64_t item) {
+void RowTable::fill(const Sources& sources, const Layout& dest, const Lattice& l, const Items& items, int64_t item) {
   const Int3 pitch = pitch_of(items, l), low = l.low(), edge = dest.edge();
   for (size_t d = 0; d < l.taps.size(); d++) {
     const Int3 at = l.taps[d].at - low;
@@ -168,7 +177,8 @@ void RowTable::fill(const Rows& source, const Layout& dest, const Lattice& l, co
     const Int3 from = q * l.jump + low, rows_read = (n - Int3{1, 1, 1}) * l.jump + l.span() + Int3{1, 1, 1};
     Box& before = listed_[r - items.first[item]];
     if (!l.taps.empty() && (before.from != from || before.size != rows_read)) {
-      list_rows(source, region.sample, {from, rows_read}, pitch, slot);
+      for (size_t part = 0; part < sources.size(); part++)
+        list_rows(sources[part], region.sample, {from, rows_read}, pitch, slot, rows[part].data());
       before = {from, rows_read};
     }
     used_ = slot + pitch.product();

@@ -6,6 +6,7 @@
 
 #include "core/tensor.h"
 #include "ops/conv3d/lattice.h"
+#include "ops/conv3d/maps.h"
 
 namespace voxelspark {
 
@@ -43,32 +44,34 @@ struct Rows {
   // out[i] = row of voxel (z, y, x + i) for 0 <= i < n
   void list(int64_t sample, int64_t z, int64_t y, int64_t x, int64_t n, const float** out) const;
 };
+using Sources = std::vector<Rows>;  // the parts of what is read
+Sources sources_of(const Maps& maps, const float* zeros);
 
-// Tap d of voxel v of an item reads rows[base[v] + delta[d]].
+// Tap d of voxel v of an item reads rows[part][base[v] + delta[d]] of each part of the source.
 struct RowTable {
-  std::vector<const float*> rows;
+  std::vector<std::vector<const float*>> rows;
   std::vector<int32_t> base, delta;
   std::vector<int64_t> voxel;  // index of the destination voxel in its storage
   int64_t voxels = 0;
 
-  // For few channels: the rows themselves, side by side, and where in them each channel of each tap lies relative to a
-  // voxel's base[v] * channels. fill_values() follows fill().
+  // For few channels: the rows themselves, those of all parts side by side, and where in them each channel of each tap
+  // lies relative to a voxel's base[v] * channels. fill_values() follows fill().
   std::vector<float> values;
   std::vector<int32_t> offsets;
 
   // Reserves for any item and lattice, so that filling allocates nothing. Where the normalisation of the source is
   // `pending`, the rows are normalised copies. A table serves one source.
-  RowTable(const Items& items, const std::vector<Lattice>& lattices, int64_t channels, bool pending);
-  void fill(const Rows& source, const Layout& dest, const Lattice& lattice, const Items& items, int64_t item);
-  void fill_values(int64_t channels);
+  RowTable(const Items& items, const std::vector<Lattice>& lattices, const Maps& source);
+  void fill(const Sources& sources, const Layout& dest, const Lattice& lattice, const Items& items, int64_t item);
+  void fill_values(const Sources& sources);
 
  private:
   struct Box {
     Int3 from, size;
   };
-  void list_rows(const Rows& source, int64_t sample, const Box& box, Int3 pitch, int64_t slot);
+  void list_rows(const Rows& source, int64_t sample, const Box& box, Int3 pitch, int64_t slot, const float** to);
 
-  int64_t used_ = 0;  // of rows
+  int64_t used_ = 0, channels_;  // of the rows of a part; of all parts
   // What each region of the last item lists: lattices may read the same rows, as the eight of a transposed convolution
   // do.
   int64_t item_ = -1;

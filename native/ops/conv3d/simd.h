@@ -11,6 +11,13 @@ struct TileShape {
 };
 DECLARE_SIMD(tile_shape, TileShape, ())
 
+// Rows of source channels; those of the parts of a source follow each other.
+struct GatherPart {
+  const float* const* table;
+  int64_t channels;  // 0: no such part
+};
+constexpr int kGatherParts = 2;
+
 // out[t][0 .. width) = bias + sum over taps d, channels c of table[base[t] + delta[d]][c] * weights[d][c][0 .. width)
 // for the voxels t of a tile, width = vectors * lanes; the first `valid` columns are stored.
 //
@@ -20,7 +27,7 @@ struct GatherTile {
   const float* values;  // null: rows of the table
   const int32_t* offsets;
   int64_t value_stride;
-  const float* const* table;
+  GatherPart parts[kGatherParts];
   const float* zeros;  // taps where every voxel reads this row are skipped
   const int32_t* delta;
   int64_t taps, channels;

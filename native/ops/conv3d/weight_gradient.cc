@@ -51,8 +51,8 @@ struct Scratch {
   std::vector<const float*> scale_rows, live_scales, packed_rows, unfolded_rows;
   std::vector<float> scales, packed, unfolded, normalised;
 
-  Scratch(const Plan& p, int64_t width, int64_t groups, const Tensor& x, const Tensor& gy)
-      : table(p.items, p.lattice, p.channels, bool(x.pending)),
+  Scratch(const Plan& p, int64_t width, int64_t groups, const Maps& x, const Tensor& gy)
+      : table(p.items, p.lattice, x),
         identity(kRun),
         live(kRun),
         scale_rows(kRun),
@@ -77,7 +77,8 @@ struct Pairs {
 
 struct Engine {
   const Plan& plan;
-  const Tensor &x, &gy;
+  const Sources sources;
+  const Tensor& gy;
   const float* zeros;
   const TileShape shape = simd_tile_shape()();
   const int64_t widest = shape.lanes * shape.vectors;
@@ -138,9 +139,10 @@ struct Engine {
     for (int64_t v = 0; v < b - a; v++) s.scale_rows[v] = s.scales.data() + v * kScaleRow;
   }
 
-  // Voxels [a, b) with what they read at a tap; where it pays, only those that do not read zeros.
+  // Voxels [a, b) with what they read of the first part at a tap; where it pays, only those that do not read zeros. The
+  // other parts are of the same grid.
   Pairs pairs_of(Scratch& s, int64_t tap, int64_t a, int64_t b) const {
-    const float* const* rows = s.table.rows.data() + s.table.delta[tap];
+    const float* const* rows = s.table.rows[0].data() + s.table.delta[tap];
     const int32_t* base = s.table.base.data() + a;
     if (plan.channels * plan.outputs < kSkippingProducts) return {rows, base, s.scale_rows.data(), b - a};
     int64_t n = 0;
@@ -156,8 +158,8 @@ struct Engine {
   template <class Body>
   void each_run(Scratch& s, int64_t first_item, int64_t end_item, const Body& body) const {
     for (int64_t item = first_item; item < end_item; item++) {
-      s.table.fill(Rows(x, zeros), gy.layout, plan.lattice[0], plan.items, item);
-      if (plan.unfolded) s.table.fill_values(plan.channels);
+      s.table.fill(sources, gy.layout, plan.lattice[0], plan.items, item);
+      if (plan.unfolded) s.table.fill_values(sources);
       const int64_t voxels = s.table.voxels, runs = (voxels + kRun - 1) / kRun;
       for (int64_t i = 0; i < runs; i++) body(voxels * i / runs, voxels * (i + 1) / runs);
     }
@@ -170,10 +172,14 @@ struct Engine {
     each_run(s, first_item, end_item, [&](int64_t a, int64_t b) {
       pack_scales(s, a, b);
       for (int64_t tap = first_tap; tap < end_tap; tap++) {
-        const Pairs pairs = pairs_of(s, tap, a, b);
+        Pairs pairs = pairs_of(s, tap, a, b);
         if (!pairs.n) continue;
-        add_products(s, pairs, kRun * kScaleRow, plan.outputs, plan.channels, out + tap * plan.channels, stride,
-                     fresh[tap - first_tap]);
+        float* to = out + tap * plan.channels;
+        for (size_t part = 0; part < sources.size(); to += sources[part++].channels) {
+          pairs.vectors = s.table.rows[part].data() + s.table.delta[tap];
+          add_products(s, pairs, kRun * kScaleRow, plan.outputs, sources[part].channels, to, stride,
+                       fresh[tap - first_tap]);
+        }
         fresh[tap - first_tap] = 0;
       }
     });
@@ -206,11 +212,11 @@ int64_t weight_gradient_workspace(const ConvGeometry& g, const Layout& x, const 
   return 4 * (x.channels() + plan.own_slots() * plan.sums());
 }
 
-void weight_gradient(const ConvGeometry& g, const Tensor& x, const Tensor& gy, const Tensor& gw, void* workspace) {
+void weight_gradient(const ConvGeometry& g, const Maps& x, const Tensor& gy, const Tensor& gw, void* workspace) {
   const Plan plan(g, x.layout, gy.layout);
   float *zeros = static_cast<float*>(workspace), *own = zeros + plan.channels, *result = gw.f32();
   std::fill_n(zeros, plan.channels, 0.0f);
-  const Engine engine{plan, x, gy, zeros};
+  const Engine engine{plan, sources_of(x, zeros), gy, zeros};
   std::vector<Scratch> scratch(omp_get_max_threads(),
                                Scratch(plan, engine.widest, engine.groups_of(plan.outputs), x, gy));
   const int64_t shares = plan.slots * plan.units, products = gy.layout.voxels() * plan.sums();

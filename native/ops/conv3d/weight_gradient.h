@@ -5,10 +5,11 @@
 // and units (ranges of taps). Both follow from the shapes alone, so the bits do not depend on the threads.
 #pragma once
 #include "ops/conv3d/conv3d.h"
+#include "ops/conv3d/maps.h"
 
 namespace voxelspark {
 
 int64_t weight_gradient_workspace(const ConvGeometry& g, const Layout& x, const Layout& gy);  // bytes
-void weight_gradient(const ConvGeometry& g, const Tensor& x, const Tensor& gy, const Tensor& gw, void* workspace);
+void weight_gradient(const ConvGeometry& g, const Maps& x, const Tensor& gy, const Tensor& gw, void* workspace);
 
 }  // namespace voxelspark

@@ -74,20 +74,20 @@ struct Panels {
 
 struct Convolution {
   int m;
-  const Tensor &source, &dest;
+  const Maps &source, &dest;
   WeightView weights;
   bool add;  // to what dest holds, at the tiles that see the source
   LeftSums left;
 
   const WinogradShape shape = simd_winograd_shape()();
-  const Panels panels{dest.layout.channels(), shape.lanes};
-  const int64_t channels = source.layout.channels(), frequencies = frequencies_of(m);
+  const Panels panels{dest.channels(), shape.lanes};
+  const int64_t channels = source.channels(), frequencies = frequencies_of(m);
   const Cells cells{dest.layout, source.layout};
-  const CellView from{source, cells}, to{dest, cells};
+  const CellViews from = views_of(source, cells), to = views_of(dest, cells);
   Tiles tiles{cells.edge, m};
   float *bias, *large;  // the workspace: bias, padded; transformed weights or inputs
 
-  Convolution(int m, const Tensor& source, const Tensor& dest, WeightView weights, const float* bias, void* workspace,
+  Convolution(int m, const Maps& source, const Maps& dest, WeightView weights, const float* bias, void* workspace,
               bool add = false, const LeftSums& left = {});
   int64_t width(int64_t p) const { return panels.vectors(p) * shape.lanes; }
   int64_t u_step(int64_t p) const { return channels * width(p); }
@@ -101,10 +101,10 @@ struct Convolution {
   void store(const Chunk& chunk, int64_t panel, const WinogradProduct& product, ChunkSums& into, int64_t i) const;
 };
 
-Convolution::Convolution(int m, const Tensor& source, const Tensor& dest, WeightView weights, const float* given,
+Convolution::Convolution(int m, const Maps& source, const Maps& dest, WeightView weights, const float* given,
                          void* workspace, bool add, const LeftSums& left)
     : m(m), source(source), dest(dest), weights(weights), add(add), left(left), bias(static_cast<float*>(workspace)) {
-  if (add) tiles.keep_near(from, cells);
+  if (add) tiles.keep_near(from[0], cells);
   const int64_t padded = round_up(panels.channels, kWidestVector);
   large = bias + padded;
   std::fill(bias, bias + padded, 0.0f);
@@ -134,35 +134,43 @@ void Convolution::transform_weights() const {
   });
 }
 
-// `product` holds the chunk, which is chunk i of `into`.
+// `product` holds the chunk, which is chunk i of `into`. Of a panel each destination takes what belongs to it.
 void Convolution::store(const Chunk& chunk, int64_t p, const WinogradProduct& product, ChunkSums& into,
                         int64_t i) const {
   const auto transform = simd_winograd_output();
+  alignas(64) float sums[3 * 2 * kWidestVector];
   WinogradOutput o{};
   o.m_frequency_stride = product.m_frequency_stride;
-  o.bias = bias + p * panels.width();
-  o.z_stride = to.z_stride;
-  o.y_stride = to.y_stride;
-  o.x_stride = to.channels;
-  o.channels = static_cast<int>(panels.valid(p));
   o.add = add;
-  alignas(64) float sums[3 * 2 * kWidestVector];
   o.sums = left ? sums : nullptr;
+  const int64_t begin = p * panels.width(), end = begin + panels.valid(p);
   int64_t voxels = 0;
   for (int t = 0; t < chunk.tiles; t++) {
-    const int64_t tile = tiles.at(chunk.first + t);
+    const int64_t tile = tiles.at(chunk.first + t), entry = tiles.entry_of(tile);
     const Int3 at = tiles.first_voxel(tile), room = tiles.edge - at;
-    o.m = product.m + t * panels.width();
-    o.y = to.voxel(tiles.entry_of(tile), at) + p * panels.width();
-    left.set(o, to.sample[tiles.entry_of(tile)], o.y - to.data, p * panels.width());
     o.room_z = static_cast<int>(std::min<int64_t>(room.z, 2));
     o.room_y = static_cast<int>(std::min<int64_t>(room.y, m));
     o.room_x = static_cast<int>(std::min<int64_t>(room.x, m));
     o.first = t == 0;
-    transform(m, o);
+    int64_t first = 0;  // channel of the destination
+    for (const CellView& part : to) {
+      const int64_t a = std::max(begin, first), b = std::min(end, first + part.channels);
+      if (a < b) {
+        o.m = product.m + t * panels.width() + a - begin;
+        o.bias = bias + a;
+        o.y = part.voxel(entry, at) + a - first;
+        o.z_stride = part.z_stride;
+        o.y_stride = part.y_stride;
+        o.x_stride = part.channels;
+        o.channels = static_cast<int>(b - a);
+        left.set(o, part.sample[entry], o.y - part.data, a);
+        transform(m, o);
+      }
+      first += part.channels;
+    }
     voxels += int64_t{o.room_z} * o.room_y * o.room_x;
   }
-  into.set(i, p * panels.width(), panels.valid(p), sums, panels.width(), voxels);
+  into.set(i, begin, panels.valid(p), sums, panels.width(), voxels);
 }
 
 // Few chunks: threads share out the panels too. The input transform is then repeated; no result changes.
@@ -269,7 +277,7 @@ void convolve(const Convolution& c) {
 
 }  // namespace
 
-void winograd_forward(int m, const Tensor& x, const Tensor& weight, const float* bias, const Tensor& y, void* workspace,
+void winograd_forward(int m, const Maps& x, const Tensor& weight, const float* bias, const Tensor& y, void* workspace,
                       float* moments) {
   const int64_t c = weight.layout.shape[1];
   convolve({m, x, y, {weight.f32(), c, 1, 27 * c}, bias, workspace, false, {moments}});
@@ -280,7 +288,7 @@ void winograd_add(int m, const Tensor& x, const Tensor& weight, const Tensor& y,
   convolve({m, x, y, {weight.f32(), c, 1, 27 * c}, nullptr, workspace, true});
 }
 
-void winograd_grad_input(int m, const Tensor& gy, const Tensor& weight, const Tensor& gx, void* workspace,
+void winograd_grad_input(int m, const Tensor& gy, const Tensor& weight, const Maps& gx, void* workspace,
                          const NormSums& sums) {
   const int64_t c = weight.layout.shape[1];
   convolve({m, gy, gx, {weight.f32() + 26 * c, -c, 27 * c, 1}, nullptr, workspace, false, {nullptr, sums}});

@@ -6,6 +6,7 @@
 // One sum per output and frequency, in channel order: no bit depends on threads or on how tiles are grouped.
 #pragma once
 #include "ops/conv3d/conv3d.h"
+#include "ops/conv3d/maps.h"
 #include "ops/reduce/norm_sums.h"
 
 namespace voxelspark {
@@ -19,21 +20,25 @@ int winograd_tile(int64_t allowed, const ConvGeometry& g, const Layout& source, 
 
 int64_t winograd_workspace(int m, const Layout& source, const Layout& dest);  // bytes
 
+// Of several maps, all but the last need channels in multiples of this: each fills whole vectors of transformed
+// channels.
+constexpr int64_t kJoinedChannels = 16;
+
 // y = conv(x) + bias (null: none); moments: of y, (N, 2, C), out of the output transform; null: not wanted.
-void winograd_forward(int m, const Tensor& x, const Tensor& weight, const float* bias, const Tensor& y, void* workspace,
+void winograd_forward(int m, const Maps& x, const Tensor& weight, const float* bias, const Tensor& y, void* workspace,
                       float* moments);
 // y += conv(x) for a dense y and a sparse x, computed only where a tile sees a stored voxel of x.
 int64_t winograd_add_workspace(int m, const Layout& x, const Layout& y);  // bytes
 void winograd_add(int m, const Tensor& x, const Tensor& weight, const Tensor& y, void* workspace);
 // gx = the gradient of the input: the convolution of gy with flipped weights from K to C channels; sums of it, where
 // they are wanted, come out of the output transform.
-void winograd_grad_input(int m, const Tensor& gy, const Tensor& weight, const Tensor& gx, void* workspace,
+void winograd_grad_input(int m, const Tensor& gy, const Tensor& weight, const Maps& gx, void* workspace,
                          const NormSums& sums);
 
 // The tile edge m that computes gw, the gradient of the weight, fastest; 0: the direct engine does. Rounding is at most
 // 5e-6 (F(2,2,2)) and 3e-5 (F(2,4,4)) of the largest gradient.
 int winograd_grad_weight_tile(int64_t allowed, const ConvGeometry& g, const Layout& x, const Layout& gy);
 int64_t winograd_grad_weight_workspace(int m, const Layout& x, const Layout& gy);  // bytes
-void winograd_grad_weight(int m, const Tensor& x, const Tensor& gy, const Tensor& gw, void* workspace);
+void winograd_grad_weight(int m, const Maps& x, const Tensor& gy, const Tensor& gw, void* workspace);
 
 }  // namespace voxelspark

@@ -54,6 +54,12 @@ CellView::CellView(const Tensor& t, const Cells& cells)
   }
 }
 
+CellViews views_of(const Maps& maps, const Cells& cells) {
+  CellViews views;
+  for (const Tensor& part : maps.parts) views.emplace_back(part, cells);
+  return views;
+}
+
 Tiles::Tiles(Int3 edge, int m) : m(m), edge(edge), count((edge + Int3{1, m - 1, m - 1}) / Int3{2, m, m}) {}
 
 Int3 Tiles::first_voxel(int64_t tile) const {
@@ -150,15 +156,18 @@ static void find_rows(const CellView& source, const Tiles& tiles, int64_t tile, 
   }
 }
 
-void load_tiles(const CellView& source, const Tiles& tiles, const Chunk& chunk, const float* zeros, WinogradRun to) {
+void load_tiles(const CellViews& sources, const Tiles& tiles, const Chunk& chunk, const float* zeros, WinogradRun to) {
   const auto transform = simd_winograd_input();
-  float* const v = to.v;
+  float* v = to.v;
   const int lanes = simd_winograd_shape()().lanes;
-  for (int t = 0; t < chunk.tiles; t += to.tiles) {
-    to.tiles = tiles.run(chunk.first + t, chunk.tiles - t);
-    to.v = v + t * lanes;
-    find_rows(source, tiles, tiles.at(chunk.first + t), zeros, to);
-    transform(tiles.m, to);
+  for (const CellView& source : sources) {
+    for (int t = 0; t < chunk.tiles; t += to.tiles) {
+      to.tiles = tiles.run(chunk.first + t, chunk.tiles - t);
+      to.v = v + t * lanes;
+      find_rows(source, tiles, tiles.at(chunk.first + t), zeros, to);
+      transform(tiles.m, to);
+    }
+    v += source.channels / lanes * to.block_stride;
   }
 }
 

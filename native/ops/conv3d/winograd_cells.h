@@ -4,7 +4,7 @@
 #pragma once
 #include <vector>
 
-#include "core/tensor.h"
+#include "ops/conv3d/maps.h"
 #include "ops/conv3d/winograd_simd.h"
 
 namespace voxelspark {
@@ -39,6 +39,10 @@ struct CellView {
   }
 };
 
+// Of each part of a source or destination.
+using CellViews = std::vector<CellView>;
+CellViews views_of(const Maps& maps, const Cells& cells);
+
 // Tiles of 2 x m x m outputs, numbered by cell, z, y, x. They may hang over the end of a cell. Work is listed by place:
 // all tiles in their order, or those of them that keep_near() leaves.
 struct Tiles {
@@ -67,9 +71,9 @@ struct Chunk {
 };
 std::vector<Chunk> chunks_of(const Cells& cells, const Tiles& tiles, int want);
 
-// The input transform of a chunk; `to` says where its frequencies go. Missing voxels are read from `zeros`, which has
-// `zeros_for` floats.
-void load_tiles(const CellView& source, const Tiles& tiles, const Chunk& chunk, const float* zeros, WinogradRun to);
+// The input transform of a chunk; `to` says where its frequencies go: each part of the source fills the columns of its
+// channels. Missing voxels are read from `zeros`, which has `zeros_for` floats.
+void load_tiles(const CellViews& sources, const Tiles& tiles, const Chunk& chunk, const float* zeros, WinogradRun to);
 int64_t zeros_for(const Tiles& tiles, int most_tiles, int64_t channels);
 
 }  // namespace voxelspark

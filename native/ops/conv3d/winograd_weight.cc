@@ -72,14 +72,16 @@ struct Transformed {  // tiles: v[frequency][channel / lanes][tile][lanes], g[fr
 
 struct WeightGradient {
   int m;
-  const Tensor &x, &gy, &gw;
+  const Maps& x;
+  const Tensor &gy, &gw;
   float* sums;
 
   const Plan plan{m, x.layout, gy.layout};
   const int64_t lanes = simd_winograd_shape()().lanes;
   const Cells cells{gy.layout, x.layout};
   const Tiles tiles{cells.edge, m};
-  const CellView from{x, cells}, to{gy, cells};
+  const CellViews from = views_of(x, cells);
+  const CellView to{gy, cells};
   const std::vector<Chunk> chunks = chunks_of(cells, tiles, plan.want);
   const int64_t sums_step = plan.outputs * round_up(plan.channels, lanes), slot_step = plan.frequencies * sums_step;
   const std::vector<float> zeros =
@@ -174,7 +176,7 @@ int64_t winograd_grad_weight_workspace(int m, const Layout& x, const Layout& gy)
   return 4 * Plan(m, x, gy).workspace_floats();
 }
 
-void winograd_grad_weight(int m, const Tensor& x, const Tensor& gy, const Tensor& gw, void* workspace) {
+void winograd_grad_weight(int m, const Maps& x, const Tensor& gy, const Tensor& gw, void* workspace) {
   const WeightGradient w{m, x, gy, gw, static_cast<float*>(workspace)};
   if (w.plan.by_slots) w.run_slots();
   else w.run_batches();
