@@ -41,9 +41,12 @@ __device__ inline void copy_bulk(SharedAddress to, const void* from, uint32_t by
                : "memory");
 }
 __device__ inline void fence_barriers() { asm volatile("fence.mbarrier_init.release.cluster;" ::: "memory"); }
-// What this thread wrote to shared memory is seen by wgmma after the next barrier.
+// Ends a group of copy_async().
+__device__ inline void commit_copies() { asm volatile("cp.async.commit_group;" ::: "memory"); }
+// What this thread wrote to shared memory, all but its last groups of copies, is seen by wgmma after the next barrier.
+template <int kGroups>
 __device__ inline void wait_for_copies() {
-  asm volatile("cp.async.wait_all;" ::: "memory");
+  asm volatile("cp.async.wait_group %0;" ::"n"(kGroups) : "memory");
   asm volatile("fence.proxy.async.shared::cta;" ::: "memory");
 }
 __device__ inline void begin_products() { asm volatile("wgmma.fence.sync.aligned;" ::: "memory"); }
@@ -57,12 +60,22 @@ __device__ inline void wait_products() {
 #define VS_D16(i) VS_D4(i), VS_D4(i + 4), VS_D4(i + 8), VS_D4(i + 12)
 #define VS_D32(i) VS_D16(i), VS_D16(i + 16)
 #define VS_D64(i) VS_D32(i), VS_D32(i + 32)
+#define VS_D80(i) VS_D64(i), VS_D16(i + 64)
+#define VS_D128(i) VS_D64(i), VS_D64(i + 64)
 #define VS_N16 "%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15"
 #define VS_N32 VS_N16 ", %16, %17, %18, %19, %20, %21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31"
 #define VS_N64                                                                                        \
   VS_N32                                                                                              \
   ", %32, %33, %34, %35, %36, %37, %38, %39, %40, %41, %42, %43, %44, %45, %46, %47, %48, %49, %50, " \
   "%51, %52, %53, %54, %55, %56, %57, %58, %59, %60, %61, %62, %63"
+#define VS_N80 \
+  VS_N64       \
+  ", %64, %65, %66, %67, %68, %69, %70, %71, %72, %73, %74, %75, %76, %77, %78, %79"
+#define VS_N128                                                                                       \
+  VS_N80                                                                                              \
+  ", %80, %81, %82, %83, %84, %85, %86, %87, %88, %89, %90, %91, %92, %93, %94, %95, %96, %97, %98, " \
+  "%99, %100, %101, %102, %103, %104, %105, %106, %107, %108, %109, %110, %111, %112, %113, %114, "   \
+  "%115, %116, %117, %118, %119, %120, %121, %122, %123, %124, %125, %126, %127"
 #define VS_WGMMA(columns, format) "wgmma.mma_async.sync.aligned.m64n" columns "k16.f32." format "." format " {"
 #define VS_SHARED(columns, format, names, sums, a_name, b_name) \
   asm volatile(VS_WGMMA(columns, format) names "}, " a_name ", " b_name ", 1, 1, 1, 0, 0;" : sums(0) : "l"(a), "l"(b))
@@ -80,16 +93,24 @@ __device__ inline void multiply_group(float (&d)[kColumns / 2], uint64_t a, uint
 #define VS_32(format) VS_SHARED("32", format, VS_N16, VS_D16, "%16", "%17")
 #define VS_64(format) VS_SHARED("64", format, VS_N32, VS_D32, "%32", "%33")
 #define VS_128(format) VS_SHARED("128", format, VS_N64, VS_D64, "%64", "%65")
+#define VS_160(format) VS_SHARED("160", format, VS_N80, VS_D80, "%80", "%81")
+#define VS_256(format) VS_SHARED("256", format, VS_N128, VS_D128, "%128", "%129")
   if constexpr (kColumns == 32) {
     VS_BOTH(32);
   } else if constexpr (kColumns == 64) {
     VS_BOTH(64);
-  } else {
+  } else if constexpr (kColumns == 128) {
     VS_BOTH(128);
+  } else if constexpr (kColumns == 160) {
+    VS_BOTH(160);
+  } else {
+    VS_BOTH(256);
   }
 #undef VS_32
 #undef VS_64
 #undef VS_128
+#undef VS_160
+#undef VS_256
 }
 // The same with the first operand in registers, as load_matrices() gives it to each warp.
 template <class T, int kColumns>
@@ -124,9 +145,10 @@ template <int kGroups>
 inline void wait_products() {
   emulator::wait_products(kGroups);
 }
+using emulator::commit_copies;
+template <int kGroups>
 inline void wait_for_copies() {
-  emulator::commit_copies();
-  emulator::wait_copies(0);
+  emulator::wait_copies(kGroups);
 }
 template <class T, int kColumns>
 inline void multiply_group(float (&d)[kColumns / 2], uint64_t a, uint64_t b) {

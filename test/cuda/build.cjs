@@ -50,6 +50,34 @@ function headersHash() {
   return sum.digest("hex");
 }
 
+/** The headers of native/ that a source includes, and those that they include. */
+function headersOf(source, found = new Set()) {
+  const text = fs.readFileSync(path.join(root, source), "utf8");
+  for (const [, name] of text.matchAll(/^#include "(.+)"/gm)) {
+    const header = `native/${name}`;
+    if (found.has(header) || !fs.existsSync(path.join(root, header))) continue;
+    found.add(header);
+    headersOf(header, found);
+  }
+  return found;
+}
+
+/** Writes edited headers to a folder that goes before native/ on the path of includes. */
+function writeHeaders(edits) {
+  const texts = Object.entries(edits)
+    .filter(([file]) => /\.(cuh|h)$/.test(file))
+    .map(([file, edit]) => [file, edit(fs.readFileSync(path.join(root, file), "utf8"))]);
+  if (texts.length === 0) return { folder: undefined, files: [] };
+  const hash = createHash("sha256").update(JSON.stringify(texts)).digest("hex").slice(0, 24);
+  const folder = path.join(output, `headers-${hash}`);
+  for (const [file, text] of texts) {
+    const to = path.join(folder, path.relative("native", file));
+    fs.mkdirSync(path.dirname(to), { recursive: true });
+    fs.writeFileSync(to, text);
+  }
+  return { folder, files: texts.map(([file]) => file) };
+}
+
 /** Takes the place of a part of a source; the part must be there, once. */
 const replaced = (found, planted) => (text) => {
   if (text.split(found).length !== 2) throw new Error(`\`${found}\` is not there once`);
@@ -80,7 +108,7 @@ const sanitized = {
 
 /**
  * Objects are named by the hash of what they come from, so only what changed is compiled.
- * @param {Record<string, (text: string) => string>} edits planted bugs, by file: they change its text
+ * @param {Record<string, (text: string) => string>} edits planted bugs, by source or header: they change its text
  * @param {string[]} more compiler flags
  * @returns {Promise<string>} the path of the shared object
  */
@@ -97,12 +125,15 @@ async function build(name = "backend", edits = {}, more = []) {
       .filter((f) => f.endsWith(".cc"))
       .map((f) => `test/cuda/emulator/${f}`),
   ];
+  const edited = writeHeaders(edits);
   const objects = [];
   await inTwos(sources, async (source) => {
     const original = fs.readFileSync(path.join(root, source), "utf8");
     const text = edits[source] ? edits[source](original) : original;
+    const headers = edited.folder && [...headersOf(source)];
+    const overlay = headers?.some((header) => edited.files.includes(header)) ? edited.folder : "";
     const key = createHash("sha256")
-      .update(shared + source + more)
+      .update(shared + source + more + overlay)
       .update(text)
       .digest("hex")
       .slice(0, 24);
@@ -111,7 +142,8 @@ async function build(name = "backend", edits = {}, more = []) {
     if (fs.existsSync(object)) return;
     const input = path.join(output, `${key}.cc`);
     fs.writeFileSync(input, `#line 1 "${source}"\n${text}`);
-    const include = ["native", "test/cuda/emulator"].flatMap((d) => ["-I", path.join(root, d)]);
+    const folders = ["native", "test/cuda/emulator"].map((folder) => path.join(root, folder));
+    const include = [...(overlay ? [overlay] : []), ...folders].flatMap((folder) => ["-I", folder]);
     await run("g++", [
       ...flags,
       ...more,

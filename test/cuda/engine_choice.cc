@@ -56,12 +56,33 @@ static bool refused(const Call& call) {
 }
 
 static void forms() {
-  EXPECT(choose_halo_form(80, nullptr) == HaloForm::warps);
-  EXPECT(choose_halo_form(90, nullptr) == HaloForm::warps);
-  EXPECT(choose_halo_form(90, "shared") == HaloForm::shared);
-  EXPECT(choose_halo_form(90, "registers") == HaloForm::registers);
-  EXPECT(refused([] { choose_halo_form(100, "shared"); }));
-  EXPECT(refused([] { choose_halo_form(90, "fast"); }));
+  EXPECT(choose_product_form(80, nullptr) == ProductForm::warps);
+  EXPECT(choose_product_form(90, nullptr) == ProductForm::warps);
+  EXPECT(choose_product_form(90, "shared") == ProductForm::shared);
+  EXPECT(choose_product_form(90, "registers") == ProductForm::registers);
+  EXPECT(refused([] { choose_product_form(100, "shared"); }));
+  EXPECT(refused([] { choose_product_form(90, "fast"); }));
+}
+
+// Tiles of warpgroups cover all columns, a tenth of them for nothing at most, and the workspace suits both forms.
+static void groups() {
+  const int expected[][2] = {{40, 64}, {64, 64}, {72, 128}, {128, 128}, {160, 160}, {192, 64}, {256, 256}, {320, 160}, {448, 160}};
+  for (const auto& [channels, columns] : expected) EXPECT(group_columns(channels) == columns);
+  const auto plan = [](const ConvGeometry& g, bool adjoint, const Layout& x, const Layout& y) {
+    return TensorGemmPlan::of_groups(g, adjoint, x, y);
+  };
+  const auto cells = grid(4);
+  EXPECT(plan(kStrided, false, map(32, 16), map(64, 8)).possible);
+  EXPECT(!plan(kStrided, false, map(40, 16), map(64, 8)).possible);  // half of a step for nothing
+  EXPECT(!plan(kStrided, false, map(64, 16), map(32, 8)).possible);  // half of a tile
+  EXPECT(plan(kThree, false, map(96, 8), map(64, 8)).slices == 4);
+  const Layout deep = map(320, 4, cells);
+  const TensorGemmPlan p = plan(kThree, false, deep, deep);
+  EXPECT(p.possible && p.columns == 160 && p.column_tiles == 2 && p.splits > 1 && p.splits <= 32);
+  const ConvCall call{kThree, false, deep, deep};
+  EXPECT(choose_engine(call) == ConvEngine::tensor_gather);
+  EXPECT(convolution_workspace(call) >= p.bytes());
+  EXPECT(convolution_workspace(call) >= TensorGemmPlan::of(kThree, false, deep, deep).bytes());
 }
 
 // Splits of a weight gradient cover all voxels and none is empty.
@@ -97,6 +118,7 @@ static void cells() {
 int main() {
   engines();
   forms();
+  groups();
   splits();
   cells();
   return failures ? 1 : 0;

@@ -4,12 +4,13 @@
  * Exits with 3 when a kernel is wrong, saying how. The first argument is the compute capability times 10.
  */
 import { forget, schedules, steer } from "./control";
-import { type Case, cases, check, halo } from "./tensor-cases";
+import { type Case, cases, check, group, halo } from "./tensor-cases";
 
 async function main([capability, ...names]: string[]): Promise<number> {
   const variants = [3, 2, 1].map((i) => ({ ...schedules[i], capability: Number(capability) }));
   try {
-    for (const name of names) await check(name, { ...cases, ...halo }[name] as Case, "bfloat16", variants);
+    for (const name of names)
+      await check(name, { ...cases, ...group, ...halo }[name] as Case, "bfloat16", variants);
     return 0;
   } catch (error) {
     console.log((error as Error).message.split("\n")[0]);

@@ -17,7 +17,7 @@ interface Bug {
   found: string;
   planted: string;
   says?: RegExp;
-  /** Of the kernel on halo tiles. */
+  /** Of products of warpgroups. */
   form?: "shared" | "registers";
 }
 
@@ -48,7 +48,7 @@ const bugs: Bug[] = [
     notices: "halo, several slices",
     form: "shared",
     file: "cuda_halo_group.cu",
-    found: "wait_for_copies();",
+    found: "wait_for_copies<0>();",
     planted: "",
   },
   {
@@ -85,6 +85,63 @@ const bugs: Bug[] = [
     planted: "",
   },
   {
+    name: "a step that is announced before its copies are done",
+    notices: "group, 64 columns, stride 2",
+    form: "shared",
+    file: "cuda_group_gemm.cu",
+    found: "wait_for_copies<kLead>();",
+    planted: "wait_for_copies<kLead + 1>();",
+  },
+  {
+    name: "a step that is given back while its products run",
+    notices: "group, 256 columns, kernel 1, more steps than buffers",
+    form: "shared",
+    file: "cuda_group_gemm.cu",
+    found: "if (step == part.begin) continue;",
+    planted: "",
+    says: /relative error|more arrivals/,
+  },
+  {
+    name: "sums that are written before their last products are done",
+    notices: "group, 64 columns, stride 2",
+    form: "shared",
+    file: "cuda_group_gemm.cu",
+    found: "wait_products<0>();",
+    planted: "",
+  },
+  {
+    name: "a wrong distance of planes in a descriptor",
+    notices: "group, 64 columns, stride 2",
+    form: "shared",
+    file: "cuda_group_gemm.cu",
+    found: "matrix_layout(8 * 16, S::kPitch * 16)",
+    planted: "matrix_layout(8 * 16, kTensorRows * 16)",
+  },
+  {
+    name: "a part of the sum that starts inside of a tap without a look-up",
+    notices: "group, 160 columns, blocks of edge 1",
+    form: "shared",
+    file: "cuda_group_gemm.cu",
+    found: "if (other_tap || slice == 0)",
+    planted: "if (slice == 0)",
+  },
+  {
+    name: "one table of rows for two taps",
+    notices: "group, 64 columns, blocks of edge 4",
+    form: "shared",
+    file: "cuda_gather_parts.cuh",
+    found: "S::kTables + tap % 2 * kTensorRows * 4",
+    planted: "S::kTables",
+  },
+  {
+    name: "masked voxels read as the first stored one",
+    notices: "gather, one visible block",
+    file: "cuda_gather_parts.cuh",
+    found: "const bool valid = has_channel && from[i] >= 0;",
+    planted: "const bool valid = has_channel;",
+    says: /relative error|died|signal/,
+  },
+  {
     name: "tiles that are given back before they are read",
     notices: "halo, blocks of edge 8",
     file: "cuda_halo_weight.cu",
@@ -111,7 +168,7 @@ const bugs: Bug[] = [
 function run(library: string | undefined, { notices, form }: Pick<Bug, "notices" | "form">) {
   const env = {
     ...process.env,
-    ...(form && { VOXELSPARK_CUDA_HALO: form }),
+    ...(form && { VOXELSPARK_CUDA_WGMMA: form }),
     ...(library && { VOXELSPARK_CUDA_LIBRARY: library }),
   };
   const { status, signal, stdout } = spawnSync(

@@ -200,6 +200,76 @@ export const cases: Record<string, Case> = {
   "a stem": { channels: [1, 32], size: cube(8), kernel: cube(3), cells: 2 },
   "a head": { channels: [32, 1], size: cube(6), kernel: cube(1), bias: true },
 };
+/** Those that the gather GEMM of warpgroups computes, where it is asked for: every width of its tiles, and of its steps. */
+export const group: Record<string, Case> = {
+  "group, 64 columns, blocks of edge 4": {
+    channels: [64, 64],
+    size: cube(8),
+    kernel: cube(3),
+    cells: 2,
+    bias: true,
+  },
+  "group, 64 columns, stride 2": {
+    channels: [32, 64],
+    size: cube(8),
+    kernel: cube(3),
+    stride: cube(2),
+    cells: 2,
+    samples: 2,
+    bias: true,
+  },
+  "group, 128 columns, blocks of edge 2": {
+    channels: [96, 128],
+    size: cube(4),
+    kernel: cube(3),
+    cells: 2,
+    samples: 2,
+  },
+  "group, 128 columns, stride 2 of an odd volume": {
+    channels: [64, 128],
+    size: [3, 5, 7],
+    kernel: cube(3),
+    stride: cube(2),
+  },
+  "group, 160 columns, blocks of edge 1": {
+    channels: [160, 320],
+    size: cube(3),
+    kernel: cube(3),
+    cells: 3,
+    bias: true,
+  },
+  "group, 256 columns, kernel 1, more steps than buffers": {
+    channels: [448, 256],
+    size: [4, 5, 7],
+    kernel: cube(1),
+    samples: 2,
+    bias: true,
+  },
+  "group, columns beyond the channels": {
+    channels: [64, 72],
+    size: cube(4),
+    kernel: cube(3),
+    cells: 2,
+    integer: true,
+    bias: true,
+  },
+  "group, transposed": {
+    channels: [128, 64],
+    size: cube(4),
+    kernel: cube(2),
+    cells: 2,
+    transposed: true,
+    bias: true,
+  },
+  "group, one visible block": {
+    channels: [64, 64],
+    size: cube(8),
+    kernel: cube(3),
+    cells: 4,
+    visible: "one",
+  },
+};
+
 /** Those that kernels on halo tiles compute. */
 export const halo: Record<string, Case> = {
   "halo, blocks of edge 8": { channels: [32, 32], size: cube(16), kernel: cube(3), cells: 2, bias: true },

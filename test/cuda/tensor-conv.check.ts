@@ -3,7 +3,7 @@ import { spawnSync } from "node:child_process";
 import { join, resolve } from "node:path";
 import { freeAfterEach } from "../lifetime";
 import { forget, schedules } from "./control";
-import { cases, check, halo } from "./tensor-cases";
+import { cases, check, group, halo } from "./tensor-cases";
 
 freeAfterEach();
 afterAll(forget);
@@ -21,7 +21,7 @@ function runInProcess(form: string, capability: number, names: readonly string[]
     {
       cwd: resolve(__dirname, "../.."),
       encoding: "utf8",
-      env: { ...process.env, VOXELSPARK_CUDA_HALO: form },
+      env: { ...process.env, VOXELSPARK_CUDA_WGMMA: form },
     },
   );
   return { status, said: stdout + stderr };
@@ -32,13 +32,16 @@ describe("products of warpgroups", () => {
     expect(runInProcess(form, 90, Object.keys(halo))).toEqual({ status: 0, said: "" }),
   );
 
+  test("the gather GEMM", () =>
+    expect(runInProcess("shared", 90, Object.keys(group))).toEqual({ status: 0, said: "" }));
+
   test.each([
     [
       "shared",
       89,
-      /VOXELSPARK_CUDA_HALO is shared, which needs compute capability 9\.0; the device has 8\.9/,
+      /VOXELSPARK_CUDA_WGMMA is shared, which needs compute capability 9\.0; the device has 8\.9/,
     ],
-    ["all", 90, /VOXELSPARK_CUDA_HALO is 'all', allowed are warps, shared and registers/],
+    ["all", 90, /VOXELSPARK_CUDA_WGMMA is 'all', allowed are off, shared and registers/],
   ] as const)("%s on a device of compute capability %i is refused", (form, capability, sentence) => {
     expect(runInProcess(form, capability, ["halo, 128 channels"])).toEqual({
       status: 3,

@@ -22,24 +22,26 @@ static int compute_capability() {
 }
 
 template <class T>
-static decltype(&tensor_gemm_cuda<T>) engine_of(bool halo) {
-  if (!halo) return tensor_gemm_cuda<T>;
-  switch (choose_halo_form(compute_capability(), std::getenv("VOXELSPARK_CUDA_HALO"))) {
-    case HaloForm::warps: return halo_conv_cuda<T>;
-    case HaloForm::shared: return halo_group_cuda<T, false>;
-    case HaloForm::registers: return halo_group_cuda<T, true>;
-  }
-  return nullptr;
+static decltype(&tensor_gemm_cuda<T>) engine_of(ConvEngine engine, const ConvCall& c) {
+  const ProductForm form = choose_product_form(compute_capability(), std::getenv("VOXELSPARK_CUDA_WGMMA"));
+  if (engine == ConvEngine::tensor_halo)
+    return form == ProductForm::warps    ? halo_conv_cuda<T>
+           : form == ProductForm::shared ? halo_group_cuda<T, false>
+                                         : halo_group_cuda<T, true>;
+  const bool groups =
+      form != ProductForm::warps && TensorGemmPlan::of_groups(c.geometry, c.adjoint, c.source, c.dest).possible;
+  return groups ? group_gemm_cuda<T> : tensor_gemm_cuda<T>;
 }
 
 void convolve_cuda(const ConvGeometry& g, bool adjoint, const Tensor& source, const Tensor& weight, const float* bias,
                    const Tensor& dest, void* workspace) {
-  const ConvEngine engine = choose_engine({g, adjoint, source.layout, dest.layout});
+  const ConvCall call{g, adjoint, source.layout, dest.layout};
+  const ConvEngine engine = choose_engine(call);
   if (engine == ConvEngine::gather)
     return adjoint ? adjoint_gemm_cuda(g, source, weight, bias, dest)
                    : forward_gemm_cuda(g, source, weight, bias, dest);
-  const bool halo = engine == ConvEngine::tensor_halo, bf16 = source.layout.dtype == DType::bfloat16;
-  const auto run = bf16 ? engine_of<__nv_bfloat16>(halo) : engine_of<__half>(halo);
+  const bool bf16 = source.layout.dtype == DType::bfloat16;
+  const auto run = bf16 ? engine_of<__nv_bfloat16>(engine, call) : engine_of<__half>(engine, call);
   run(g, adjoint, source, weight, bias, dest, workspace);
 }
 

@@ -40,27 +40,34 @@ inline ConvEngine choose_weight_engine(const ConvGeometry& g, const Layout& x, c
   return TensorWeightPlan::of(g, x, gy).possible ? ConvEngine::tensor_gather : ConvEngine::gather;
 }
 
-// The forms of the kernel on halo tiles: products of warps, for every device, and of warpgroups, whose instructions
-// only compute capability 9.0 has, with tiles in shared memory or in registers.
-enum class HaloForm { warps, shared, registers };
+// By which instructions products are made: of warps, for every device, or of warpgroups, which only compute capability
+// 9.0 has; of those, the kernel on halo tiles has its tiles in shared memory or in registers.
+enum class ProductForm { warps, shared, registers };
 
 // `capability` is 10 times the device's; `wish` is one of the names, or null. Warps until a device has shown the others
 // to be right and faster.
-inline HaloForm choose_halo_form(int capability, const char* wish) {
-  const std::string name = wish ? wish : "warps";
-  if (name == "warps") return HaloForm::warps;
+inline ProductForm choose_product_form(int capability, const char* wish) {
+  const std::string name = wish ? wish : "off";
+  if (name == "off") return ProductForm::warps;
   require(name == "shared" || name == "registers", "DEVICE",
-          "VOXELSPARK_CUDA_HALO is '" + name + "', allowed are warps, shared and registers");
+          "VOXELSPARK_CUDA_WGMMA is '" + name + "', allowed are off, shared and registers");
   require(capability == 90, "DEVICE",
-          "VOXELSPARK_CUDA_HALO is " + name + ", which needs compute capability 9.0; the device has " +
+          "VOXELSPARK_CUDA_WGMMA is " + name + ", which needs compute capability 9.0; the device has " +
               std::to_string(capability / 10) + "." + std::to_string(capability % 10));
-  return name == "shared" ? HaloForm::shared : HaloForm::registers;
+  return name == "shared" ? ProductForm::shared : ProductForm::registers;
+}
+
+// Of the gather GEMM, by either form, as the one who reserves does not know the device.
+inline int64_t gather_workspace(const ConvCall& c) {
+  const auto groups = TensorGemmPlan::of_groups(c.geometry, c.adjoint, c.source, c.dest);
+  const int64_t by_warps = TensorGemmPlan::of(c.geometry, c.adjoint, c.source, c.dest).bytes();
+  return std::max(by_warps, groups.possible ? groups.bytes() : 0);
 }
 
 inline int64_t convolution_workspace(const ConvCall& c) {
   switch (choose_engine(c)) {
     case ConvEngine::tensor_halo: return HaloPlan::of(c.geometry, c.source, c.dest).packed_bytes;
-    case ConvEngine::tensor_gather: return TensorGemmPlan::of(c.geometry, c.adjoint, c.source, c.dest).bytes();
+    case ConvEngine::tensor_gather: return gather_workspace(c);
     case ConvEngine::gather: return 0;
   }
   return 0;

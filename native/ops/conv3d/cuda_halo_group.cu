@@ -20,7 +20,8 @@ struct Producer : HaloProducer<S, Producer<S>> {
   using HaloProducer<S, Producer<S>>::HaloProducer;
 
   __device__ void announce_halo() {
-    wait_for_copies();
+    commit_copies();
+    wait_for_copies<0>();
     barrier_arrive(this->memory.halos.full(this->halo_turn.buffer));
     this->halo_turn.next();
   }

@@ -10,4 +10,9 @@ template <class T>
 void tensor_gemm_cuda(const ConvGeometry& g, bool adjoint, const Tensor& source, const Tensor& weight,
                       const float* bias, const Tensor& dest, void* workspace);
 
+// The same by warpgroups, on devices of compute capability 9.0, for what TensorGemmPlan::of_groups takes.
+template <class T>
+void group_gemm_cuda(const ConvGeometry& g, bool adjoint, const Tensor& source, const Tensor& weight, const float* bias,
+                     const Tensor& dest, void* workspace);
+
 }  // namespace voxelspark

@@ -22,10 +22,13 @@ struct TensorGemmPlan {
   int64_t rows, classes;      // of destinations; rows of a class
   int64_t packed_bytes, partial_bytes;
 
+  // By products of warps, and by products of warpgroups, which take fewer shapes.
   static TensorGemmPlan of(const ConvGeometry& g, bool adjoint, const Layout& source, const Layout& dest);
+  static TensorGemmPlan of_groups(const ConvGeometry& g, bool adjoint, const Layout& source, const Layout& dest);
   int64_t bytes() const { return packed_bytes + partial_bytes; }
 };
 
+constexpr int64_t kResidentBlocks = 132;  // thread blocks that a large device holds, of those that fill a processor
 constexpr int64_t kMostVoxels = int64_t{1} << 31;  // voxels are 32-bit numbers in shared memory
 
 inline int64_t tiles_of(int64_t n, int64_t tile) { return (n + tile - 1) / tile; }
@@ -37,26 +40,54 @@ inline int tensor_columns(int64_t channels) {
   return tiles_of(channels, 128) * 128 * 10 > tiles_of(channels, 64) * 64 * 11 ? 64 : 128;
 }
 
-inline TensorGemmPlan TensorGemmPlan::of(const ConvGeometry& g, bool adjoint, const Layout& source,
-                                         const Layout& dest) {
-  constexpr int64_t kWantedBlocks = 264, kLeastSteps = 8, kMostSplits = 32, kMostBlocks = 65535;
+// The widest of a warpgroup's tiles that does not compute many columns for nothing.
+inline int group_columns(int64_t channels) {
+  const auto computed = [=](int64_t columns) { return tiles_of(channels, columns) * columns; };
+  const int64_t least = std::min({computed(64), computed(128), computed(160), computed(256)});
+  for (const int columns : {256, 160, 128})
+    if (computed(columns) * 10 <= least * 11) return columns;
+  return 64;
+}
+
+// Slices of 32 source channels in a step of the sum of warpgroups.
+inline int group_slices(int64_t source_channels) { return source_channels > kSliceChannels ? 2 : 1; }
+
+// Steps of so many slices, shared out to so many thread blocks.
+inline TensorGemmPlan gather_plan(const ConvGeometry& g, bool adjoint, const Layout& source, const Layout& dest,
+                                  int columns, int step_slices, int64_t wanted_blocks) {
+  constexpr int64_t kLeastSlices = 8, kMostSplits = 32, kMostBlocks = 65535;
   const int64_t k = dest.channels(), classes = adjoint ? g.stride.product() : 1;
   const Int3 edge = dest.edge(), lattice = adjoint ? (edge + g.stride - Int3{1, 1, 1}) / g.stride : edge;
   TensorGemmPlan p{};
-  p.columns = tensor_columns(k);
+  p.columns = columns;
   p.column_tiles = static_cast<int>(tiles_of(k, p.columns));
   p.taps = static_cast<int>(g.kernel.product());
-  p.slices = static_cast<int>(tiles_of(source.channels(), kSliceChannels));
+  p.slices = static_cast<int>(tiles_of(source.channels(), kSliceChannels * step_slices)) * step_slices;
   p.rows = dest.blocks() * lattice.product();
   p.classes = classes;
   const int64_t blocks = std::max<int64_t>(1, tiles_of(p.rows, kTensorRows) * p.column_tiles * classes);
-  const int64_t steps = tiles_of(static_cast<int64_t>(p.taps) * p.slices, classes);
-  const int64_t most = std::min(kMostSplits, std::max<int64_t>(1, steps / kLeastSteps));
-  p.splits = static_cast<int>(std::max<int64_t>(1, std::min(most, kWantedBlocks / blocks)));
+  const int64_t slices = tiles_of(static_cast<int64_t>(p.taps) * p.slices, classes);
+  const int64_t most = std::min(kMostSplits, std::max<int64_t>(1, slices / kLeastSlices));
+  p.splits = static_cast<int>(std::max<int64_t>(1, std::min(most, wanted_blocks / blocks)));
   p.packed_bytes = whole_lines(int64_t{2} * p.column_tiles * p.columns * p.taps * p.slices * kSliceChannels);
   p.partial_bytes = p.splits > 1 ? whole_lines(dest.voxels() * k * p.splits * static_cast<int64_t>(sizeof(float))) : 0;
   p.possible = source.channels() % 8 == 0 && source.voxels() < kMostVoxels && dest.voxels() < kMostVoxels &&
                classes * p.splits <= kMostBlocks && p.column_tiles <= kMostBlocks;
+  return p;
+}
+
+inline TensorGemmPlan TensorGemmPlan::of(const ConvGeometry& g, bool adjoint, const Layout& source,
+                                         const Layout& dest) {
+  return gather_plan(g, adjoint, source, dest, tensor_columns(dest.channels()), 1, 264);
+}
+
+// With fewer channels most of a tile would be computed for nothing.
+inline TensorGemmPlan TensorGemmPlan::of_groups(const ConvGeometry& g, bool adjoint, const Layout& source,
+                                                const Layout& dest) {
+  const int slices = group_slices(source.channels());
+  const int columns = slices == 1 ? 64 : group_columns(dest.channels());
+  TensorGemmPlan p = gather_plan(g, adjoint, source, dest, columns, slices, kResidentBlocks);
+  p.possible = p.possible && source.channels() % kSliceChannels == 0 && dest.channels() > 32;
   return p;
 }
 
@@ -99,8 +130,6 @@ inline int64_t count_tiles(const Layout& layout, const std::shared_ptr<const Blo
   const int64_t stored = layout.grid ? layout.blocks() : layout.shape.samples() * cells.product();
   return stored * tiles_of(edge.z, depth) * tiles_of(edge.y, kTileEdge) * tiles_of(edge.x, kTileEdge);
 }
-
-constexpr int64_t kResidentBlocks = 132;  // thread blocks that a large device holds, of those that fill a processor
 
 // The weight gradient on halo tiles: 32 x 32 channels and all taps a thread block, which stays for many tiles. Rows of
 // thread blocks share the tiles; their sums are added in order.

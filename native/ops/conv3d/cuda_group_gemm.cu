@@ -1,0 +1,141 @@
+// The gather GEMM by warpgroups (wgmma, sm_90a): cuda_tensor_gemm.cu with wider tiles, 128 destination voxels by 64,
+// 128, 160 or 256 destination channels, and 64 source channels a step where there are as many.
+//
+// Rows are copied in the background, several steps ahead: a step is announced when later ones are on their way. Weights
+// come by one bulk copy a step. A warpgroup multiplies 64 rows by all columns, both operands in shared memory, and
+// keeps the products of one step running while it waits for the next.
+#include "device/cuda_wgmma.cuh"
+#include "ops/conv3d/cuda_gather_parts.cuh"
+#include "ops/conv3d/cuda_tensor_gemm.cuh"
+
+namespace voxelspark {
+
+namespace {
+
+#if VS_HAS_WGMMA
+constexpr int kProducerRegisters = 72, kConsumerRegisters = 216;
+constexpr int kLead = 2;  // steps that are being copied while an earlier one is waited for
+
+template <class S>
+struct Producer : GatherProducer<S> {
+  using GatherProducer<S>::GatherProducer;
+  static_assert(S::kBuffers >= kLead + 2, "or producers and consumers wait for each other");
+
+  __device__ void copy(const Ring<S::kBuffers>& ring, const Turn<S::kBuffers>& turn, int step, bool other_tap) {
+    const int steps = this->g.slices / S::kSlices, tap = step / steps, slice = (step - tap * steps) * S::kSlices;
+    if (other_tap || slice == 0) this->look_up(tap);
+    const SharedAddress buffer = this->shared + turn.buffer * S::kBytes;
+    turn.wait_empty(ring);
+    if (threadIdx.x == 0)
+      copy_bulk(buffer + S::kRowBytes, this->weights_of(tap, slice), S::kWeightBytes, ring.full(turn.buffer));
+    this->copy_rows(buffer, slice);
+  }
+  __device__ void run(const Ring<S::kBuffers>& ring) {
+    const int begin = this->part.begin, end = this->part.end;
+    Turn<S::kBuffers> turn, announced;
+#pragma unroll 1
+    for (int step = begin; step < end + kLead; step++) {
+      if (step < end) {
+        copy(ring, turn, step, step == begin);
+        turn.next();
+      }
+      commit_copies();  // an empty group beyond the end, so that they count the same
+      if (step - kLead < begin) continue;
+      wait_for_copies<kLead>();
+      barrier_arrive(ring.full(announced.buffer));
+      announced.next();
+    }
+  }
+};
+
+template <class T, class S>
+struct Consumer {
+  float sums[S::kColumns / 2] = {};
+
+  // Units of a descriptor are 16 bytes: a row of a plane, a column of a plane of weights.
+  __device__ void add(SharedAddress buffer, int row) {
+    constexpr uint64_t kRows = matrix_layout(8 * 16, S::kPitch * 16),
+                       kWeights = matrix_layout(8 * 16, S::kColumns * 16);
+    const uint64_t a = matrix_at(kRows, buffer + row * 16), b = matrix_at(kWeights, buffer + S::kRowBytes);
+    begin_products();
+#pragma unroll
+    for (uint32_t k = 0; k < S::kPlanes; k += 2)
+      multiply_group<T, S::kColumns>(sums, a + k * S::kPitch, b + k * S::kColumns);
+    commit_products();
+  }
+  __device__ void run(const GatherGemm& g, const GatherPart& part, const Ring<S::kBuffers>& ring,
+                      SharedAddress shared) {
+    const int own = static_cast<int>(threadIdx.x) - kGatherProducers, row = own / kGroupThreads * 64;
+    Turn<S::kBuffers> turn, used;
+#pragma unroll 1
+    for (int step = part.begin; step < part.end; step++, turn.next()) {
+      turn.wait_full(ring);
+      add(shared + turn.buffer * S::kBytes, row);
+      wait_products<1>();
+      if (step == part.begin) continue;
+      release_buffer(ring.empty(used.buffer));
+      used.next();
+    }
+    wait_products<0>();
+    const int first = row + own % kGroupThreads / kWarpThreads * 16 + own % kWarpThreads / 4;
+#pragma unroll
+    for (int half = 0; half < 2; half++) write_sums<T, S::kColumns>(g, part, first + half * 8, 0, sums + half * 2);
+  }
+};
+#endif
+
+template <class T, class S>
+__global__ void __launch_bounds__(kGatherThreads, 1) group_gemm_kernel(GatherGemm g) {
+#if VS_HAS_WGMMA
+  const SharedAddress shared = dynamic_shared();
+  const Ring<S::kBuffers> ring{shared + S::kRing};
+  if (threadIdx.x == 0) {
+    ring.init(kGatherProducers + 1, kGatherConsumers / kWarpThreads);  // the bulk copy arrives, too
+    fence_barriers();
+  }
+  __syncthreads();
+  const GatherPart part(g, S::kColumns, S::kSlices);
+  if (threadIdx.x < kGatherProducers) {
+    give_registers<kProducerRegisters>();
+    Producer<S>(g, part, shared).run(ring);
+  } else {
+    take_registers<kConsumerRegisters>();
+    Consumer<T, S>().run(g, part, ring, shared);
+  }
+#endif
+}
+
+template <class T, class S>
+void launch(const GatherGemm& g, const TensorGemmPlan& p) {
+  LAUNCH_KERNEL_SHARED((group_gemm_kernel<T, S>), gather_grid(p), kGatherThreads, S::kAll, g);
+  check_cuda(cudaGetLastError(), "a convolution");
+}
+
+// As many buffers as fit into 227 kB, but no more than hide the way to memory.
+template <class T>
+void launch(const GatherGemm& g, const TensorGemmPlan& p, int slices) {
+  if (slices == 1) launch<T, GatherShape<64, 1, 8>>(g, p);
+  else if (p.columns == 64) launch<T, GatherShape<64, 2, 6>>(g, p);
+  else if (p.columns == 128) launch<T, GatherShape<128, 2, 6>>(g, p);
+  else if (p.columns == 160) launch<T, GatherShape<160, 2, 5>>(g, p);
+  else launch<T, GatherShape<256, 2, 4>>(g, p);
+}
+
+}  // namespace
+
+template <class T>
+void group_gemm_cuda(const ConvGeometry& g, bool adjoint, const Tensor& source, const Tensor& weight, const float* bias,
+                     const Tensor& dest, void* workspace) {
+  const TensorGemmPlan p = TensorGemmPlan::of_groups(g, adjoint, source.layout, dest.layout);
+  if (p.rows == 0) return;
+  const GatherGemm gemm = prepare_gather_gemm<T>(p, g, adjoint, source, weight, bias, dest, workspace);
+  launch<T>(gemm, p, group_slices(source.layout.channels()));
+  add_parts<T>(gemm);
+}
+
+template void group_gemm_cuda<__nv_bfloat16>(const ConvGeometry&, bool, const Tensor&, const Tensor&, const float*,
+                                             const Tensor&, void*);
+template void group_gemm_cuda<__half>(const ConvGeometry&, bool, const Tensor&, const Tensor&, const float*,
+                                      const Tensor&, void*);
+
+}  // namespace voxelspark
