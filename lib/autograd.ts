@@ -3,8 +3,14 @@ import { launch } from "./launch";
 import { keep, scope } from "./scope";
 import { full, type Tensor } from "./tensor";
 
-/** Gradients of an op's inputs from the gradients of its outputs; undefined = none needed or the output was unused. */
-export type BackwardRule = (outputGradients: (Tensor | undefined)[]) => (Tensor | undefined)[];
+/**
+ * Gradients of an op's inputs from the gradients of its outputs; undefined = none needed or the output was unused.
+ * `done` gives back a saved tensor that the rest of the rule does not read, so that a gradient can take its memory.
+ */
+export type BackwardRule = (
+  outputGradients: (Tensor | undefined)[],
+  done: (saved: Tensor) => void,
+) => (Tensor | undefined)[];
 
 interface Node {
   inputs: (Tensor | undefined)[];
@@ -102,7 +108,11 @@ export class Tape implements Disposable {
 function backwardThrough(node: Node, gradients: Map<Tensor, Tensor>, made: Set<Tensor>): void {
   const incoming = node.outputs.map((t) => gradients.get(t));
   if (!incoming.some((g) => g)) return;
-  const outgoing = scope(() => node.backward(incoming));
+  const done = (t: Tensor) => {
+    const at = node.saved.indexOf(t);
+    if (at >= 0) node.saved.splice(at, 1)[0]?.release();
+  };
+  const outgoing = scope(() => node.backward(incoming, done));
   node.inputs.forEach((input, i) => {
     const g = outgoing[i];
     if (g && input?.requiresGrad) accumulate(input, g, made.has(input) ? gradients : undefined);

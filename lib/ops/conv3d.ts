@@ -39,14 +39,15 @@ export function conv3d(x: Conv3dInput, weight: Tensor, bias?: Tensor, options: C
   const outputs = launch("conv3d_forward", [source, weight, bias, affine, second], wanted);
   const [y, moments] = outputs as [Tensor, Tensor?];
   y.leave(moments);
-  record([...parts, weight, bias], [y], [...parts, weight], ([gy]) => {
-    const wants = parts.some((t) => t.requiresGrad);
-    const gx = wants ? conv3dGradInput(gy, weight, geometry, first, second) : [];
-    const gparts = parts.map((_, i) => gx[i]);
-    if (!weight.requiresGrad && !bias?.requiresGrad) return gparts;
+  record([...parts, weight, bias], [y], [...parts, weight], ([gy], done) => {
     const { source, affine, slope } = read();
     const wanted = { ...geometry, kernel: sizeOf(weight), bias: bias?.requiresGrad ?? false, slope };
-    return [...gparts, ...launch("conv3d_grad_weight", [source, gy, affine, undefined, second], wanted)];
+    const inputs = [source, gy, affine, undefined, second];
+    const gw = weight.requiresGrad || wanted.bias ? launch("conv3d_grad_weight", inputs, wanted) : [];
+    if (!affine) for (const t of parts) done(t);
+    const wants = parts.some((t) => t.requiresGrad);
+    const gx = wants ? conv3dGradInput(gy, weight, geometry, first, second) : [];
+    return [...parts.map((_, i) => gx[i]), ...gw];
   });
   return y;
 }

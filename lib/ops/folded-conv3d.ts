@@ -37,10 +37,12 @@ export function foldedConv3d(
   const inputs = [source, own, token, bias, up, upWeight, affine];
   const [y] = launch("folded_conv3d_forward", inputs, { winograd, slope }) as [Tensor];
   const saved = [offset, token, ...parts, ...(up ? [up] : [])];
-  record([offset, token, weight, bias, up], [y], saved, ([gy]) => {
+  record([offset, token, weight, bias, up], [y], saved, ([gy], done) => {
     const kernel = sizeOf(weight);
     const padding = kernel.map((k) => (k - 1) / 2) as unknown as Triple;
     const common = { padding, winograd };
+    const gparts = up ? launch("conv3d_grad_weight", [up, gy], { ...common, kernel }) : [];
+    if (up) done(up);
     const goffset = offset.requiresGrad ? conv3dGradInput(gy, own, common, offset)[0] : undefined;
     const gup = up?.requiresGrad ? conv3dGradInput(gy, upWeight, common, up)[0] : undefined;
     // Visible voxels only: the roles of input and output are exchanged, which reverses the taps.
@@ -48,8 +50,7 @@ export function foldedConv3d(
     const wanted = { ...common, kernel, bias: false, slope };
     const [swapped] = launch("conv3d_grad_weight", [gy, source, undefined, affine], wanted);
     const [gown, gtoken, gbias] = launch("folded_conv3d_constants", [gy, own, token, swapped], {});
-    const gparts = [...(up ? launch("conv3d_grad_weight", [up, gy], { ...common, kernel }) : []), gown];
-    const gweight = up ? launch("concat_forward", gparts, {})[0] : gown;
+    const gweight = up ? launch("concat_forward", [...gparts, gown], {})[0] : gown;
     return [goffset, gtoken, gweight, gbias, gup];
   });
   if (up) for (const part of parts) part.dispose(); // from here on the tape's, if anybody's

@@ -1,13 +1,16 @@
 /** Convolutions of two joined maps: the same bits as of their concatenation, by every engine, without making it. */
 import {
+  add,
   type BlockMask,
   concat,
   conv3d,
+  full,
   resetPeak,
   scope,
   setThreads,
   stats,
   sync,
+  Tape,
   type Tensor,
   type Triple,
   tensor,
@@ -159,6 +162,32 @@ test("nothing as large as the concatenation is made", () => {
     needs(() => conv3d(concat(a, b), weight, undefined, how)) -
     needs(() => conv3d([a, b], weight, undefined, how));
   expect(saved).toBe(64 * 16 ** 3 * 4);
+});
+
+test("a map joined with itself gets both gradients", async () => {
+  const weight = normal([3, 4, 3, 3, 3], 9);
+  const gradient = async (make: (a: Tensor) => Tensor) => {
+    const a = tensor(await normal([1, 2, 4, 4, 4], 8).data(), [1, 2, 4, 4, 4], { requiresGrad: true });
+    const tape = new Tape();
+    const y = tape.record(() => make(a));
+    tape.backward(y, full(y.shape, 1));
+    return a.grad as Tensor;
+  };
+  const joined = await gradient((a) => conv3d([a, a], weight));
+  await expectEqual([joined], [await gradient((a) => conv3d(concat(a, a), weight))]);
+});
+
+test("the gradient of a map takes its memory", () => {
+  const on = { device: "null" } as const;
+  const x = zeros([1, 16, 16, 16, 16], { ...on, requiresGrad: true });
+  const weight = zeros([4, 32, 1, 1, 1], { ...on, requiresGrad: true });
+  const tape = new Tape();
+  const y = tape.record(() => scope(() => conv3d([add(x, x), add(x, x)], weight)));
+  const gy = zeros(y.shape, on);
+  const before = stats("null").liveBytes;
+  resetPeak("null");
+  tape.backward(y, gy);
+  expect(stats("null").peakBytes - before).toBeLessThan(1.5 * 16 ** 4 * 4);
 });
 
 test("refusals", () => {
