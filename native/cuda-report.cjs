@@ -1,11 +1,13 @@
 // What ptxas said when the CUDA backend was built: registers, shared memory and spills of every kernel and target.
 //   node native/cuda-report.cjs    after `VOXELSPARK_CUDA=1 node native/install.cjs` from an empty build-cuda/
 // Fails where a kernel spills or keeps arrays in local memory, on any warning (C7508: register hand-over ignored, C7510:
-// wgmma in sequence), where a target is missing and, if the toolkit has cuobjdump, where a tensor-core kernel has no
-// tensor-core instruction. Shared memory is what ptxas knows: that of tensor-core kernels comes with the launch.
+// wgmma in sequence), where a target is missing, and where a tensor-core kernel lacks the instructions that it is written
+// for, by cuobjdump or, without it, in PTX (see sass.cjs). Shared memory is what ptxas knows: that of tensor-core kernels
+// comes with the launch.
 const { execFileSync } = require("node:child_process");
 const fs = require("node:fs");
 const path = require("node:path");
+const { faults, findDisassembler, readPtx, readSass, wantedOf } = require("./sass.cjs");
 const { list } = require("./sources.cjs");
 
 const log = path.join(__dirname, "..", "build-cuda", "build.log");
@@ -63,43 +65,6 @@ function complaints({ kernels, problems }, targets = ["sm_80", "sm_90a"]) {
   return found;
 }
 
-/** Kernels and the instruction of tensor cores that they must have. */
-const tensorCores = [
-  { kernel: /(tensor_gemm|halo_conv|halo_weight|tensor_weight)_kernel/, target: /./, instruction: "HMMA" },
-  { kernel: /halo_group_kernel/, target: /^sm_90a$/, instruction: "HGMMA" },
-];
-
-/**
- * @param {string} sass what `cuobjdump -sass` prints
- * @returns {string[]} a sentence for every kernel without its instruction
- */
-function withoutTensorCores(sass) {
-  const found = [];
-  let target = "";
-  for (const part of sass.split(/^(?=\s*(?:Function : |arch = ))/m)) {
-    target = /^\s*arch = (\S+)/.exec(part)?.[1] ?? target;
-    const symbol = /^\s*Function : (\S+)/.exec(part)?.[1];
-    for (const wanted of tensorCores)
-      if (symbol && wanted.kernel.test(symbol) && wanted.target.test(target))
-        if (!new RegExp(`\\b${wanted.instruction}\\.`).test(part))
-          found.push(`${symbol} on ${target} has no ${wanted.instruction} instruction`);
-  }
-  return found;
-}
-
-/** Of the shared object; undefined without cuobjdump, beside nvcc or on PATH. */
-function disassembled() {
-  const { CUDA_HOME = "/usr/local/cuda", CUDACXX } = process.env;
-  const folders = [CUDACXX && path.dirname(CUDACXX), path.join(CUDA_HOME, "bin")].filter(Boolean);
-  for (const tool of [...folders.map((folder) => path.join(folder, "cuobjdump")), "cuobjdump"])
-    try {
-      return execFileSync(tool, ["-sass", library], { encoding: "utf8", maxBuffer: 2 ** 30 });
-    } catch (error) {
-      if (error.code !== "ENOENT") throw error;
-    }
-  return undefined;
-}
-
 /** An incremental build tells of what it compiled only. */
 function notCompiled(text) {
   return list("cuda")
@@ -107,7 +72,31 @@ function notCompiled(text) {
     .map((file) => `${file} is not in the log: remove build-cuda/ and build again`);
 }
 
-function main() {
+/** Whether tensor-core kernels have their instructions; a sentence for each that has not. */
+async function lackingInstructions(kernels, targets) {
+  const compiled = kernels.filter(wantedOf);
+  const tool = findDisassembler();
+  const language = tool ? "sass" : "ptx";
+  // sm_86 and sm_89 are compiled from what differs from sm_80 in nothing but the name.
+  const own = targets.filter((t) => t === "sm_80" || t === "sm_90a");
+  const generated = path.join(__dirname, "..", "build-cuda", "generated");
+  const read = tool ? await readSass(tool, library, compiled) : await readPtx(generated, own);
+  console.log(
+    tool
+      ? `\ninstructions of ${compiled.length} tensor-core kernels, by ${tool}`
+      : "\nSASS is not checked: cuobjdump is missing (VOXELSPARK_CUOBJDUMP names it). In PTX, tensor-core kernels have",
+  );
+  const name = new Map(kernels.map((k) => [k.symbol, k.name]));
+  for (const { symbol, target, counts } of read.filter(wantedOf)) {
+    const row = Object.entries(counts).map(([instruction, count]) => `${instruction} ${count}`);
+    console.log(
+      `${target.padEnd(6)}  ${(name.get(symbol) ?? demangled([symbol])[0]).padEnd(70)}  ${row.join(", ")}`,
+    );
+  }
+  return faults(tool ? compiled : compiled.filter((k) => own.includes(k.target)), read, language);
+}
+
+async function main() {
   if (!fs.existsSync(log)) {
     console.error(`${log} is missing: run \`VOXELSPARK_CUDA=1 node native/install.cjs\` first`);
     return 1;
@@ -128,9 +117,11 @@ function main() {
     .readFileSync(builtFor, "utf8")
     .split("\n")
     .map((name) => `sm_${name}`);
-  const sass = disassembled();
-  if (sass === undefined) console.log("cuobjdump is missing: tensor-core instructions are not checked");
-  const found = [...complaints(report, targets), ...notCompiled(text), ...withoutTensorCores(sass ?? "")];
+  const found = [
+    ...complaints(report, targets),
+    ...notCompiled(text),
+    ...(await lackingInstructions(report.kernels, targets)),
+  ];
   for (const sentence of found) console.error(sentence);
   console.log(
     found.length ? `${found.length} complaints` : `${report.kernels.length} kernels, no spills, no warnings`,
@@ -138,5 +129,14 @@ function main() {
   return found.length ? 1 : 0;
 }
 
-module.exports = { parse, complaints, withoutTensorCores };
-if (require.main === module) process.exitCode = main();
+module.exports = { parse, complaints };
+if (require.main === module)
+  main().then(
+    (code) => {
+      process.exitCode = code;
+    },
+    (error) => {
+      console.error(error.message);
+      process.exitCode = 1;
+    },
+  );

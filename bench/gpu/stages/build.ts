@@ -11,17 +11,25 @@ const { architectures, forNvcc } = require("../../../native/architectures.cjs") 
   architectures(): string[];
   forNvcc(names: readonly string[]): string[];
 };
-const { findNvcc, findTool } = require("../../../native/toolkit.cjs") as {
-  findNvcc(): string | undefined;
-  findTool(name: string): string | undefined;
-};
+const { findNvcc } = require("../../../native/toolkit.cjs") as { findNvcc(): string | undefined };
 const { list, writeAbi } = require("../../../native/sources.cjs") as {
   list(kind: string): string[];
   writeAbi(file: string): void;
 };
+interface Kernel {
+  symbol: string;
+  target: string;
+}
 const { parse, complaints } = require("../../../native/cuda-report.cjs") as {
-  parse(log: string): { kernels: Record<string, unknown>[]; problems: string[] };
+  parse(log: string): { kernels: Kernel[]; problems: string[] };
   complaints(report: ReturnType<typeof parse>, targets: readonly string[]): string[];
+};
+const { faults, findDisassembler, readPtx, readSass, wantedOf } = require("../../../native/sass.cjs") as {
+  faults(compiled: readonly Kernel[], found: readonly Kernel[], language: "sass" | "ptx"): string[];
+  findDisassembler(): string | undefined;
+  readPtx(generated: string, targets: readonly string[]): Promise<Kernel[]>;
+  readSass(tool: string, library: string, compiled: readonly Kernel[]): Promise<Kernel[]>;
+  wantedOf(kernel: Kernel): unknown;
 };
 
 const said = (command: string, ...args: string[]) =>
@@ -92,19 +100,20 @@ async function compile(part: Part): Promise<void> {
     names.map((name) => `sm_${name}`),
   );
   part.check("no spills, no warnings", found.length === 0, found.slice(0, 3).join("; ") || "none found");
-  countInstructions(part, library);
+  await part.attempt("tensor-core instructions", () => instructions(part, report.kernels, library));
 }
 
-/** Whether the tensor cores' instructions are there: HGMMA is wgmma's, HMMA is mma.sync's. */
-function countInstructions(part: Part, library: string): void {
-  const tool = findTool("cuobjdump");
-  if (!tool) {
-    part.fact("matrix instructions", "not counted: cuobjdump cannot be found");
-    return;
-  }
-  const { stdout } = spawnSync(tool, ["--dump-sass", library], { encoding: "utf8", maxBuffer: 2 ** 30 });
-  const count = (name: string) => stdout?.match(new RegExp(`\\b${name}\\b`, "g"))?.length ?? 0;
-  part.fact("matrix instructions", { HGMMA: count("HGMMA"), HMMA: count("HMMA"), LDGSTS: count("LDGSTS") });
+/** Whether tensor-core kernels have the instructions that they are written for: HGMMA is wgmma's, HMMA mma.sync's. */
+async function instructions(part: Part, kernels: readonly Kernel[], library: string): Promise<void> {
+  const compiled = kernels.filter(wantedOf);
+  const tool = findDisassembler();
+  const generated = join(workFolder(), "generated");
+  const targets = [...new Set(compiled.map(({ target }) => target))];
+  const found = tool ? await readSass(tool, library, compiled) : await readPtx(generated, targets);
+  const by = tool ? "cuobjdump" : "PTX; SASS is not checked, cuobjdump cannot be found";
+  part.fact("instructions", { by, kernels: found.filter(wantedOf) });
+  const wrong = faults(compiled, found, tool ? "sass" : "ptx");
+  part.check("tensor-core instructions", wrong.length === 0, wrong.slice(0, 3).join("; ") || `by ${by}`);
 }
 
 /** What a copy and a matrix product reach here, through PyTorch: the yardsticks of everything else. */
