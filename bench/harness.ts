@@ -8,10 +8,15 @@ import { full, leakyRelu, scope, setThreads, sync } from "../lib";
 import { native } from "../lib/binding";
 import type { BenchOptions } from "./options";
 
+/**
+ * PyTorch as it comes (A), with malloc told to keep big buffers (B), and for single layers also in that memory layout,
+ * of two, in which this layer is faster (C).
+ */
+export type PeerName = "A" | "B" | "C";
+
 export interface Contestant {
   name: string;
-  /** PyTorch as it comes (A), or with malloc told to keep big buffers (B). */
-  peer?: "A" | "B";
+  peer?: PeerName;
   /** Queues one repetition; outputs are freed. May instead resolve with seconds that a peer measured. */
   run: () => unknown | Promise<number>;
   /** Bytes that must cross the memory bus at least: every operand once. */
@@ -60,21 +65,23 @@ export interface Comparison {
   ours: number;
   peerA?: number;
   peerB?: number;
+  peerC?: number;
   ratioA?: number;
   ratioB?: number;
+  ratioC?: number;
 }
 
 export function comparison(
   group: string,
   ours: number,
-  peers: { A?: number | undefined; B?: number | undefined },
+  { A, B, C }: Partial<Record<PeerName, number | undefined>>,
 ): Comparison {
-  const { A, B } = peers;
   return {
     group,
     ours,
     ...(A && { peerA: A, ratioA: A / ours }),
     ...(B && { peerB: B, ratioB: B / ours }),
+    ...(C && { peerC: C, ratioC: C / ours }),
   };
 }
 
@@ -117,10 +124,14 @@ export class Bench {
       };
     });
     this.results.push(...results);
-    const timeOf = (peer: "A" | "B") => results[contestants.findIndex((c) => c.peer === peer)]?.milliseconds;
+    const timeOf = (peer: PeerName) => results[contestants.findIndex((c) => c.peer === peer)]?.milliseconds;
     if (contestants.some((c) => c.peer))
       this.comparisons.push(
-        comparison(group, (results[0] as Result).milliseconds, { A: timeOf("A"), B: timeOf("B") }),
+        comparison(group, (results[0] as Result).milliseconds, {
+          A: timeOf("A"),
+          B: timeOf("B"),
+          C: timeOf("C"),
+        }),
       );
     if (!this.options.json) print(group, results);
     return results;

@@ -19,6 +19,8 @@ export interface BenchOptions {
   ratio: number;
   /** Of the training step: measure it without fused norms and without token folding too. */
   plain: boolean;
+  /** Of the layers: those of the decoder, the encoder's sum, or both. */
+  part: "dense" | "encoder" | "all";
   /** Of the prediction: z,y,x; the preset of the network; edge of a window, else the preset's patch. */
   volume: string;
   network: PresetName;
@@ -53,6 +55,7 @@ export function parseOptions(args: readonly string[], all: readonly string[]) {
         default: false,
         describe: "step: also without fusion, also without token folding",
       },
+      part: { choices: ["dense", "encoder", "all"], default: "all", describe: "layers: which of them" },
       volume: { type: "string", default: "160,192,160", describe: "predict: z,y,x in voxels" },
       network: { choices: Object.keys(PRESETS), default: "tiny", describe: "predict: preset of the network" },
       window: { ...positive, describe: "predict: edge of a window; default: the preset's patch" },

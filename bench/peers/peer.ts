@@ -5,7 +5,7 @@
 import { type ChildProcessWithoutNullStreams, spawn, spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import type { Contestant } from "../harness";
+import type { Contestant, PeerName } from "../harness";
 
 /** A Python that has PyTorch, or undefined. */
 export function findPeerPython(given?: string): string | undefined {
@@ -70,42 +70,41 @@ export class Peer {
   }
 }
 
-/** PyTorch as it comes, and with malloc told to keep big buffers and each layer in its faster memory layout. */
-const peers = {
-  A: { malloc: "default", layouts: ["contiguous"] },
-  B: { malloc: "tuned", layouts: ["contiguous", "channels_last"] },
-} as const;
-
-/** Single layers in both PyTorch processes. */
+/** Single layers in PyTorch, in a process as it comes and in one with malloc tuned. */
 export class LayerPeers {
-  private constructor(private readonly peers: ReadonlyMap<"A" | "B", Peer>) {}
+  private constructor(
+    private readonly plain: Peer | undefined,
+    private readonly tuned: Peer | undefined,
+  ) {}
 
   /** None of them where no Python with PyTorch is named. */
   static async start({ peer, threads }: { peer: string | undefined; threads: number }): Promise<LayerPeers> {
     const python = findPeerPython(peer);
-    const started = new Map<"A" | "B", Peer>();
-    for (const name of python ? (["A", "B"] as const) : []) {
-      const args = ["--threads", `${threads}`, "--malloc", peers[name].malloc];
-      started.set(name, (await Peer.start(python as string, "ops.py", args)).peer);
-    }
-    return new LayerPeers(started);
+    if (!python) return new LayerPeers(undefined, undefined);
+    const start = async (malloc: string) =>
+      (await Peer.start(python, "ops.py", ["--threads", `${threads}`, "--malloc", malloc])).peer;
+    return new LayerPeers(await start("default"), await start("tuned"));
   }
 
-  /** What to measure beside ours; `message` names op, pass and shape, see ops.py. */
+  /** What to measure beside ours; `message` names op, pass and shape, see ops.py. C is left out where it is B. */
   async contestants(message: Answer): Promise<Contestant[]> {
-    const found: Contestant[] = [];
-    for (const [name, peer] of this.peers) {
-      const ask = async (layout: string) =>
-        (await peer.ask({ cmd: "run", ...message, layout, repeats: 1 })).seconds as number;
-      const tried: [string, number][] = [];
-      for (const layout of peers[name].layouts) tried.push([layout, await ask(layout)]);
-      const [best] = tried.sort((a, b) => a[1] - b[1])[0]!;
-      found.push({ name: `PyTorch ${name}, ${best}`, peer: name, run: () => ask(best) });
-    }
+    const { plain, tuned } = this;
+    if (!plain || !tuned) return [];
+    const ask = async (peer: Peer, layout: string) =>
+      (await peer.ask({ cmd: "run", ...message, layout, repeats: 1 })).seconds as number;
+    const contestant = (peer: PeerName, process: Peer, layout: string): Contestant => ({
+      name: `PyTorch ${peer}, ${layout}`,
+      peer,
+      run: () => ask(process, layout),
+    });
+    const found = [contestant("A", plain, "contiguous"), contestant("B", tuned, "contiguous")];
+    if ((await ask(tuned, "channels_last")) < (await ask(tuned, "contiguous")))
+      found.push(contestant("C", tuned, "channels_last"));
     return found;
   }
 
   stop(): void {
-    for (const peer of this.peers.values()) peer.stop();
+    this.plain?.stop();
+    this.tuned?.stop();
   }
 }

@@ -5,13 +5,13 @@
  *
  * Forward convolutions also beside onnxruntime-node where it is installed.
  *
- *   npm run bench -- layers [--patch 64] [--peer python]
+ *   npm run bench -- layers [--patch 64] [--part dense | encoder] [--peer python]
  */
 import { type BlockMask, type Tensor, type Triple, tensor } from "../../lib";
 import { launch } from "../../lib/launch";
 import { createPlan } from "../../lib/plans/plan";
 import { blockMask, normal } from "../fixtures";
-import { type Bench, comparison, type Result } from "../harness";
+import { type Bench, comparison, type PeerName, type Result } from "../harness";
 import { findOnnxRuntime, onnxConvolution } from "../peers/onnx";
 import { LayerPeers } from "../peers/peer";
 
@@ -119,7 +119,7 @@ const RATIOS = [0, 0.6, 0.75, 0.9];
 async function encoder(bench: Bench, peers: LayerPeers, patch: number): Promise<void> {
   const totals = RATIOS.map(() => 0);
   const shares = RATIOS.map(() => 1);
-  const theirs = { A: 0, B: 0 };
+  const theirs = { A: 0, B: 0, C: 0 };
   for (const { layer, count } of encoderLayers(patch).values()) {
     const grid = Math.max(1, patch / 32);
     if (layer.edge % grid !== 0) continue;
@@ -140,7 +140,9 @@ async function encoder(bench: Bench, peers: LayerPeers, patch: number): Promise<
       ]);
       const time = (i: number) => count * (rows[i] as Result).milliseconds;
       for (const i of RATIOS.keys()) totals[i]! += time(i);
-      for (const [i, { peer }] of asked.entries()) theirs[peer!] += time(RATIOS.length + i);
+      const of = (peer: PeerName) => time(RATIOS.length + asked.findIndex((a) => a.peer === peer));
+      for (const peer of asked.length ? (["A", "B", "C"] as const) : [])
+        theirs[peer] += of(asked.some((a) => a.peer === peer) ? peer : "B");
     }
     for (const { free } of operands) free();
     for (const [i, mask] of masks.entries()) {
@@ -148,9 +150,8 @@ async function encoder(bench: Bench, peers: LayerPeers, patch: number): Promise<
       mask?.dispose();
     }
   }
-  const peersOf = { A: theirs.A || undefined, B: theirs.B || undefined };
   for (const [i, ratio] of RATIOS.entries())
-    bench.comparisons.push(comparison(`encoder convolutions, ${ratio * 100} % masked`, totals[i]!, peersOf));
+    bench.comparisons.push(comparison(`encoder convolutions, ${ratio * 100} % masked`, totals[i]!, theirs));
   if (bench.options.json) return;
   console.log(`\nAll convolutions of the encoder, ${patch}³, forward and both gradients`);
   for (const [i, ratio] of RATIOS.entries()) {
@@ -166,12 +167,12 @@ async function encoder(bench: Bench, peers: LayerPeers, patch: number): Promise<
 }
 
 export default async function layers(bench: Bench): Promise<void> {
-  const { patch } = bench.options;
+  const { patch, part } = bench.options;
   const peers = await LayerPeers.start(bench.options);
   try {
-    await denseLayers(bench, peers, patch);
-    await transposedLayers(bench, peers, patch);
-    await encoder(bench, peers, patch);
+    if (part !== "encoder") await denseLayers(bench, peers, patch);
+    if (part !== "encoder") await transposedLayers(bench, peers, patch);
+    if (part !== "dense") await encoder(bench, peers, patch);
   } finally {
     peers.stop();
   }

@@ -3,6 +3,9 @@
 // function compiled for AVX-512 could otherwise win at link time and crash older machines.
 #pragma once
 #include <stdint.h>
+#if defined(__AVX2__)
+#include <immintrin.h>
+#endif
 
 #define VS_JOIN2(a, b) a##_##b
 #define VS_JOIN(a, b) VS_JOIN2(a, b)
@@ -27,7 +30,21 @@ typedef float VecU __attribute__((vector_size(kLanes * 4), aligned(4), may_alias
 
 VS_INLINE Vec load(const float* p) { return *reinterpret_cast<const VecU*>(p); }
 VS_INLINE void store(float* p, Vec v) { *reinterpret_cast<VecU*>(p) = v; }
+// Past the caches, for outputs far larger than they are: no line is read before it is written. `p` is aligned to a
+// vector. Visible to other threads after stream_fence().
+VS_INLINE void stream(float* p, Vec v) {
+#if defined(__AVX512F__)
+  _mm512_stream_ps(p, reinterpret_cast<__m512>(v));
+#elif defined(__AVX2__)
+  _mm256_stream_ps(p, reinterpret_cast<__m256>(v));
+#else
+  store(p, v);
+#endif
+}
 VS_INLINE Vec all(float x) { return x - Vec{}; }
+
+// How far ahead of its use a long stream of floats is asked for: the latency of the L3 in multiply-adds.
+constexpr int kWeightsAhead = 1024;
 
 // Doubles for sums: as many bytes as Vec, so half as many lanes.
 constexpr int kWide = kLanes / 2;

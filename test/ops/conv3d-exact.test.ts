@@ -192,16 +192,38 @@ test("rows longer than a box, volumes larger than an item", async () => {
   }
 });
 
-test("many channels: taps and panels shared out", async () => {
-  for (const channels of [
-    [130, 140],
-    [70, 257],
-    [320, 33],
-  ] as [number, number][]) {
-    const c: Case = { ...same, channels, size: [3, 4, 3], stride: cube(1) };
-    const values = draw(random("wide", channels[0]), c);
+test("many channels and few voxels: panels shared out, weights packed tap by tap", async () => {
+  const mask = {
+    samples: 1,
+    grid: cube(3) as [number, number, number],
+    visible: new Uint8Array(27).fill(1, 3, 8),
+  };
+  const cases: Pick<Case, "channels" | "size" | "stride" | "mask">[] = [
+    { channels: [320, 33], size: [3, 4, 3], stride: cube(1) },
+    { channels: [70, 257], size: [5, 4, 3], stride: [2, 1, 2] },
+    { channels: [130, 80], size: cube(3), stride: cube(1), mask },
+    { channels: [80, 130], size: cube(6), stride: cube(2), mask },
+  ];
+  for (const part of cases) {
+    const c: Case = { ...same, ...part };
+    const values = draw(random("wide", c.channels[0]), c);
     expectEqual(await run(c, values, "cpu"), await run(c, values, "reference"), describeCase(c));
   }
+});
+
+test("an output that is stored past the caches", async () => {
+  const r = random("large");
+  const shape = [1, 2, 26, 26, 26];
+  const [x, weight] = [drawArray(r, shape, "integer"), drawArray(r, [2, 32, 2, 2, 2], "integer")];
+  const outputs = (["cpu", "reference"] as const).map(async (device) => {
+    const inputs = [tensor(x, shape, { device }), tensor(weight, [2, 32, 2, 2, 2], { device })];
+    const [y] = launch("conv_transpose3d_forward", inputs, {}) as [Tensor];
+    const found = (await y.data()) as Float32Array;
+    for (const t of [...inputs, y]) t.dispose();
+    return found;
+  });
+  const [found, wanted] = (await Promise.all(outputs)) as [Float32Array, Float32Array];
+  expect(Buffer.compare(Buffer.from(found.buffer), Buffer.from(wanted.buffer))).toBe(0);
 });
 
 test("masked conv is mask · conv(mask · x) under 300 masks, one visible and all but one included", async () => {

@@ -9,6 +9,7 @@ template <int T, int V>
 VS_INLINE void add_column(Vec (&sum)[T][V], const float* const* x, int64_t c, const float* w) {
   Vec column[V];
   VS_UNROLL for (int j = 0; j < V; j++) column[j] = load(w + j * kLanes);
+  VS_UNROLL for (int j = 0; j < V; j++) __builtin_prefetch(w + kWeightsAhead + j * kLanes);
   VS_UNROLL for (int t = 0; t < T; t++) {
     const Vec value = all(x[t][c]);
     VS_UNROLL for (int j = 0; j < V; j++) sum[t][j] += value * column[j];
@@ -24,7 +25,8 @@ VS_INLINE void store_tile(const GatherTile& g, Vec (&sum)[T][V]) {
       load_columns<V>(to, before, g.valid);
       VS_UNROLL for (int j = 0; j < V; j++) sum[t][j] += before[j];
     }
-    store_columns<V>(to, sum[t], g.valid);
+    if (!g.stream) store_columns<V>(to, sum[t], g.valid);
+    else VS_UNROLL for (int j = 0; j < V; j++) stream(to + j * kLanes, sum[t][j]);
   }
 }
 
@@ -97,6 +99,12 @@ TileShape SIMD(tile_shape)() { return {kLanes, kRows, kVectors}; }
 
 void SIMD(gather_tile)(const GatherTile& g, int voxels, int vectors) {
   (g.values ? tiles_of_values : tiles)[vectors - 1][voxels - 1](g);
+}
+
+void SIMD(stream_fence)() {
+#if defined(__AVX2__)
+  _mm_sfence();
+#endif
 }
 
 void SIMD(normalise_rows)(const RowNorm& norm, const float** rows, int64_t n, const float* zeros, float* to) {

@@ -37,7 +37,8 @@ struct GatherTile {
   const int64_t* voxel;
   float* out;  // row of voxel i at out + i * out_stride
   int64_t out_stride, valid;
-  bool add;  // to what out holds
+  bool add;     // to what out holds
+  bool stream;  // store past the caches; rows of whole, aligned vectors only
 };
 DECLARE_SIMD(gather_tile, void, (const GatherTile& g, int voxels, int vectors))
 
@@ -49,6 +50,9 @@ struct RowNorm {
 };
 // Copies the rows that are not `zeros`, normalised, to to[row][channels], and has the table point there.
 DECLARE_SIMD(normalise_rows, void, (const RowNorm& norm, const float** rows, int64_t n, const float* zeros, float* to))
+
+// Has what gather_tile streamed reach memory before what this thread stores next.
+DECLARE_SIMD(stream_fence, void, ())
 
 // packed[c][0 .. width) = column vectors of weights[k * k_stride + c * c_stride], zero from `valid` on.
 DECLARE_SIMD(pack_weights, void,

@@ -125,9 +125,12 @@ __attribute__((noinline)) void multiply(const float* v, int64_t block_stride, co
     int64_t left = channels - done < kSpan ? channels - done : kSpan;
     for (; left > 0; left -= kLanes) {
       const float* next = v + block_stride;
-      for (const float* end = v + (left < kLanes ? left : kLanes); v < end; v++, u += W * kLanes) {
+      const float* ahead = next;  // rows of the next channels, one line a channel
+      for (const float* end = v + (left < kLanes ? left : kLanes); v < end; v++, u += W * kLanes, ahead += kLanes) {
         Vec w[W];
         VS_UNROLL for (int j = 0; j < W; j++) w[j] = load(u + j * kLanes);
+        VS_UNROLL for (int j = 0; j < W; j++) __builtin_prefetch(u + kWeightsAhead + j * kLanes);
+        __builtin_prefetch(ahead);
         VS_UNROLL for (int t = 0; t < T; t++) {
           const Vec x = all(v[t * kLanes]);
           VS_UNROLL for (int j = 0; j < W; j++) sum[t][j] += x * w[j];

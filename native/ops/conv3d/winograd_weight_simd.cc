@@ -55,9 +55,11 @@ __attribute__((noinline)) void outer(const WinogradOuter& o, const float* v, con
   VS_UNROLL for (int t = 0; t < T; t++) VS_UNROLL for (int j = 0; j < W; j++) sum[t][j] =
       o.fresh ? Vec{} : load(sums + (t * W + j) * kLanes);
   const int64_t block = o.v_block_stride, g_step = o.g_stride;
+  const float* ahead = sums + T * W * kLanes;  // the next group's sums, which may lie in the L3
   for (int i = 0; i < o.tiles; i++, v += kLanes, g += g_step) {
     Vec x[W];
     VS_UNROLL for (int j = 0; j < W; j++) x[j] = load(v + j * block);
+    VS_UNROLL for (int j = 0; j < W; j++, ahead += kLanes) __builtin_prefetch(ahead, 1);
     VS_UNROLL for (int t = 0; t < T; t++) {
       const Vec y = all(g[t]);
       VS_UNROLL for (int j = 0; j < W; j++) sum[t][j] += y * x[j];
