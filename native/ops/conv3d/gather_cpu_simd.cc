@@ -56,7 +56,9 @@ __attribute__((noinline)) void tile(const GatherTile& g) {
   const float* w = g.weights;
   int64_t span = 0;
   for (int64_t d = 0; d < g.taps; d++) {
-    for (const GatherPart* part = g.parts; part != g.parts + kGatherParts && part->channels; part++) {
+    const GatherPart* part = g.parts;
+    do {
+      const int64_t channels = part->channels;
       const float* const* rows = part->table + g.delta[d];
       const float* x[T];
       uint64_t live = 0;
@@ -64,25 +66,18 @@ __attribute__((noinline)) void tile(const GatherTile& g) {
         x[t] = rows[g.base[t]];
         live |= reinterpret_cast<uintptr_t>(x[t]) ^ reinterpret_cast<uintptr_t>(g.zeros);
       }
-      if (!live) {  // spans end where they would have, so that no bit depends on the voxels of a tile
-        w += part->channels * V * kLanes;
-        span += part->channels;
-        if (span < kSpan) continue;
-        add_tile<T, V>(total, sum);
-        VS_UNROLL for (int t = 0; t < T; t++) VS_UNROLL for (int j = 0; j < V; j++) sum[t][j] = Vec{};
-        span %= kSpan;
-        continue;
-      }
-      for (int64_t c = 0; c < part->channels;) {
-        const int64_t left = part->channels - c, end = left < kSpan - span ? part->channels : c + kSpan - span;
+      // Where nothing is live, spans still end where they would, so that no bit depends on the voxels of a tile.
+      for (int64_t c = 0; c < channels;) {
+        const int64_t left = channels - c, end = left < kSpan - span ? channels : c + kSpan - span;
         span += end - c;
+        if (!live) w += (end - c) * V * kLanes, c = end;
         for (; c < end; c++, w += V * kLanes) add_column<T, V>(sum, x, c, w);
         if (span < kSpan) break;
         add_tile<T, V>(total, sum);
         VS_UNROLL for (int t = 0; t < T; t++) VS_UNROLL for (int j = 0; j < V; j++) sum[t][j] = Vec{};
         span = 0;
       }
-    }
+    } while (++part != g.parts + kGatherParts && part->channels);
   }
   add_tile<T, V>(total, sum);
   store_tile<T, V>(g, total);
