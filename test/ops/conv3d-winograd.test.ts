@@ -42,7 +42,7 @@ function maskOf(c: Case): BlockMask | undefined {
   return new BlockMask({ samples: c.samples ?? 1, grid: [...c.grid] as [number, number, number], visible });
 }
 
-type Results = Record<"y" | "gx" | "gw", Float64Array>;
+type Results = Record<"y" | "gx" | "gw" | "gb", Float64Array>;
 
 /** Output and gradients of a case, by the reference in float64 or by the CPU with the attribute `winograd`. */
 async function results(c: Case, winograd: number | "reference"): Promise<Results> {
@@ -66,10 +66,12 @@ async function results(c: Case, winograd: number | "reference"): Promise<Results
     padding: [1, 1, 1],
     ...(reference ? {} : { winograd: winograd as number }),
   } as const;
+  const [gw, gb] = launch("conv3d_grad_weight", [x, gy], { ...how, kernel: [3, 3, 3], bias: true });
   const outputs = {
     y: launch("conv3d_forward", [x, weight, bias], { ...how, mask })[0] as Tensor,
     gx: launch("conv3d_grad_input", [gy, weight], { ...how, size: c.size, mask: x.mask })[0] as Tensor,
-    gw: launch("conv3d_grad_weight", [x, gy], { ...how, kernel: [3, 3, 3] })[0] as Tensor,
+    gw: gw as Tensor,
+    gb: gb as Tensor,
   };
   const found = {} as Results;
   for (const [name, t] of Object.entries(outputs)) {
@@ -104,6 +106,7 @@ async function check(c: Case, ways: readonly number[]): Promise<void> {
     expect(errorOf(found.y, wanted.y, "deviation")).toBeLessThanOrEqual(bounds[winograd] as number);
     expect(errorOf(found.gx, wanted.gx, "deviation")).toBeLessThanOrEqual(bounds[winograd] as number);
     expect(errorOf(found.gw, wanted.gw, "largest")).toBeLessThanOrEqual(gradientBounds[winograd] as number);
+    expect(errorOf(found.gb, wanted.gb, "largest")).toBeLessThanOrEqual(2e-6);
   }
 }
 

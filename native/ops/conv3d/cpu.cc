@@ -112,8 +112,8 @@ void conv3d_grad_weight_cpu(const Descriptor& d, const Launch& l) {
   const Tensor gy = with_pending(l.inputs, 1, 3, a.slope);
   const ConvGeometry geometry{a.kernel, a.stride, a.padding};
   if (const int m = winograd_grad_weight_tile(allowed(a.winograd, l.inputs), geometry, x.layout, gy.layout))
-    winograd_grad_weight(m, x, gy, l.outputs[0], l.workspace);
-  else weight_gradient(geometry, x, gy, l.outputs[0], l.workspace);
+    return winograd_grad_weight(m, x, gy, l.outputs[0], a.bias ? l.outputs[1].f32() : nullptr, l.workspace);
+  weight_gradient(geometry, x, gy, l.outputs[0], l.workspace);
   if (a.bias) channel_sums(gy, l.outputs[1]);
 }
 

@@ -39,6 +39,7 @@ void winograd_grad_input(int m, const Tensor& gy, const Tensor& weight, const Ma
 // 5e-6 (F(2,2,2)) and 3e-5 (F(2,4,4)) of the largest gradient.
 int winograd_grad_weight_tile(int64_t allowed, const ConvGeometry& g, const Layout& x, const Layout& gy);
 int64_t winograd_grad_weight_workspace(int m, const Layout& x, const Layout& gy);  // bytes
-void winograd_grad_weight(int m, const Maps& x, const Tensor& gy, const Tensor& gw, void* workspace);
+// gb: the gradient of the bias, sums over gy; null: not wanted.
+void winograd_grad_weight(int m, const Maps& x, const Tensor& gy, const Tensor& gw, float* gb, void* workspace);
 
 }  // namespace voxelspark

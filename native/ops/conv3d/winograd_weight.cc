@@ -74,6 +74,7 @@ struct WeightGradient {
   int m;
   const Maps& x;
   const Tensor &gy, &gw;
+  float* gb;  // null: not wanted
   float* sums;
 
   const Plan plan{m, x.layout, gy.layout};
@@ -86,16 +87,19 @@ struct WeightGradient {
   const int64_t sums_step = plan.outputs * round_up(plan.channels, lanes), slot_step = plan.frequencies * sums_step;
   const std::vector<float> zeros =
       std::vector<float>(std::max(zeros_for(tiles, plan.want, plan.channels), plan.outputs));
+  std::vector<double> bias_parts = std::vector<double>(gb ? chunks.size() * plan.outputs : 0);  // [chunk][output]
 
-  void transform(const Chunk& chunk, const Transformed& t, int64_t first) const;
+  void transform(int64_t chunk, const Transformed& t, int64_t first);
   void add(const Transformed& t, int n, int64_t frequency, float* slot, bool fresh) const;
-  void run_slots() const;
-  void run_batches() const;
+  void add_bias(int64_t chunk, const Transformed& t, int64_t first);
+  void run_slots();
+  void run_batches();
   void finish() const;
 };
 
 // Tiles of a chunk into places `first` and following.
-void WeightGradient::transform(const Chunk& chunk, const Transformed& t, int64_t first) const {
+void WeightGradient::transform(int64_t c, const Transformed& t, int64_t first) {
+  const Chunk& chunk = chunks[c];
   WinogradRun run{};
   run.v = t.v + first * lanes;
   run.frequency_stride = t.v_step;
@@ -124,6 +128,15 @@ void WeightGradient::transform(const Chunk& chunk, const Transformed& t, int64_t
     w.frequency_stride = t.g_step;
     gradient(m, w);
   }
+  if (gb) add_bias(c, t, first);
+}
+
+// The second point of each dimension is 1, where the transform of a tile's gradients is their sum.
+void WeightGradient::add_bias(int64_t c, const Transformed& t, int64_t first) {
+  const float* g = t.g + (((m + 2) + 1) * (m + 2) + 1) * t.g_step + first * t.g_row;
+  double* part = &bias_parts[c * plan.outputs];
+  for (int i = 0; i < chunks[c].tiles; i++, g += t.g_row)
+    for (int64_t k = 0; k < plan.outputs; k++) part[k] += g[k];
 }
 
 void WeightGradient::add(const Transformed& t, int n, int64_t f, float* slot, bool fresh) const {
@@ -131,29 +144,29 @@ void WeightGradient::add(const Transformed& t, int n, int64_t f, float* slot, bo
                          slot + f * sums_step, fresh});
 }
 
-void WeightGradient::run_slots() const {
+void WeightGradient::run_slots() {
   const TeamScratch scratch(Transformed(plan.want, plan, lanes, nullptr).floats());
   const int64_t n = static_cast<int64_t>(chunks.size());
   parallel_for(plan.slots, [&](int64_t s) {
     const Transformed t(plan.want, plan, lanes, scratch.mine());
     const int64_t begin = n * s / plan.slots, end = n * (s + 1) / plan.slots;
     for (int64_t c = begin; c < end; c++) {
-      transform(chunks[c], t, 0);
+      transform(c, t, 0);
       for (int64_t f = 0; f < plan.frequencies; f++) add(t, chunks[c].tiles, f, sums + s * slot_step, c == begin);
     }
   });
 }
 
-void WeightGradient::run_batches() const {
+void WeightGradient::run_batches() {
   const Transformed t(plan.batch(), plan, lanes, sums + slot_step);
   size_t next = 0;
   for (bool fresh = true; next < chunks.size(); fresh = false) {
     std::vector<int64_t> place;  // of the chunks of this batch
     int64_t n = 0;
-    const size_t begin = next;
+    const int64_t begin = static_cast<int64_t>(next);
     for (; next < chunks.size() && n + chunks[next].tiles <= plan.batch(); n += chunks[next++].tiles)
       place.push_back(n);
-    parallel_for(static_cast<int64_t>(place.size()), [&](int64_t i) { transform(chunks[begin + i], t, place[i]); });
+    parallel_for(static_cast<int64_t>(place.size()), [&](int64_t i) { transform(begin + i, t, place[i]); });
     parallel_for(plan.frequencies, [&](int64_t f) { add(t, static_cast<int>(n), f, sums, fresh); });
   }
 }
@@ -167,6 +180,10 @@ void WeightGradient::finish() const {
       taps(m, {sums + begin * plan.outputs + k * width + (c - begin), sums_step, slot_step,
                static_cast<int>(plan.slots), gw.f32() + k * 27 * plan.channels + c, plan.channels, plan.channels - c});
     }
+    if (!gb) return;
+    double sum = 0;
+    for (size_t i = k; i < bias_parts.size(); i += plan.outputs) sum += bias_parts[i];
+    gb[k] = static_cast<float>(sum);
   });
 }
 
@@ -176,8 +193,8 @@ int64_t winograd_grad_weight_workspace(int m, const Layout& x, const Layout& gy)
   return 4 * Plan(m, x, gy).workspace_floats();
 }
 
-void winograd_grad_weight(int m, const Maps& x, const Tensor& gy, const Tensor& gw, void* workspace) {
-  const WeightGradient w{m, x, gy, gw, static_cast<float*>(workspace)};
+void winograd_grad_weight(int m, const Maps& x, const Tensor& gy, const Tensor& gw, float* gb, void* workspace) {
+  WeightGradient w{m, x, gy, gw, gb, static_cast<float*>(workspace)};
   if (w.plan.by_slots) w.run_slots();
   else w.run_batches();
   w.finish();
