@@ -178,13 +178,16 @@ describe("where it is chosen", () => {
   );
 });
 
-// The weight gradient sums over slots where channels are few, over batches of tiles where they are many.
+// The weight gradient sums over slots where channels are few, for more of them by frequency of depth, over batches of
+// tiles where they are many.
 const slots: Case = { channels: 8, out: 12, size: cube(20) };
-const batches: Case = { channels: 66, out: 64, size: [10, 16, 16] };
+const depths: Case = { channels: 66, out: 64, size: [10, 16, 16], bias: true };
+const batches: Case = { channels: 140, out: 136, size: [4, 8, 8], bias: true };
 test.each([
-  ["slots", slots],
-  ["batches", batches],
-])("weight gradients over %s", (_, c) => check(c, [F2]));
+  ["slots", slots, [F2]],
+  ["slots by depth", depths, [F2, F4]],
+  ["batches", batches, [F2]],
+] as [string, Case, number[]][])("weight gradients over %s", (_, c, allowed) => check(c, allowed));
 
 // Where weights outweigh tiles they are transformed panel by panel: here two batches of tiles, too many for the oracle.
 test("forward and input gradient panel by panel, beside the direct engine", async () => {
@@ -218,6 +221,7 @@ describe("determinism", () => {
     { samples: 2, channels: 24, out: 40, size: cube(8), grid: cube(2), visible: [5, 2], bias: true },
     { channels: 72, out: 72, size: [4, 6, 8], bias: true },
     slots,
+    depths,
     batches,
   ];
   const isas = ["scalar", "avx2", "avx512"].slice(

@@ -87,6 +87,14 @@ VS_INLINE void input_line(Vec* v) {
   }
 }
 
+// One line of a transform of depth: first * row a + second * row b. By the frequency, counted from 1.
+struct DepthPair {
+  int a, b;
+  float first, second;
+};
+constexpr DepthPair kInputDepths[5] = {{}, {0, 2, 1, -1}, {1, 2, 1, 1}, {2, 1, 1, -1}, {1, 3, 1, -1}};
+constexpr DepthPair kGradientDepths[5] = {{}, {0, 1, 1, 0}, {0, 1, 1, 1}, {0, 1, 1, -1}, {0, 1, 0, -1}};
+
 // Output: A^T m.
 template <int kTile>
 VS_INLINE void output_line(const Vec* m, Vec* y, int step) {

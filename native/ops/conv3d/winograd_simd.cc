@@ -43,22 +43,28 @@ struct RowReader {
   }
 };
 
-// Depth and height are transformed once a column; two columns are shared by neighbouring tiles.
-template <int kTile, class Reader>
+// Depth and height are transformed once a column; two columns are shared by neighbouring tiles. Of the four frequencies
+// of depth one alone may be wanted.
+template <int kTile, int kDepths, class Reader>
 VS_INLINE void transform_run(Reader in, float* v) {
   constexpr int H = kPoints<kTile>, kRing = kTile == 4 ? 8 : 4;
-  alignas(64) Vec ring[kRing][4 * H];
+  alignas(64) Vec ring[kRing][kDepths * H];
+  const DepthPair pair = kInputDepths[in.run.only];
   auto column = [&](int64_t j) {
-    Vec r[4 * H];
+    Vec r[kDepths * H];
     in.column(j);
     VS_UNROLL for (int h = 0; h < H; h++) {
-      Vec z[4];
-      VS_UNROLL for (int d = 0; d < 4; d++) z[d] = in.row(d * H + h);
-      input_line<2>(z);
-      VS_UNROLL for (int d = 0; d < 4; d++) r[d * H + h] = z[d];
+      if constexpr (kDepths == 1) {
+        r[h] = pair.first * in.row(pair.a * H + h) + pair.second * in.row(pair.b * H + h);
+      } else {
+        Vec z[4];
+        VS_UNROLL for (int d = 0; d < 4; d++) z[d] = in.row(d * H + h);
+        input_line<2>(z);
+        VS_UNROLL for (int d = 0; d < 4; d++) r[d * H + h] = z[d];
+      }
     }
     Vec* o = ring[j & (kRing - 1)];
-    VS_UNROLL for (int d = 0; d < 4; d++) {
+    VS_UNROLL for (int d = 0; d < kDepths; d++) {
       input_line<kTile>(r + d * H);
       VS_UNROLL for (int h = 0; h < H; h++) o[d * H + h] = r[d * H + h];
     }
@@ -73,7 +79,7 @@ VS_INLINE void transform_run(Reader in, float* v) {
     VS_UNROLL for (int j = 0; j < H; j++) r[j] = ring[(kTile * t + j) & (kRing - 1)];
     float* to = v;
 #pragma GCC unroll 2
-    for (int i = 0; i < 4 * H; i++, to += H * step) {
+    for (int i = 0; i < kDepths * H; i++, to += H * step) {
       Vec w[H];
       VS_UNROLL for (int j = 0; j < H; j++) w[j] = r[j][i];
       input_line<kTile>(w);
@@ -82,13 +88,18 @@ VS_INLINE void transform_run(Reader in, float* v) {
   }
 }
 
-template <int kTile, bool kPending>
-static void input(const WinogradRun& run) {
+template <int kTile, int kDepths, bool kPending>
+static void input_depths(const WinogradRun& run) {
   float* v = run.v;
   int64_t c = 0;
   for (; c + kLanes <= run.channels; c += kLanes, v += run.block_stride)
-    transform_run<kTile>(RowReader<kTile, true, kPending>{run, c, kLanes}, v);
-  if (c < run.channels) transform_run<kTile>(RowReader<kTile, false, kPending>{run, c, run.channels - c}, v);
+    transform_run<kTile, kDepths>(RowReader<kTile, true, kPending>{run, c, kLanes}, v);
+  if (c < run.channels) transform_run<kTile, kDepths>(RowReader<kTile, false, kPending>{run, c, run.channels - c}, v);
+}
+
+template <int kTile, bool kPending>
+static void input(const WinogradRun& run) {
+  (run.only ? input_depths<kTile, 1, kPending> : input_depths<kTile, 4, kPending>)(run);
 }
 
 // ---- weights

@@ -27,6 +27,7 @@ struct WinogradRun {
   int tiles;
   float* v;  // v[frequency][channel / lanes][tile][channel % lanes]
   int64_t frequency_stride, block_stride;
+  int only;  // one of the four frequencies of depth, counted from 1, fills v alone; 0: all do
 };
 DECLARE_SIMD(winograd_input, void, (int m, const WinogradRun& run))
 
@@ -91,6 +92,7 @@ struct WinogradGradient {
   int64_t channels;
   float* g;
   int64_t frequency_stride;
+  int only;  // as in WinogradRun
 };
 DECLARE_SIMD(winograd_gradient, void, (int m, const WinogradGradient& g))
 

@@ -1,7 +1,8 @@
 // The weight gradient by F(2,2,2) or F(2,4,4): frequency by frequency, sums over tiles of outer products of the
 // transformed input and the transformed output gradient. Two ways to share it out, by shapes alone, so that no bit
-// depends on threads: few channels take slots, ranges of tiles with sums of their own, added in slot order; many
-// channels take one set of sums, whose frequencies are shared out after every batch of tiles.
+// depends on threads. With few channels the sums stay in the L2 of a thread, all of a slot, or those of one of the four
+// frequencies of depth, for which the transforms are made alone. Slots are ranges of tiles with sums of their own,
+// added in slot order. Many channels take one set of sums, whose frequencies are shared out after every batch of tiles.
 #include <algorithm>
 
 #include "device/parallel.h"
@@ -13,9 +14,11 @@ namespace voxelspark {
 
 constexpr int64_t kWidestVector = 16;
 constexpr int64_t kSkew = 16;
-constexpr int64_t kMostSums = 64 * 64 * 64;  // of a slot, all frequencies: half of a usual L2
+constexpr int64_t kMostSums = 1 << 18;              // that a thread adds to in all frequencies: half of a usual L2
+constexpr int64_t kMostSumsOfPart = 36 * 64 * 128;  // in those of one depth: more of the L2, but less work beside it
 constexpr int64_t kMostSlots = 16, kChunksOfSlot = 8;
 constexpr int64_t kChunkFloats = 1 << 18;                    // of transformed input and gradient: half of a usual L2
+constexpr int64_t kFewestTiles = 14, kMostTiles = 28;        // of a chunk
 constexpr int kPiece = 14;                                   // tiles that one thread transforms for a batch
 constexpr int64_t kSmallestBatch = 96, kLargestBatch = 256;  // tiles
 
@@ -26,6 +29,7 @@ namespace {
 struct Plan {
   int m;
   int64_t frequencies, channels, outputs, tiles;
+  int64_t parts;  // of the frequencies, that units of work share out: 1, or by depth
   bool by_slots;
   int want;  // tiles of a chunk or piece
   int64_t slots = 1;
@@ -36,10 +40,11 @@ struct Plan {
         channels(x.channels()),
         outputs(gy.channels()),
         tiles(Cells::count(gy, x) * Tiles(Cells::edge_of(gy, x), m).per_cell()),
-        by_slots(frequencies * channels * outputs <= kMostSums) {
-    const int64_t fit = kChunkFloats / (frequencies * (channels + outputs));
-    want = by_slots ? static_cast<int>(std::clamp<int64_t>(fit, 28, 56)) : kPiece;
-    while (by_slots && slots < kMostSlots && slots * 2 * kChunksOfSlot * want <= tiles) slots *= 2;
+        parts(frequencies * channels * outputs <= kMostSums ? 1 : 4),
+        by_slots(frequencies / parts * channels * outputs <= kMostSumsOfPart) {
+    const int64_t fit = kChunkFloats * parts / (frequencies * (channels + outputs));
+    want = by_slots ? static_cast<int>(std::clamp<int64_t>(fit, kFewestTiles, kMostTiles)) : kPiece;
+    while (by_slots && slots < kMostSlots / parts && slots * 2 * kChunksOfSlot * want <= tiles) slots *= 2;
   }
   // Twice as many floats of transformed tiles as of sums, which every batch reads and writes.
   int64_t batch() const {
@@ -58,9 +63,9 @@ struct Transformed {  // tiles: v[frequency][channel / lanes][tile][lanes], g[fr
   float *v, *g;
   int64_t frequencies, v_step, v_block, g_step, g_row;
 
-  Transformed(int64_t tiles, const Plan& p, int64_t lanes, float* memory)
+  Transformed(int64_t tiles, const Plan& p, int64_t lanes, int64_t frequencies, float* memory)
       : v(memory),
-        frequencies(p.frequencies),
+        frequencies(frequencies),
         v_step(round_up(p.channels, lanes) * tiles + kSkew),
         v_block(tiles * lanes),
         g_row(round_up(p.outputs, lanes)) {
@@ -89,21 +94,22 @@ struct WeightGradient {
       std::vector<float>(std::max(zeros_for(tiles, plan.want, plan.channels), plan.outputs));
   std::vector<double> bias_parts = std::vector<double>(gb ? chunks.size() * plan.outputs : 0);  // [chunk][output]
 
-  void transform(int64_t chunk, const Transformed& t, int64_t first);
-  void add(const Transformed& t, int n, int64_t frequency, float* slot, bool fresh) const;
-  void add_bias(int64_t chunk, const Transformed& t, int64_t first);
+  void transform(int64_t chunk, const Transformed& t, int64_t first, int only = 0);
+  void add(const Transformed& t, int n, int64_t frequency, float* sums, bool fresh) const;
+  void add_bias(int64_t chunk, const Transformed& t, int64_t first, int only);
   void run_slots();
   void run_batches();
   void finish() const;
 };
 
 // Tiles of a chunk into places `first` and following.
-void WeightGradient::transform(int64_t c, const Transformed& t, int64_t first) {
+void WeightGradient::transform(int64_t c, const Transformed& t, int64_t first, int only) {
   const Chunk& chunk = chunks[c];
   WinogradRun run{};
   run.v = t.v + first * lanes;
   run.frequency_stride = t.v_step;
   run.block_stride = t.v_block;
+  run.only = only;
   load_tiles(from, tiles, chunk, zeros.data(), run);
   const auto gradient = simd_winograd_gradient();
   for (int i = 0; i < chunk.tiles; i++) {
@@ -126,39 +132,45 @@ void WeightGradient::transform(int64_t c, const Transformed& t, int64_t first) {
     w.channels = plan.outputs;
     w.g = t.g + (first + i) * t.g_row;
     w.frequency_stride = t.g_step;
+    w.only = only;
     gradient(m, w);
   }
-  if (gb) add_bias(c, t, first);
+  if (gb) add_bias(c, t, first, only);
 }
 
 // The second point of each dimension is 1, where the transform of a tile's gradients is their sum.
-void WeightGradient::add_bias(int64_t c, const Transformed& t, int64_t first) {
-  const float* g = t.g + (((m + 2) + 1) * (m + 2) + 1) * t.g_step + first * t.g_row;
+void WeightGradient::add_bias(int64_t c, const Transformed& t, int64_t first, int only) {
+  constexpr int kPointOne = 1;
+  if (only && only != kPointOne + 1) return;
+  const int64_t depth = only ? 0 : kPointOne, frequency = (depth * (m + 2) + kPointOne) * (m + 2) + kPointOne;
+  const float* g = t.g + frequency * t.g_step + first * t.g_row;
   double* part = &bias_parts[c * plan.outputs];
   for (int i = 0; i < chunks[c].tiles; i++, g += t.g_row)
     for (int64_t k = 0; k < plan.outputs; k++) part[k] += g[k];
 }
 
-void WeightGradient::add(const Transformed& t, int n, int64_t f, float* slot, bool fresh) const {
+void WeightGradient::add(const Transformed& t, int n, int64_t f, float* to, bool fresh) const {
   simd_winograd_outer()({t.v + f * t.v_step, t.g + f * t.g_step, t.v_block, t.g_row, n, plan.channels, plan.outputs,
-                         slot + f * sums_step, fresh});
+                         to + f * sums_step, fresh});
 }
 
 void WeightGradient::run_slots() {
-  const TeamScratch scratch(Transformed(plan.want, plan, lanes, nullptr).floats());
-  const int64_t n = static_cast<int64_t>(chunks.size());
-  parallel_for(plan.slots, [&](int64_t s) {
-    const Transformed t(plan.want, plan, lanes, scratch.mine());
+  const int64_t n = static_cast<int64_t>(chunks.size()), frequencies = plan.frequencies / plan.parts;
+  const TeamScratch scratch(Transformed(plan.want, plan, lanes, frequencies, nullptr).floats());
+  parallel_for(plan.slots * plan.parts, [&](int64_t i) {
+    const Transformed t(plan.want, plan, lanes, frequencies, scratch.mine());
+    const int64_t s = i / plan.parts, part = i % plan.parts;
+    float* to = sums + s * slot_step + part * frequencies * sums_step;
     const int64_t begin = n * s / plan.slots, end = n * (s + 1) / plan.slots;
     for (int64_t c = begin; c < end; c++) {
-      transform(c, t, 0);
-      for (int64_t f = 0; f < plan.frequencies; f++) add(t, chunks[c].tiles, f, sums + s * slot_step, c == begin);
+      transform(c, t, 0, plan.parts > 1 ? static_cast<int>(part + 1) : 0);
+      for (int64_t f = 0; f < frequencies; f++) add(t, chunks[c].tiles, f, to, c == begin);
     }
   });
 }
 
 void WeightGradient::run_batches() {
-  const Transformed t(plan.batch(), plan, lanes, sums + slot_step);
+  const Transformed t(plan.batch(), plan, lanes, plan.frequencies, sums + slot_step);
   size_t next = 0;
   for (bool fresh = true; next < chunks.size(); fresh = false) {
     std::vector<int64_t> place;  // of the chunks of this batch

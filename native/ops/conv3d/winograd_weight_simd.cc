@@ -6,21 +6,33 @@
 namespace voxelspark {
 namespace WINOGRAD_NAMESPACE {
 
+// Height and width: y[H][H] of the values at(i), i = y * kTile + x.
 template <int kTile, class Load>
-VS_INLINE void transform_gradient(Load at, float* g, int64_t step) {
+VS_INLINE void gradient_plane(Load at, Vec* y) {
   constexpr int H = kPoints<kTile>;
-  Vec y[2][H * H];
-  VS_UNROLL for (int z = 0; z < 2; z++) {
-    Vec x[kTile][H], column[kTile];
-    VS_UNROLL for (int i = 0; i < kTile; i++) {
-      VS_UNROLL for (int j = 0; j < kTile; j++) column[j] = at((z * kTile + i) * kTile + j);
-      gradient_line<kTile>(column, x[i], 1);
-    }
-    VS_UNROLL for (int j = 0; j < H; j++) {
-      VS_UNROLL for (int i = 0; i < kTile; i++) column[i] = x[i][j];
-      gradient_line<kTile>(column, y[z] + j, H);
-    }
+  Vec x[kTile][H], column[kTile];
+  VS_UNROLL for (int i = 0; i < kTile; i++) {
+    VS_UNROLL for (int j = 0; j < kTile; j++) column[j] = at(i * kTile + j);
+    gradient_line<kTile>(column, x[i], 1);
   }
+  VS_UNROLL for (int j = 0; j < H; j++) {
+    VS_UNROLL for (int i = 0; i < kTile; i++) column[i] = x[i][j];
+    gradient_line<kTile>(column, y + j, H);
+  }
+}
+
+template <int kTile, class Load>
+VS_INLINE void transform_gradient(Load at, const WinogradGradient& w, float* g) {
+  constexpr int H = kPoints<kTile>, kPlane = kTile * kTile;
+  const int64_t step = w.frequency_stride;
+  Vec y[2][H * H];
+  if (w.only) {
+    const DepthPair pair = kGradientDepths[w.only];
+    gradient_plane<kTile>([&](int i) { return pair.first * at(i) + pair.second * at(kPlane + i); }, y[0]);
+    VS_UNROLL for (int i = 0; i < H * H; i++) store(g + i * step, y[0][i]);
+    return;
+  }
+  VS_UNROLL for (int z = 0; z < 2; z++) gradient_plane<kTile>([&](int i) { return at(z * kPlane + i); }, y[z]);
   VS_UNROLL for (int i = 0; i < H * H; i++) {
     const Vec pair[2] = {y[0][i], y[1][i]};
     Vec o[4];
@@ -35,7 +47,7 @@ static void gradient(const WinogradGradient& w) {
     const int64_t valid = w.channels - k;
     const auto read = [&](const float* p) { return valid >= kLanes ? load(p + k) : load_first(p + k, valid); };
     if (!w.affine) {
-      transform_gradient<kTile>([&](int i) { return read(w.at[i]); }, w.g + k, w.frequency_stride);
+      transform_gradient<kTile>([&](int i) { return read(w.at[i]); }, w, w.g + k);
       continue;
     }
     const Vec mean = read(w.affine), scale = read(w.affine + w.channels), shift = read(w.affine + 2 * w.channels);
@@ -44,7 +56,7 @@ static void gradient(const WinogradGradient& w) {
       const Vec z = affine_of(read(w.at[i]), mean, scale, shift);
       return activated(z, z, w.slope);
     };
-    transform_gradient<kTile>(normalised, w.g + k, w.frequency_stride);
+    transform_gradient<kTile>(normalised, w, w.g + k);
   }
 }
 
