@@ -1,4 +1,5 @@
 import { record } from "../autograd";
+import { ArgumentTypeError } from "../errors";
 import { launch } from "../launch";
 import type { Tensor } from "../tensor";
 import { concat } from "./concat";
@@ -26,6 +27,7 @@ export {
 export function conv3d(x: Conv3dInput, weight: Tensor, bias?: Tensor, options: Conv3dOptions = {}): Tensor {
   const parts = "shape" in x ? [x] : x;
   const [first, second] = parts as readonly [Tensor, Tensor?];
+  if (parts.length > 2) throw new ArgumentTypeError(`conv3d joins two maps, got ${parts.length}`);
   const { stride = [1, 1, 1], padding = [0, 0, 0], mask, winograd = "off" } = options;
   if (second?.device === "cuda") return conv3d(concat(first, second), weight, bias, options);
   // The kernels are right for any channels, but Winograd convolution is worth a copy.

@@ -5,6 +5,8 @@ import {
   concat,
   conv3d,
   full,
+  leakyRelu,
+  maskedNorm,
   resetPeak,
   scope,
   setThreads,
@@ -177,6 +179,20 @@ test("a map joined with itself gets both gradients", async () => {
   await expectEqual([joined], [await gradient((a) => conv3d(concat(a, a), weight))]);
 });
 
+test("a norm that is pending on a part is written", async () => {
+  const make = async (join: (a: Tensor, b: Tensor) => Tensor) => {
+    const a = tensor(await normal([1, 16, 4, 4, 4], 8).data(), [1, 16, 4, 4, 4], { requiresGrad: true });
+    const tape = new Tape();
+    const how = { kind: "instance", slope: 0.1, pending: true } as const;
+    const y = tape.record(() => join(maskedNorm(a, undefined, undefined, how), leakyRelu(a)));
+    tape.backward(y, normal(y.shape, 10));
+    return [y, a.grad as Tensor];
+  };
+  const weight = normal([3, 32, 3, 3, 3], 9);
+  const joined = await make((a, b) => conv3d([a, b], weight));
+  await expectEqual(joined, await make((a, b) => conv3d(concat(a, b), weight)));
+});
+
 test("the gradient of a map takes its memory", () => {
   const on = { device: "null" } as const;
   const x = zeros([1, 16, 16, 16, 16], { ...on, requiresGrad: true });
@@ -205,6 +221,9 @@ test("refusals", () => {
   expect(() =>
     launch("conv3d_grad_input", [zeros([1, 3, 4, 4, 4]), weight], { size: cube(4), split: 3 }),
   ).toThrow(refused("conv3d_grad_input: split is 3, allowed are 0 (one output) to 2"));
+  expect(() => conv3d([x, x, x] as unknown as [Tensor, Tensor], weight)).toThrow(
+    refused("conv3d joins two maps, got 3"),
+  );
   expect(() => conv3d([x, zeros([2, 1, 4, 4, 4])], weight)).toThrow(
     refused(
       "conv3d: x2 (2, 1, 4, 4, 4) does not match x (1, 2, 4, 4, 4) or its mask; only channels may differ",
