@@ -74,6 +74,7 @@ export const record: OpRecord = {
         ? [
             sample(random, 3, { kind, statistics: "running" }),
             sample(random, 2, { kind, statistics: "running", training: false, slope: 0.2 }),
+            sample(random, 2, { kind, statistics: "running", training: false, pending: true, readers: 1 }),
           ]
         : []),
     ]),
