@@ -13,13 +13,13 @@ import type { Tensor } from "../tensor";
 const SMALLEST_EDGE = { alone: 4, joined: 8 };
 
 /**
- * Whether to convolve a skip that a token fills without filling it. Features of 16 bits are left to the plain path.
+ * Whether to convolve a skip that a token fills without filling it.
  * @param features sparse; a dense skip has nothing to fill
  * @param alone whether the convolution reads the skip alone, not joined with the upsampled map
  */
 export function foldingPays(features: Tensor, kernel: Triple, alone: boolean): boolean {
-  const { mask, dtype } = features;
-  if (!mask || dtype === "bfloat16" || dtype === "float16") return false;
+  const { mask } = features;
+  if (!mask) return false;
   const size = features.shape.slice(2);
   const supported = size.every((n, a) => kernel[a] === 1 || (kernel[a] === 3 && n > 1));
   const edges = size.map((n, a) => n / (mask.grid[a] as number));

@@ -24,7 +24,7 @@ export interface Conv3dOptions {
   mask?: BlockMask | undefined;
   /** Default "off". */
   winograd?: Winograd;
-  /** Leave the statistics of y for a norm, which then need not pass over it. Not on CUDA. */
+  /** Leave the statistics of y for a norm, which then need not pass over it. */
   moments?: boolean | undefined;
 }
 

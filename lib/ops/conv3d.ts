@@ -37,7 +37,7 @@ export function conv3d(x: Conv3dInput, weight: Tensor, bias?: Tensor, options: C
   // Of two maps a pending norm is written.
   const read = () => (second ? { source: first, affine: undefined, slope: 1 } : first.onLoad);
   const { source, affine, slope } = read();
-  const wanted = { ...geometry, slope, mask, moments: options.moments && first.device !== "cuda" };
+  const wanted = { ...geometry, slope, mask, moments: options.moments };
   const outputs = launch("conv3d_forward", [source, weight, bias, affine, second], wanted);
   const [y, moments] = outputs as [Tensor, Tensor?];
   y.leave(moments);

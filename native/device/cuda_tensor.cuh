@@ -56,6 +56,12 @@ __device__ inline int load_shared(SharedAddress from) {
   asm volatile("ld.shared.b32 %0, [%1];" : "=r"(value) : "r"(from) : "memory");
   return value;
 }
+__device__ inline void store_shared(SharedAddress to, float value) {
+  asm volatile("st.shared.f32 [%0], %1;" ::"r"(to), "f"(value) : "memory");
+}
+__device__ inline void load_shared(SharedAddress from, float& value) {
+  asm volatile("ld.shared.f32 %0, [%1];" : "=f"(value) : "r"(from) : "memory");
+}
 
 // Copies 16 bytes in the background; zeros where `valid` is false.
 __device__ inline void copy_async(SharedAddress to, const void* from, bool valid) {
@@ -93,6 +99,7 @@ __device__ inline void named_barrier(int id, int threads) {
 }
 __device__ inline void sync_warp() { __syncwarp(); }
 __device__ inline uint32_t shuffle_xor(uint32_t value, int mask) { return __shfl_xor_sync(0xFFFFFFFFu, value, mask); }
+__device__ inline float shuffle_xor(float value, int mask) { return __shfl_xor_sync(0xFFFFFFFFu, value, mask); }
 
 // Four 8 x 8 matrices; lane l names row l % 8 of matrix l / 8 and gets columns 2 (l % 4), + 1 of row l / 4 of each.
 __device__ inline void load_matrices(uint32_t (&f)[4], SharedAddress row) {
@@ -129,6 +136,18 @@ __device__ inline uint32_t pack(float low, float high) {
   else asm("cvt.rn.f16x2.f32 %0, %1, %2;" : "=r"(word) : "f"(high), "f"(low));
   return word;
 }
+// The two values of a word; exact.
+template <class T>
+__device__ inline void unpack(uint32_t word, float& low, float& high) {
+  if constexpr (Is<T>::kBf16) {
+    low = __uint_as_float(word << 16);
+    high = __uint_as_float(word & 0xFFFF0000u);
+  } else {
+    asm("{ .reg .b16 l, h; mov.b32 {l, h}, %2; cvt.f32.f16 %0, l; cvt.f32.f16 %1, h; }"
+        : "=f"(low), "=f"(high)
+        : "r"(word));
+  }
+}
 
 #else
 
@@ -139,6 +158,8 @@ inline int load_shared(SharedAddress from) {
   emulator::load_shared(&value, from, sizeof value);
   return value;
 }
+inline void store_shared(SharedAddress to, float value) { emulator::store_shared(to, &value, sizeof value); }
+inline void load_shared(SharedAddress from, float& value) { emulator::load_shared(&value, from, sizeof value); }
 using emulator::arrive_after_copies;
 using emulator::barrier_arrive;
 using emulator::barrier_init;
@@ -146,6 +167,13 @@ using emulator::barrier_wait;
 using emulator::copy_async;
 using emulator::named_barrier;
 using emulator::shuffle_xor;
+inline float shuffle_xor(float value, int mask) {
+  uint32_t bits;
+  std::memcpy(&bits, &value, sizeof bits);
+  bits = emulator::shuffle_xor(bits, mask);
+  std::memcpy(&value, &bits, sizeof bits);
+  return value;
+}
 using emulator::sync_warp;
 
 inline void load_matrices(uint32_t (&f)[4], SharedAddress row) { emulator::load_matrices(f, row, false); }
@@ -160,6 +188,11 @@ inline void multiply(float* sums, const uint32_t (&a)[4], uint32_t b0, uint32_t 
 template <class T>
 inline uint32_t pack(float low, float high) {
   return emulator::narrow(kFormat<T>, low) | static_cast<uint32_t>(emulator::narrow(kFormat<T>, high)) << 16;
+}
+template <class T>
+inline void unpack(uint32_t word, float& low, float& high) {
+  low = emulator::widen(kFormat<T>, static_cast<uint16_t>(word));
+  high = emulator::widen(kFormat<T>, static_cast<uint16_t>(word >> 16));
 }
 
 #endif

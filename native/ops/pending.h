@@ -18,7 +18,7 @@ inline void require_affine(const Inputs& in, size_t affine, const Layout& x, dou
 }
 
 // Mean and sum of squared deviations of each sample and channel of y, which its maker leaves for a normalisation.
-inline Layout moments_of(const Layout& y) { return plain(y, {3, {y.shape.samples(), 2, y.channels()}}); }
+inline Layout moments_of(const Layout& y) { return wide(y, {3, {y.shape.samples(), 2, y.channels()}}); }
 inline void require_moments(const Inputs& in, size_t moments, const Layout& y, const std::string& op) {
   if (present(in, moments)) require_same(in[moments].layout, moments_of(y), op, "moments");
 }

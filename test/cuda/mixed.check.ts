@@ -44,8 +44,10 @@ describe.each(types)("%s", (dtype) => {
   test.each(records.filter((r) => ops.has(r.op)).map((r) => [r.op, r] as const))("%s", async (op, record) => {
     const random = checks.stream(op, dtype);
     await checks.reproducible(op, async () => {
-      // Two sums one after another may cancel: "accumulate" is a case of its own below.
-      for (const sample of record.samples(random).filter(({ name }) => name !== "accumulate in place"))
+      // Sums one after another may cancel: "accumulate" is a case of its own below, and so is what reads a norm.
+      for (const sample of record
+        .samples(random)
+        .filter(({ name }) => !/accumulate in place|"readers"/.test(name)))
         await matchesFloat32(random, sample, dtype, variants, ops.get(op));
     });
   });

@@ -17,6 +17,7 @@ import * as checks from "../op-suite-checks";
 import { type Steering, steer } from "./control";
 
 export type Half = "bfloat16" | "float16";
+export type Stored = Half | "float32";
 
 export interface Case {
   /** Input channels, output channels. */
@@ -35,12 +36,14 @@ export interface Case {
 
 const cube = (e: number): Triple => [e, e, e];
 /** Half of the distance of two neighbouring numbers, relative to the larger values. */
-const rounding = { bfloat16: 2 ** -8, float16: 2 ** -11 };
+const rounding = { bfloat16: 2 ** -8, float16: 2 ** -11, float32: 5e-6 };
 
 async function roundTrip(values: ArrayLike<number>, dtype: DType): Promise<Float32Array> {
   const t = tensor(Float32Array.from(values), [values.length], { device: "cuda", dtype });
   return (await t.data()) as Float32Array;
 }
+
+type Found = Float32Array | Float64Array;
 
 interface Values {
   x: Float32Array;
@@ -52,11 +55,11 @@ interface Values {
 function convolve(c: Case, x: Tensor, weight: Tensor, bias: Tensor | undefined): Tensor {
   if (c.transposed) return convTranspose3d(x, weight, bias);
   const padding = c.kernel.map((k) => (k - 1) / 2) as unknown as Triple;
-  return conv3d(x, weight, bias, { stride: c.stride ?? cube(1), padding });
+  return conv3d(x, weight, bias, { stride: c.stride ?? cube(1), padding, moments: true });
 }
 
-/** y and the gradients of x, the weight and the bias. */
-async function run(c: Case, values: Values, mask: BlockMask | undefined, dtype: Half | "float64") {
+/** y, its statistics, and the gradients of x, the weight and the bias. */
+async function run(c: Case, values: Values, mask: BlockMask | undefined, dtype: Stored | "float64") {
   const reference = dtype === "float64";
   const device = reference ? "reference" : "cuda";
   const array = reference ? Float64Array : Float32Array;
@@ -72,6 +75,7 @@ async function run(c: Case, values: Values, mask: BlockMask | undefined, dtype: 
   tape.backward(y, tensor(array.from(values.upstream), y.shape, { device, dtype, mask: y.mask }));
   return {
     y: await y.data(),
+    ...(y.left() && { moments: await y.left()!.data() }),
     "gradient of x": await x.grad!.data(),
     "gradient of weight": await weight.grad!.data(),
     ...(bias && { "gradient of bias": await bias.grad!.data() }),
@@ -84,7 +88,7 @@ function outputSize({ size, kernel, stride = cube(1), transposed }: Case): numbe
   return size.map((s, i) => Math.floor((s - 1) / (stride[i] as number)) + 1);
 }
 
-async function drawValues(random: Random, c: Case, dtype: Half): Promise<Values> {
+async function drawValues(random: Random, c: Case, dtype: Stored): Promise<Values> {
   const [from, to] = c.channels;
   const samples = c.samples ?? 1;
   const draw = async (shape: readonly number[]) =>
@@ -107,11 +111,26 @@ function drawCells(random: Random, c: Case): BlockMask | undefined {
   return looseMask({ samples, grid: [...grid], visible });
 }
 
+const sameBits = (a: Found, b: Found) => Buffer.from(a.buffer).equals(Buffer.from(b.buffer));
+
+/** (N, 2, C): means, which may be as wrong as sums of the values are, and sums of squared deviations. */
+function expectMoments(found: Found, wanted: Found, channels: number, title: string): void {
+  for (let i = 0; i < wanted.length; i += 2 * channels)
+    for (const [what, at] of [
+      ["mean", i],
+      ["squares", i + channels],
+    ] as const) {
+      const error = relativeError(found.subarray(at, at + channels), wanted.subarray(at, at + channels));
+      if (!(error <= 1e-5))
+        throw new Error(`${title}, ${what} of sample ${i / 2 / channels}: relative error ${error}`);
+    }
+}
+
 /** Throws where a result is wrong or where two schedules disagree in a bit. */
 export async function check(
   name: string,
   c: Case,
-  dtype: Half,
+  dtype: Stored,
   variants: readonly Steering[],
 ): Promise<void> {
   const random = checks.stream("tensor-conv", name);
@@ -126,13 +145,17 @@ export async function check(
       const title = `${what}, ${JSON.stringify(variant)}`;
       const f = found[what] as Float32Array;
       const stored = /weight|bias/.test(what) ? "float32" : dtype;
+      if (what === "moments") {
+        expectMoments(f, w, c.channels[1], title);
+        if (first && !sameBits(f, first[what]!)) throw new Error(`${title}: other bits`);
+        continue;
+      }
       const exact = c.integer && (await roundTrip(w, stored));
       if (exact && !f.every((v, i) => v === exact[i]))
         throw new Error(`${title}: relative error, allowed is none`);
       if (!(relativeError(f, w) <= (stored === "float32" ? 5e-6 : rounding[dtype] + 1e-6)))
         throw new Error(`${title}: relative error ${relativeError(f, w)}`);
-      if (first && !Buffer.from(f.buffer).equals(Buffer.from(first[what]!.buffer)))
-        throw new Error(`${title}: other bits`);
+      if (first && !sameBits(f, first[what]!)) throw new Error(`${title}: other bits`);
     }
     first ??= found;
   }

@@ -3,7 +3,7 @@ import { spawnSync } from "node:child_process";
 import { join, resolve } from "node:path";
 import { freeAfterEach } from "../lifetime";
 import { forget, schedules } from "./control";
-import { cases, check, group, halo } from "./tensor-cases";
+import { type Case, cases, check, group, halo } from "./tensor-cases";
 
 freeAfterEach();
 afterAll(forget);
@@ -12,6 +12,12 @@ describe.each(Object.entries({ ...cases, ...halo }))("%s", (name, c) => {
   test("bfloat16", () => check(name, c, "bfloat16", schedules.slice(1)));
   test("float16", () => check(name, c, "float16", schedules.slice(0, 1)));
 });
+
+test.each([
+  "gather, blocks of edge 1",
+  "gather, stride 2, odd volume",
+  "halo, blocks of edge 10, two samples",
+])("float32: %s", (name) => check(name, { ...cases, ...halo }[name] as Case, "float32", schedules.slice(2)));
 
 /** Native code reads its environment, which a process of its own can choose. */
 function runInProcess(form: string, capability: number, names: readonly string[]) {

@@ -4,10 +4,12 @@
 
 #include "device/cuda.cuh"
 #include "ops/conv3d/conv3d.h"
+#include "ops/conv3d/cuda_cells.cuh"
 #include "ops/conv3d/cuda_convolve.cuh"
 #include "ops/conv3d/cuda_engine.h"
 #include "ops/conv3d/cuda_gemm.cuh"
 #include "ops/conv3d/cuda_halo_conv.cuh"
+#include "ops/conv3d/cuda_plan.h"
 #include "ops/conv3d/cuda_tensor_gemm.cuh"
 #include "ops/conv3d/cuda_tensor_weight.cuh"
 #include "ops/reduce/cuda_reduce.cuh"
@@ -21,28 +23,34 @@ static int compute_capability() {
   return 10 * major + minor;
 }
 
+static ProductForm product_form() {
+  return choose_product_form(compute_capability(), std::getenv("VOXELSPARK_CUDA_WGMMA"));
+}
+
+static bool gathers_by_groups(ProductForm form, const ConvCall& c) {
+  return form != ProductForm::warps && TensorGemmPlan::of_groups(c.geometry, c.adjoint, c.source, c.dest).possible;
+}
+
 template <class T>
 static decltype(&tensor_gemm_cuda<T>) engine_of(ConvEngine engine, const ConvCall& c) {
-  const ProductForm form = choose_product_form(compute_capability(), std::getenv("VOXELSPARK_CUDA_WGMMA"));
+  const ProductForm form = product_form();
   if (engine == ConvEngine::tensor_halo)
     return form == ProductForm::warps    ? halo_conv_cuda<T>
            : form == ProductForm::shared ? halo_group_cuda<T, false>
                                          : halo_group_cuda<T, true>;
-  const bool groups =
-      form != ProductForm::warps && TensorGemmPlan::of_groups(c.geometry, c.adjoint, c.source, c.dest).possible;
-  return groups ? group_gemm_cuda<T> : tensor_gemm_cuda<T>;
+  return gathers_by_groups(form, c) ? group_gemm_cuda<T> : tensor_gemm_cuda<T>;
 }
 
-void convolve_cuda(const ConvGeometry& g, bool adjoint, const Tensor& source, const Tensor& weight, const float* bias,
-                   const Tensor& dest, void* workspace) {
+void convolve_cuda(const ConvGeometry& g, bool adjoint, const Tensor& source, const Tensor& weight,
+                   const ConvStore& store, const Tensor& dest, void* workspace) {
   const ConvCall call{g, adjoint, source.layout, dest.layout};
   const ConvEngine engine = choose_engine(call);
   if (engine == ConvEngine::gather)
-    return adjoint ? adjoint_gemm_cuda(g, source, weight, bias, dest)
-                   : forward_gemm_cuda(g, source, weight, bias, dest);
+    return adjoint ? adjoint_gemm_cuda(g, source, weight, store, dest)
+                   : forward_gemm_cuda(g, source, weight, store, dest);
   const bool bf16 = source.layout.dtype == DType::bfloat16;
   const auto run = bf16 ? engine_of<__nv_bfloat16>(engine, call) : engine_of<__half>(engine, call);
-  run(g, adjoint, source, weight, bias, dest, workspace);
+  run(g, adjoint, source, weight, store, dest, workspace);
 }
 
 void convolve_weight_cuda(const ConvGeometry& g, const Tensor& x, const Tensor& gy, const Tensor& gw, void* workspace) {
@@ -55,6 +63,26 @@ void convolve_weight_cuda(const ConvGeometry& g, const Tensor& x, const Tensor& 
   run(g, x, gy, gw, workspace);
 }
 
+// What the statistics of a convolution came by.
+static MomentSlots slots_of(const ConvCall& c) {
+  const BlockView y = view_of(c.dest);
+  switch (choose_engine(c)) {
+    case ConvEngine::tensor_halo: {
+      const CellTiles tiles = cell_tiles(c.dest, cells_of(c), halo_depth(product_form(), c.dest.channels()));
+      const int64_t blocks = c.dest.blocks();
+      return {y, 0, blocks ? tiles.count / blocks : 0};
+    }
+    case ConvEngine::tensor_gather: {
+      const bool groups = gathers_by_groups(product_form(), c);
+      const auto plan = groups ? TensorGemmPlan::of_groups : TensorGemmPlan::of;
+      const bool whole = plan(c.geometry, c.adjoint, c.source, c.dest).splits == 1;
+      return {y, whole ? kTensorRows : kFewestRows, 0};
+    }
+    case ConvEngine::gather: return {y, kConvTile, 0};
+  }
+  return {y, 1, 0};
+}
+
 static void require_one_map(bool one, const char* op) {
   require(one, "DEVICE", std::string(op) + " does not read or write joined maps on CUDA; concat them");
 }
@@ -62,9 +90,16 @@ static void require_one_map(bool one, const char* op) {
 void conv3d_forward_cuda(const Descriptor& d, const Launch& l) {
   require_one_map(!present(l.inputs, 4), "conv3d_forward");
   const auto& a = as<ConvForward>(d);
-  const float* bias = present(l.inputs, 2) ? l.inputs[2].f32() : nullptr;
-  const ConvGeometry g{kernel_of(l.inputs[1]), a.stride, a.padding};
-  convolve_cuda(g, false, l.inputs[0], l.inputs[1], bias, l.outputs[0], l.workspace);
+  const Tensor &x = l.inputs[0], &weight = l.inputs[1], &y = l.outputs[0];
+  const ConvGeometry g{kernel_of(weight), a.stride, a.padding};
+  ConvStore store{present(l.inputs, 2) ? l.inputs[2].f32() : nullptr};
+  if (!a.moments) return convolve_cuda(g, false, x, weight, store, y, l.workspace);
+  const ConvCall call{g, false, x.layout, y.layout};
+  Parts parts(static_cast<char*>(l.workspace) + whole_lines(convolution_workspace(call)));
+  const MomentsMemory memory(parts, y.layout, cells_of(call));
+  store.moments = {memory.partial, memory.counts, static_cast<int>(y.layout.channels())};
+  convolve_cuda(g, false, x, weight, store, y, l.workspace);
+  merge_moments_cuda(slots_of(call), memory, y.layout, store.bias, l.outputs[1].f32());
 }
 
 void conv3d_grad_input_cuda(const Descriptor& d, const Launch& l) {
@@ -72,7 +107,7 @@ void conv3d_grad_input_cuda(const Descriptor& d, const Launch& l) {
   const auto& a = as<ConvGradInput>(d);
   require(!present(l.inputs, 2), "DEVICE", "conv3d_grad_input: sums for a normalisation are not left on CUDA");
   const ConvGeometry g{kernel_of(l.inputs[1]), a.stride, a.padding};
-  convolve_cuda(g, true, l.inputs[0], l.inputs[1], nullptr, l.outputs[0], l.workspace);
+  convolve_cuda(g, true, l.inputs[0], l.inputs[1], {}, l.outputs[0], l.workspace);
 }
 
 void conv3d_grad_weight_cuda(const Descriptor& d, const Launch& l) {

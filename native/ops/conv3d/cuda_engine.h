@@ -64,6 +64,15 @@ inline int64_t gather_workspace(const ConvCall& c) {
   return std::max(by_warps, groups.possible ? groups.bytes() : 0);
 }
 
+// Planes of the tiles of y that a form computes; see cuda_halo_conv.cu and cuda_halo_group.cu.
+inline int halo_depth(ProductForm form, int64_t channels) {
+  return form == ProductForm::warps || channels % 128 == 0 ? kTileDepth : 2 * kTileDepth;
+}
+
+inline const std::shared_ptr<const BlockGrid>& cells_of(const ConvCall& c) {
+  return c.dest.grid ? c.dest.grid : c.source.grid;
+}
+
 inline int64_t convolution_workspace(const ConvCall& c) {
   switch (choose_engine(c)) {
     case ConvEngine::tensor_halo: return HaloPlan::of(c.geometry, c.source, c.dest).packed_bytes;

@@ -4,13 +4,15 @@
 // In a buffer, 8 channels of all rows lie together ("plane"), 16 bytes a row, so that a matrix load reads 128 bytes in
 // a row and meets no bank twice.
 #pragma once
+#include "ops/conv3d/cuda_epilogue.cuh"
 #include "ops/conv3d/cuda_pack.cuh"
 #include "ops/conv3d/cuda_rows.cuh"
+#include "ops/reduce/cuda_reduce.cuh"
 
 namespace voxelspark {
 
 constexpr int kGatherProducers = 128, kGatherConsumers = 256, kGatherThreads = kGatherProducers + kGatherConsumers;
-constexpr int kGatherBarrier = 1;  // of the producers
+constexpr int kGatherBarrier = 1, kGatherConsumerBarrier = 2;  // of the producers, of the consumers
 
 struct GatherGemm {
   GatherRows rows;
@@ -18,7 +20,7 @@ struct GatherGemm {
   int64_t dest_voxels;
   const uint16_t* x;
   const Vector16* weights;  // [tile of columns][tap][slice][plane][column]
-  const float* bias;
+  ConvStore store;
   uint16_t* y;
   float* partial;  // [split][voxel][channel], or null
 };
@@ -110,18 +112,38 @@ __device__ inline void put_sums(float* to, int c, const GatherGemm& g, float low
 }
 template <class T>
 __device__ void put_sums(uint16_t* to, int c, const GatherGemm& g, float low, float high) {
-  const bool both = c + 1 < g.dest_channels;
-  if (g.bias) {
-    low += g.bias[c];
-    if (both) high += g.bias[c + 1];
+  const bool both = c + 1 < g.dest_channels, adds = g.store.adds;
+  if (g.store.bias) {
+    low += g.store.bias[c];
+    if (both) high += g.store.bias[c + 1];
   }
-  const uint32_t word = pack<T>(low, high);
   if (g.dest_channels % 2 == 0) {
-    *reinterpret_cast<uint32_t*>(to + c) = word;
+    uint32_t* word = reinterpret_cast<uint32_t*>(to + c);
+    *word = adds ? sum_of<T>(*word, low, high) : pack<T>(low, high);
     return;
   }
-  to[c] = static_cast<uint16_t>(word);
-  if (both) to[c + 1] = static_cast<uint16_t>(word >> 16);
+  to[c] = static_cast<uint16_t>(adds ? sum_of<T>(to[c], low, 0) : pack<T>(low, 0));
+  if (both) to[c + 1] = static_cast<uint16_t>(adds ? sum_of<T>(to[c + 1], high, 0) : pack<T>(high, 0));
+}
+
+// The statistics of a tile, unless the sum is split: by warps that hold rows own, own + 8, ... of it. Rows are the
+// stored voxels of y in order, for only a forward pass has statistics. The lines lie in the buffers: all steps are
+// done.
+template <int kRowsOfThread, int kColumnsOfThread, class Lines, class Value>
+__device__ void gather_moments(const GatherGemm& g, const GatherPart& part, const Lines& lines, int own,
+                               const Value& value) {
+  static_assert(Lines::kBytes <= kTensorRows * 16 * 4, "one buffer's rows at the least");
+  lines.sync();
+  const int64_t first = part.first_row, last = first + kTensorRows, end = last < g.rows.rows ? last : g.rows.rows;
+  each_run(g.rows.dest, blockIdx.x, first, end, [&](int64_t slot, int count, int64_t from, int64_t to) {
+    uint32_t rows = 0;
+#pragma unroll
+    for (int r = 0; r < kRowsOfThread; r++) {
+      const int64_t row = first + own + r * 8;
+      if (row >= from && row < to) rows |= 1u << r;
+    }
+    slot_moments<kRowsOfThread, kColumnsOfThread>(lines, g.store.moments, slot, count, part.first_column, rows, value);
+  });
 }
 
 // A lane's sums of one row, as products leave them: of every 8 of kColumns columns two, at line[0] and [1], [4] and [5]
@@ -144,23 +166,58 @@ __device__ void write_sums(const GatherGemm& g, const GatherPart& part, int row,
 // y = bias + the parts of the sum, in order.
 template <class T>
 struct AddParts {
-  const float *partial, *bias;
+  const float* partial;
+  ConvStore store;
   int64_t elements;
   int splits, channels;
   uint16_t* y;
 
-  __device__ void operator()(int64_t i) const {
+  __device__ float sum(int64_t i) const {
     float sum = 0;
     for (int s = 0; s < splits; s++) sum += partial[s * elements + i];
-    if (bias) sum += bias[i - quotient(i, channels) * channels];
-    y[i] = static_cast<uint16_t>(pack<T>(sum, 0));
+    return sum;
+  }
+  __device__ void write(int64_t i, int channel, float sum) const {
+    if (store.bias) sum += store.bias[channel];
+    y[i] = static_cast<uint16_t>(store.adds ? sum_of<T>(y[i], sum, 0) : pack<T>(sum, 0));
+  }
+  __device__ void operator()(int64_t i) const {
+    write(i, static_cast<int>(i - quotient(i, channels) * channels), sum(i));
   }
 };
+
+// The same with the statistics of y: 64 voxels by 32 channels a thread block, 8 lines of threads.
+template <class T>
+__global__ void __launch_bounds__(kReduceThreads) add_parts_kernel(AddParts<T> p, BlockView y, int64_t voxels) {
+  constexpr int kOwn = kFewestRows / kRows;
+  SHARED_ARRAY(float, shared, [kRows][kLanes]);
+  const Lane at(blockIdx.y);
+  const ThreadLines<kRows, kLanes> lines{shared, at.row, at.lane};
+  const int64_t first = static_cast<int64_t>(blockIdx.x) * kFewestRows;
+  float sums[kOwn] = {};
+#pragma unroll
+  for (int r = 0; r < kOwn; r++) {
+    const int64_t voxel = first + r * kRows + at.row, i = voxel * p.channels + at.channel;
+    if (voxel >= voxels || at.channel >= p.channels) continue;
+    sums[r] = p.sum(i);
+    p.write(i, at.channel, sums[r]);
+  }
+  const int64_t end = first + kFewestRows < voxels ? first + kFewestRows : voxels;
+  each_run(y, blockIdx.x, first, end, [&](int64_t slot, int count, int64_t from, int64_t to) {
+    uint32_t rows = 0;
+    for (int r = 0; r < kOwn; r++) {
+      const int64_t voxel = first + r * kRows + at.row;
+      if (voxel >= from && voxel < to) rows |= 1u << r;
+    }
+    slot_moments<kOwn, 1>(lines, p.store.moments, slot, count, static_cast<int>(blockIdx.y) * kLanes, rows,
+                          [&](int r, int) { return sums[r]; });
+  });
+}
 
 // Packs the weights and describes the work; the workspace has the plan's bytes.
 template <class T>
 GatherGemm prepare_gather_gemm(const TensorGemmPlan& p, const ConvGeometry& geometry, bool adjoint,
-                               const Tensor& source, const Tensor& weight, const float* bias, const Tensor& dest,
+                               const Tensor& source, const Tensor& weight, const ConvStore& store, const Tensor& dest,
                                void* workspace) {
   char* memory = static_cast<char*>(workspace);
   const int c = static_cast<int>(source.layout.channels()), k = static_cast<int>(dest.layout.channels());
@@ -177,7 +234,7 @@ GatherGemm prepare_gather_gemm(const TensorGemmPlan& p, const ConvGeometry& geom
           dest.layout.voxels(),
           source.as<uint16_t>(),
           reinterpret_cast<const Vector16*>(memory),
-          bias,
+          store,
           dest.as<uint16_t>(),
           p.splits > 1 ? reinterpret_cast<float*>(memory + p.packed_bytes) : nullptr};
 }
@@ -189,10 +246,13 @@ inline dim3 gather_grid(const TensorGemmPlan& p) {
 
 template <class T>
 void add_parts(const GatherGemm& g) {
+  if (g.splits == 1) return;
   const int64_t elements = g.dest_voxels * g.dest_channels;
-  if (g.splits > 1)
-    launch_elementwise(elements, AddParts<T>{g.partial, g.bias, elements, g.splits, g.dest_channels, g.y},
-                       "a convolution");
+  const AddParts<T> parts{g.partial, g.store, elements, g.splits, g.dest_channels, g.y};
+  if (!g.store.moments.partial) return launch_elementwise(elements, parts, "a convolution");
+  const dim3 grid(static_cast<unsigned>(tiles_of(g.dest_voxels, kFewestRows)), channel_tiles(g.dest_channels));
+  LAUNCH_KERNEL(add_parts_kernel<T>, grid, kReduceThreads, parts, g.rows.dest, g.dest_voxels);
+  check_cuda(cudaGetLastError(), "a convolution");
 }
 
 }  // namespace voxelspark

@@ -16,7 +16,8 @@ struct Gather {
   int source_channels, dest_channels;
   int64_t tap_stride, source_stride, dest_stride;  // of the weights
   const T* x;
-  const float *weights, *bias;
+  const float* weights;
+  ConvStore store;
   T* y;
 
   __device__ const T* source_row(const DeviceLattice& l, Voxel base, const SumCursor& at) const {
@@ -89,9 +90,28 @@ __device__ void write(const Gather<T>& g, const ConvSums& sums, const int64_t* d
     for (int j = 0; j < kConvWork; j++) {
       const int c = first_column + ConvSums::column() + j;
       if (c < g.dest_channels)
-        g.y[voxel * g.dest_channels + c] = narrow<T>(sums.total[i][j] + (g.bias ? g.bias[c] : 0.0f));
+        g.y[voxel * g.dest_channels + c] = narrow<T>(sums.total[i][j] + (g.store.bias ? g.store.bias[c] : 0.0f));
     }
   }
+}
+
+// Rows are the stored voxels of y in order: only a forward pass has statistics.
+template <class T>
+__device__ void leave_moments(const Gather<T>& g, const ConvSums& sums, int first_column) {
+  constexpr int kLines = kConvTile / kConvWork;
+  SHARED_ARRAY(float, shared, [kLines][kConvTile]);
+  const ThreadLines<kLines, kConvTile> lines{shared, ConvSums::row() / kConvWork, ConvSums::column()};
+  const int64_t first = static_cast<int64_t>(blockIdx.x) * kConvTile;
+  const int64_t end = first + kConvTile < g.rows.rows ? first + kConvTile : g.rows.rows;
+  each_run(g.rows.dest, blockIdx.x, first, end, [&](int64_t slot, int count, int64_t from, int64_t to) {
+    uint32_t rows = 0;
+    for (int r = 0; r < kConvWork; r++) {
+      const int64_t own = first + ConvSums::row() + r;
+      if (own >= from && own < to) rows |= 1u << r;
+    }
+    slot_moments<kConvWork, kConvWork>(lines, g.store.moments, slot, count, first_column, rows,
+                                       [&](int r, int c) { return sums.total[r][c]; });
+  });
 }
 
 template <class T, bool kWide>
@@ -118,6 +138,7 @@ __global__ void __launch_bounds__(kConvThreads) gather_gemm_kernel(Gather<T> g) 
     sums.fold();
     __syncthreads();
     write(g, sums, destinations, first_column);
+    if (g.store.moments.partial) leave_moments(g, sums, first_column);
     __syncthreads();
   }
 }
@@ -134,8 +155,8 @@ void run(const Gather<T>& g) {
 }
 
 template <class T>
-Gather<T> gather_of(const ConvGeometry& g, bool adjoint, const Tensor& source, const Tensor& weight, const float* bias,
-                    const Tensor& dest) {
+Gather<T> gather_of(const ConvGeometry& g, bool adjoint, const Tensor& source, const Tensor& weight,
+                    const ConvStore& store, const Tensor& dest) {
   const int64_t taps = g.kernel.product(), stored = weight.layout.channels();  // [K][tap][stored]
   return {gather_rows(g, adjoint, source.layout, dest.layout),
           static_cast<int>(source.layout.channels()),
@@ -145,20 +166,20 @@ Gather<T> gather_of(const ConvGeometry& g, bool adjoint, const Tensor& source, c
           adjoint ? 1 : taps * stored,
           source.as<T>(),
           weight.f32(),
-          bias,
+          store,
           dest.as<T>()};
 }
 
 }  // namespace
 
-void forward_gemm_cuda(const ConvGeometry& g, const Tensor& x, const Tensor& weight, const float* bias,
+void forward_gemm_cuda(const ConvGeometry& g, const Tensor& x, const Tensor& weight, const ConvStore& store,
                        const Tensor& y) {
-  by_element(y.layout.dtype, [&](auto zero) { run(gather_of<decltype(zero)>(g, false, x, weight, bias, y)); });
+  by_element(y.layout.dtype, [&](auto zero) { run(gather_of<decltype(zero)>(g, false, x, weight, store, y)); });
 }
 
-void adjoint_gemm_cuda(const ConvGeometry& g, const Tensor& gy, const Tensor& weight, const float* bias,
+void adjoint_gemm_cuda(const ConvGeometry& g, const Tensor& gy, const Tensor& weight, const ConvStore& store,
                        const Tensor& gx) {
-  by_element(gx.layout.dtype, [&](auto zero) { run(gather_of<decltype(zero)>(g, true, gy, weight, bias, gx)); });
+  by_element(gx.layout.dtype, [&](auto zero) { run(gather_of<decltype(zero)>(g, true, gy, weight, store, gx)); });
 }
 
 }  // namespace voxelspark

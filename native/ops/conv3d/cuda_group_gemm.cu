@@ -78,8 +78,20 @@ struct Consumer {
     }
     wait_products<0>();
     const int first = row + own % kGroupThreads / kWarpThreads * 16 + own % kWarpThreads / 4;
+    if (g.store.moments.partial && !g.partial) leave_moments(g, part, first, shared);
 #pragma unroll
     for (int half = 0; half < 2; half++) write_sums<T, S::kColumns>(g, part, first + half * 8, 0, sums + half * 2);
+  }
+  // Some columns after the other: their means take registers.
+  __device__ void leave_moments(const GatherGemm& g, const GatherPart& part, int first, SharedAddress shared) const {
+    constexpr int kSome = 32;
+#pragma unroll
+    for (int column = 0; column < S::kColumns; column += kSome) {
+      const FragmentLines<kTensorRows / 16, S::kColumns> lines{shared, first / 16, column, kGatherConsumerBarrier,
+                                                               kGatherConsumers};
+      gather_moments<2, kSome / 4>(g, part, lines, first,
+                                   [&](int r, int c) { return sums[column / 2 + c / 2 * 4 + r * 2 + c % 2]; });
+    }
   }
 };
 #endif
@@ -124,18 +136,18 @@ void launch(const GatherGemm& g, const TensorGemmPlan& p, int slices) {
 }  // namespace
 
 template <class T>
-void group_gemm_cuda(const ConvGeometry& g, bool adjoint, const Tensor& source, const Tensor& weight, const float* bias,
-                     const Tensor& dest, void* workspace) {
+void group_gemm_cuda(const ConvGeometry& g, bool adjoint, const Tensor& source, const Tensor& weight,
+                     const ConvStore& store, const Tensor& dest, void* workspace) {
   const TensorGemmPlan p = TensorGemmPlan::of_groups(g, adjoint, source.layout, dest.layout);
   if (p.rows == 0) return;
-  const GatherGemm gemm = prepare_gather_gemm<T>(p, g, adjoint, source, weight, bias, dest, workspace);
+  const GatherGemm gemm = prepare_gather_gemm<T>(p, g, adjoint, source, weight, store, dest, workspace);
   launch<T>(gemm, p, group_slices(source.layout.channels()));
   add_parts<T>(gemm);
 }
 
-template void group_gemm_cuda<__nv_bfloat16>(const ConvGeometry&, bool, const Tensor&, const Tensor&, const float*,
+template void group_gemm_cuda<__nv_bfloat16>(const ConvGeometry&, bool, const Tensor&, const Tensor&, const ConvStore&,
                                              const Tensor&, void*);
-template void group_gemm_cuda<__half>(const ConvGeometry&, bool, const Tensor&, const Tensor&, const float*,
+template void group_gemm_cuda<__half>(const ConvGeometry&, bool, const Tensor&, const Tensor&, const ConvStore&,
                                       const Tensor&, void*);
 
 }  // namespace voxelspark

@@ -39,6 +39,16 @@ __device__ inline void find_neighbours(const CellView& source, Cell c, SharedAdd
   named_barrier(barrier, threads);
 }
 
+// Whether the tile, with its halo, touches a stored cell.
+__device__ inline bool sees(const CellView& source, const CellTiles::Tile& tile, int depth) {
+  const Extent& edge = source.edge;
+  for (int z = -(tile.z == 0); z <= (tile.z + depth >= edge.z); z++)
+    for (int y = -(tile.y == 0); y <= (tile.y + kTileEdge >= edge.y); y++)
+      for (int x = -(tile.x == 0); x <= (tile.x + kTileEdge >= edge.x); x++)
+        if (source.corner({tile.cell.n, tile.cell.z + z, tile.cell.y + y, tile.cell.x + x}) >= 0) return true;
+  return false;
+}
+
 // Copies the tile and its halo in the background: 4 threads a voxel, a plane each. Masked and outside voxels are zeros.
 template <int kDepth, int kThreads>
 __device__ void copy_halo(const CellView& source, const CellTiles::Tile& tile, SharedAddress table, const uint16_t* x,

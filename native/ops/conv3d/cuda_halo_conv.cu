@@ -73,7 +73,7 @@ struct Consumer {
   __device__ void run() {
     Turn<kHaloBuffers> halo_turn;
     Turn<S::kBuffers> weight_turn;
-    for (HaloPlace place{static_cast<int>(blockIdx.x), 0}; place.exists(g); place = place.next(g)) {
+    for (HaloPlace place = HaloPlace::first(g); place.exists(g); place = place.next(g)) {
       if (place.slice == 0) sums.clear();
       halo_turn.wait_full(memory.halos);
       for (int unit = 0; unit < S::kUnits; unit++, weight_turn.next()) {
@@ -83,7 +83,7 @@ struct Consumer {
       }
       release_buffer(memory.halos.empty(halo_turn.buffer));
       halo_turn.next();
-      if (place.slice + 1 == g.slices) sums.write(g, place.item);
+      if (place.slice + 1 == g.slices) sums.finish(g, place.item, memory);
     }
   }
 };
@@ -103,10 +103,10 @@ __global__ void __launch_bounds__(kHaloThreads, 1) halo_conv_kernel(HaloConv g) 
 }  // namespace
 
 template <class T>
-void halo_conv_cuda(const ConvGeometry& g, bool adjoint, const Tensor& source, const Tensor& weight, const float* bias,
-                    const Tensor& dest, void* workspace) {
+void halo_conv_cuda(const ConvGeometry& g, bool adjoint, const Tensor& source, const Tensor& weight,
+                    const ConvStore& store, const Tensor& dest, void* workspace) {
   const int columns = HaloPlan::of(g, source.layout, dest.layout).columns;
-  const HaloConv conv = prepare_halo_conv<T>(adjoint, source, weight, bias, dest, workspace, columns, kTileDepth);
+  const HaloConv conv = prepare_halo_conv<T>(adjoint, source, weight, store, dest, workspace, columns, kTileDepth);
   const unsigned blocks = halo_blocks(conv);
   if (blocks == 0) return;
   if (columns == 64) LAUNCH_KERNEL_SHARED((halo_conv_kernel<T, Shape64>), blocks, kHaloThreads, Shape64::kAll, conv);
@@ -114,9 +114,9 @@ void halo_conv_cuda(const ConvGeometry& g, bool adjoint, const Tensor& source, c
   check_cuda(cudaGetLastError(), "a convolution");
 }
 
-template void halo_conv_cuda<__nv_bfloat16>(const ConvGeometry&, bool, const Tensor&, const Tensor&, const float*,
+template void halo_conv_cuda<__nv_bfloat16>(const ConvGeometry&, bool, const Tensor&, const Tensor&, const ConvStore&,
                                             const Tensor&, void*);
-template void halo_conv_cuda<__half>(const ConvGeometry&, bool, const Tensor&, const Tensor&, const float*,
+template void halo_conv_cuda<__half>(const ConvGeometry&, bool, const Tensor&, const Tensor&, const ConvStore&,
                                      const Tensor&, void*);
 
 }  // namespace voxelspark

@@ -91,7 +91,7 @@ struct Consumer {
   __device__ void run() {
     Turn<kHaloBuffers> halo_turn;
     Turn<S::kBuffers> weight_turn;
-    for (HaloPlace place{static_cast<int>(blockIdx.x), 0}; place.exists(g); place = place.next(g)) {
+    for (HaloPlace place = HaloPlace::first(g); place.exists(g); place = place.next(g)) {
       if (place.slice == 0) sums.clear();
       halo_turn.wait_full(memory.halos);
       const SharedAddress halo = memory.halo(halo_turn.buffer);
@@ -105,7 +105,7 @@ struct Consumer {
       }
       release_buffer(memory.halos.empty(halo_turn.buffer));
       halo_turn.next();
-      if (place.slice + 1 == g.slices) sums.write(g, place.item);
+      if (place.slice + 1 == g.slices) sums.finish(g, place.item, memory);
     }
   }
 };
@@ -132,9 +132,9 @@ __global__ void __launch_bounds__(kHaloThreads, 1) halo_group_kernel(HaloConv g)
 }
 
 template <class T, class S, bool kRegisters>
-void launch(bool adjoint, const Tensor& source, const Tensor& weight, const float* bias, const Tensor& dest,
+void launch(bool adjoint, const Tensor& source, const Tensor& weight, const ConvStore& store, const Tensor& dest,
             void* workspace) {
-  const HaloConv g = prepare_halo_conv<T>(adjoint, source, weight, bias, dest, workspace, S::kColumns, S::kDepth);
+  const HaloConv g = prepare_halo_conv<T>(adjoint, source, weight, store, dest, workspace, S::kColumns, S::kDepth);
   const unsigned blocks = halo_blocks(g);
   if (blocks == 0) return;
   LAUNCH_KERNEL_SHARED((halo_group_kernel<T, S, kRegisters>), blocks, kHaloThreads, S::kAll, g);
@@ -144,17 +144,17 @@ void launch(bool adjoint, const Tensor& source, const Tensor& weight, const floa
 }  // namespace
 
 template <class T, bool kRegisters>
-void halo_group_cuda(const ConvGeometry&, bool adjoint, const Tensor& source, const Tensor& weight, const float* bias,
-                     const Tensor& dest, void* workspace) {
+void halo_group_cuda(const ConvGeometry&, bool adjoint, const Tensor& source, const Tensor& weight,
+                     const ConvStore& store, const Tensor& dest, void* workspace) {
   const int64_t k = dest.layout.channels();
-  if (k % 128 == 0) launch<T, HaloShape<128, 4, 3, 5>, kRegisters>(adjoint, source, weight, bias, dest, workspace);
-  else if (k % 64 == 0) launch<T, HaloShape<64, 8, 9, 2>, kRegisters>(adjoint, source, weight, bias, dest, workspace);
-  else launch<T, HaloShape<32, 8, 9, 4>, kRegisters>(adjoint, source, weight, bias, dest, workspace);
+  if (k % 128 == 0) launch<T, HaloShape<128, 4, 3, 5>, kRegisters>(adjoint, source, weight, store, dest, workspace);
+  else if (k % 64 == 0) launch<T, HaloShape<64, 8, 9, 2>, kRegisters>(adjoint, source, weight, store, dest, workspace);
+  else launch<T, HaloShape<32, 8, 9, 4>, kRegisters>(adjoint, source, weight, store, dest, workspace);
 }
 
-#define VS_INSTANCE(T, kRegisters)                                                                                    \
-  template void halo_group_cuda<T, kRegisters>(const ConvGeometry&, bool, const Tensor&, const Tensor&, const float*, \
-                                               const Tensor&, void*);
+#define VS_INSTANCE(T, kRegisters)                                                                      \
+  template void halo_group_cuda<T, kRegisters>(const ConvGeometry&, bool, const Tensor&, const Tensor&, \
+                                               const ConvStore&, const Tensor&, void*);
 VS_INSTANCE(__nv_bfloat16, false)
 VS_INSTANCE(__nv_bfloat16, true)
 VS_INSTANCE(__half, false)

@@ -1,13 +1,14 @@
 // What both forms of the convolution on halo tiles share, that of warps and that of warpgroups: how work is shared out,
 // the buffers, the producers, and how sums are written.
 #pragma once
+#include "ops/conv3d/cuda_epilogue.cuh"
 #include "ops/conv3d/cuda_halo.cuh"
 #include "ops/conv3d/cuda_pack.cuh"
 
 namespace voxelspark {
 
 constexpr int kHaloProducers = 128, kHaloConsumers = 256, kHaloThreads = kHaloProducers + kHaloConsumers;
-constexpr int kHaloBarrier = 1;  // of the producers
+constexpr int kHaloBarrier = 1, kHaloConsumerBarrier = 2;  // of the producers, of the consumers
 constexpr int kHaloBuffers = 2;
 constexpr int kHaloTaps = 27;
 
@@ -17,8 +18,17 @@ struct HaloConv {
   int source_channels, dest_channels, slices, column_tiles;
   const uint16_t* x;
   const Vector16* weights;  // [tile of columns][slice][tap][plane][column]
-  const float* bias;
+  ConvStore store;
   uint16_t* y;
+
+  // The first piece of work from `item` on that a thread block has to do: of what is added, only tiles that read a
+  // stored voxel of x.
+  __device__ int from(int item) const {
+    while (store.adds && exists(item) && !sees(source, tiles.at(item / column_tiles), tiles.depth))
+      item += static_cast<int>(gridDim.x);
+    return item;
+  }
+  __device__ bool exists(int item) const { return item < tiles.count * column_tiles; }
 };
 
 // A tile of so many planes by so many channels; weights of some taps are copied together, into so many buffers.
@@ -35,16 +45,20 @@ struct HaloShape {
   static constexpr int kHaloRing = kWeights + kBuffers * kUnitBytes;
   static constexpr int kWeightRing = kHaloRing + HaloRing::kBytes;
   static constexpr int kTable = kWeightRing + WeightRing::kBytes;
-  static constexpr int kAll = kTable + kNeighbours * 4;
+  using Lines = FragmentLines<kHaloConsumers / kWarpThreads, kColumns>;
+  static constexpr int kMoments = kTable + (kNeighbours + 1) * 4;
+  static constexpr int kAll = kMoments + Lines::kBytes;
 };
 
 // The sums of a thread block: tiles by tiles of columns by slices.
 struct HaloPlace {
   int item, slice;
 
-  __device__ bool exists(const HaloConv& g) const { return item < g.tiles.count * g.column_tiles; }
+  __device__ static HaloPlace first(const HaloConv& g) { return {g.from(static_cast<int>(blockIdx.x)), 0}; }
+  __device__ bool exists(const HaloConv& g) const { return g.exists(item); }
   __device__ HaloPlace next(const HaloConv& g) const {
-    return slice + 1 < g.slices ? HaloPlace{item, slice + 1} : HaloPlace{item + static_cast<int>(gridDim.x), 0};
+    if (slice + 1 < g.slices) return {item, slice + 1};
+    return {g.from(item + static_cast<int>(gridDim.x)), 0};
   }
 };
 
@@ -86,7 +100,7 @@ struct HaloProducer {
   __device__ void run() {
     constexpr int kLead = S::kBuffers < S::kUnits ? S::kBuffers : S::kUnits - 1;
     Derived& own = static_cast<Derived&>(*this);
-    HaloPlace place{static_cast<int>(blockIdx.x), 0};
+    HaloPlace place = HaloPlace::first(g);
     if (!place.exists(g)) return;
     copy_halo_of(place);
     own.announce_halo();
@@ -135,6 +149,10 @@ struct HaloSums {
 #pragma unroll
       for (float& sum : sums) sum = 0;
   }
+  __device__ void finish(const HaloConv& g, int item, const HaloMemory<S>& memory) const {
+    if (g.store.moments.partial) leave_moments(g, item, memory.shared + S::kMoments);
+    write(g, item);
+  }
   __device__ void write(const HaloConv& g, int item) const {
     const CellTiles::Tile tile = g.tiles.at(item / g.column_tiles);
     const int first = item % g.column_tiles * S::kColumns, corner = g.dest.corner(tile.cell), x = tile.x + lane / 4;
@@ -152,20 +170,44 @@ struct HaloSums {
   // 32 channels of 8 voxels: a quad holds a voxel, and each of its lanes writes 8 channels.
   __device__ void write_line(const HaloConv& g, const float* line, int64_t voxel, int channel) const {
     const int q = lane % 4;
-    Vector16 out;
+    Vector16* to = reinterpret_cast<Vector16*>(g.y + voxel * g.dest_channels + channel + q * 8);
+    Vector16 out = {};
+    if (g.store.adds) {  // all lanes: what they hold goes the way back
+      if (voxel >= 0) out = *to;
+      transpose_quad(out.word, q);
+    }
 #pragma unroll
     for (int j = 0; j < 4; j++) {
-      const float* bias = g.bias ? g.bias + channel + j * 8 + q * 2 : nullptr;
-      out.word[j] = pack<T>(line[j * 4] + (bias ? bias[0] : 0), line[j * 4 + 1] + (bias ? bias[1] : 0));
+      const float* bias = g.store.bias ? g.store.bias + channel + j * 8 + q * 2 : nullptr;
+      const float low = line[j * 4] + (bias ? bias[0] : 0), high = line[j * 4 + 1] + (bias ? bias[1] : 0);
+      out.word[j] = g.store.adds ? sum_of<T>(out.word[j], low, high) : pack<T>(low, high);
     }
     transpose_quad(out.word, q);
-    if (voxel >= 0) *reinterpret_cast<Vector16*>(g.y + voxel * g.dest_channels + channel + q * 8) = out;
+    if (voxel >= 0) *to = out;
+  }
+  // The statistics of the tile; to be called by all consumers.
+  __device__ void leave_moments(const HaloConv& g, int item, SharedAddress shared) const {
+    const CellTiles::Tile tile = g.tiles.at(item / g.column_tiles);
+    const Extent edge = g.dest.edge;
+    const auto within = [](int at, int size, int most) { return size - at < most ? size - at : most; };
+    const int count =
+        within(tile.z, edge.z, S::kDepth) * within(tile.y, edge.y, kTileEdge) * within(tile.x, edge.x, kTileEdge);
+    uint32_t rows = 0;
+#pragma unroll
+    for (int r = 0; r < 2 * S::kOwnPlanes; r++)
+      if (tile.z + z + r / 2 < edge.z && tile.y + y + r % 2 < edge.y && tile.x + lane / 4 < edge.x) rows |= 1u << r;
+    const int warp = (static_cast<int>(threadIdx.x) - kHaloProducers) / kWarpThreads;
+    const typename S::Lines lines{shared, warp, 0, kHaloConsumerBarrier, kHaloConsumers};
+    slot_moments<2 * S::kOwnPlanes, S::kColumns / 4>(lines, g.store.moments, item / g.column_tiles, count,
+                                                     item % g.column_tiles * S::kColumns, rows, [&](int r, int c) {
+                                                       return plane[r / 2][c / 2 * 4 + r % 2 * 2 + c % 2];
+                                                     });
   }
 };
 
 // Packs the weights for tiles of so many columns and describes the work.
 template <class T>
-HaloConv prepare_halo_conv(bool adjoint, const Tensor& source, const Tensor& weight, const float* bias,
+HaloConv prepare_halo_conv(bool adjoint, const Tensor& source, const Tensor& weight, const ConvStore& store,
                            const Tensor& dest, void* workspace, int columns, int depth) {
   const GridPointer& grid = dest.layout.grid ? dest.layout.grid : source.layout.grid;
   const int64_t stored = weight.layout.channels(), filter = kHaloTaps * stored;  // [K][tap][stored]
@@ -183,7 +225,7 @@ HaloConv prepare_halo_conv(bool adjoint, const Tensor& source, const Tensor& wei
           k / columns,
           source.as<uint16_t>(),
           static_cast<const Vector16*>(workspace),
-          bias,
+          store,
           dest.as<uint16_t>()};
 }
 

@@ -1,6 +1,7 @@
 #include "ops/conv3d/cuda_plan.h"
 
 #include "ops/conv3d/cuda_engine.h"
+#include "ops/conv3d/cuda_moments_plan.h"
 #include "ops/conv_transpose3d/conv_transpose3d.h"
 #include "ops/reduce/voxel_splits.h"
 
@@ -25,7 +26,11 @@ int64_t cuda_weight_gradient_workspace(const ConvGeometry& g, const Layout& x, c
 }
 
 int64_t ConvForward::cuda_workspace(const Inputs& in) const {
-  return convolution_workspace({{kernel_of(in[1]), stride, padding}, false, in[0].layout, infer(in)[0]});
+  const ConvCall call{{kernel_of(in[1]), stride, padding}, false, in[0].layout, infer(in)[0]};
+  if (!moments) return convolution_workspace(call);
+  Parts parts;
+  MomentsMemory(parts, call.dest, cells_of(call));
+  return whole_lines(convolution_workspace(call)) + parts.bytes();
 }
 
 int64_t ConvGradInput::cuda_workspace(const Inputs& in) const {

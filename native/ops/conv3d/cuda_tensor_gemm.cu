@@ -80,11 +80,18 @@ struct Consumer {
       add(shared + turn.buffer * S::kBytes);
       release_buffer(ring.empty(turn.buffer));
     }
+    if (g.store.moments.partial && !g.partial) leave_moments(g, part, shared);
 #pragma unroll
     for (int m = 0; m < 2; m++)
 #pragma unroll
       for (int half = 0; half < 2; half++)
         write_sums<T, kOwnColumns>(g, part, row + m * 16 + half * 8 + lane / 4, column, &sums[m][0][half * 2]);
+  }
+  __device__ void leave_moments(const GatherGemm& g, const GatherPart& part, SharedAddress shared) const {
+    const FragmentLines<kTensorRows / 32, S::kColumns> lines{shared, row / 32, column, kGatherConsumerBarrier,
+                                                             kGatherConsumers};
+    gather_moments<4, kOwnColumns / 4>(g, part, lines, row + lane / 4,
+                                       [&](int r, int c) { return sums[r / 2][c / 2][r % 2 * 2 + c % 2]; });
   }
 };
 
@@ -110,19 +117,19 @@ void launch(const GatherGemm& g, const TensorGemmPlan& p) {
 
 template <class T>
 void tensor_gemm_cuda(const ConvGeometry& g, bool adjoint, const Tensor& source, const Tensor& weight,
-                      const float* bias, const Tensor& dest, void* workspace) {
+                      const ConvStore& store, const Tensor& dest, void* workspace) {
   const TensorGemmPlan p = TensorGemmPlan::of(g, adjoint, source.layout, dest.layout);
   if (p.rows == 0) return;
-  const GatherGemm gemm = prepare_gather_gemm<T>(p, g, adjoint, source, weight, bias, dest, workspace);
+  const GatherGemm gemm = prepare_gather_gemm<T>(p, g, adjoint, source, weight, store, dest, workspace);
   if (p.columns == 128) launch<T, 128>(gemm, p);
   else if (p.columns == 64) launch<T, 64>(gemm, p);
   else launch<T, 32>(gemm, p);
   add_parts<T>(gemm);
 }
 
-template void tensor_gemm_cuda<__nv_bfloat16>(const ConvGeometry&, bool, const Tensor&, const Tensor&, const float*,
+template void tensor_gemm_cuda<__nv_bfloat16>(const ConvGeometry&, bool, const Tensor&, const Tensor&, const ConvStore&,
                                               const Tensor&, void*);
-template void tensor_gemm_cuda<__half>(const ConvGeometry&, bool, const Tensor&, const Tensor&, const float*,
+template void tensor_gemm_cuda<__half>(const ConvGeometry&, bool, const Tensor&, const Tensor&, const ConvStore&,
                                        const Tensor&, void*);
 
 }  // namespace voxelspark

@@ -10,12 +10,12 @@ static ConvGeometry geometry_of(Int3 kernel) { return {kernel, kernel, {0, 0, 0}
 void conv_transpose3d_forward_cuda(const Descriptor&, const Launch& l) {
   const float* bias = present(l.inputs, 2) ? l.inputs[2].f32() : nullptr;
   const ConvGeometry g = geometry_of(kernel_of(l.inputs[1]));
-  convolve_cuda(g, true, l.inputs[0], l.inputs[1], bias, l.outputs[0], l.workspace);
+  convolve_cuda(g, true, l.inputs[0], l.inputs[1], {bias}, l.outputs[0], l.workspace);
 }
 
 void conv_transpose3d_grad_input_cuda(const Descriptor&, const Launch& l) {
   const ConvGeometry g = geometry_of(kernel_of(l.inputs[1]));
-  convolve_cuda(g, false, l.inputs[0], l.inputs[1], nullptr, l.outputs[0], l.workspace);
+  convolve_cuda(g, false, l.inputs[0], l.inputs[1], {}, l.outputs[0], l.workspace);
 }
 
 void conv_transpose3d_grad_weight_cuda(const Descriptor& d, const Launch& l) {

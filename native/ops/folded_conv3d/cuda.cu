@@ -1,6 +1,7 @@
 // The token's constants by place, into an ordinary convolution of `up` or into an empty y, then the sparse part near
 // visible blocks. Backward: sums of gy by place make the constant shares of all gradients. See README.md.
-#include "ops/conv3d/cuda_gemm.cuh"
+#include "ops/conv3d/cuda_convolve.cuh"
+#include "ops/conv3d/cuda_engine.h"
 #include "ops/folded_conv3d/cuda_near.cuh"
 #include "ops/folded_conv3d/cuda_places.cuh"
 #include "ops/folded_conv3d/cuda_plan.h"
@@ -45,12 +46,12 @@ struct MakeTable {
 };
 
 // y = the constant of each voxel's place; where y holds the inner one already, the border gets its own.
-template <bool kOnBorder>
+template <class T, bool kOnBorder>
 struct Constants {
   BlockView dest;
   int64_t outputs;
   const float* table;
-  float* y;
+  T* y;
 
   template <int V>
   __device__ void run(int64_t voxel, int k) const {
@@ -66,14 +67,15 @@ struct Constants {
 };
 
 // partial: [place][split][k]
-__global__ void place_partials(Extent size, int64_t samples, int outputs, const float* gy, double* partial) {
+template <class T>
+__global__ void place_partials(Extent size, int64_t samples, int outputs, const T* gy, double* partial) {
   const Lane at(blockIdx.z);
   const bool active = at.channel < outputs;
   const PlaceBox box(blockIdx.y, size);
   const int64_t voxels = samples * box.extent.product(), split = (voxels + gridDim.x - 1) / gridDim.x;
   const int64_t begin = blockIdx.x * split, end = begin + split < voxels ? begin + split : voxels;
   double sums[1];
-  const auto value = [&](int64_t i, float(&v)[1]) { v[0] = gy[box.voxel(i) * outputs + at.channel]; };
+  const auto value = [&](int64_t i, float(&v)[1]) { v[0] = widen(gy[box.voxel(i) * outputs + at.channel]); };
   sum_over(at, {begin, end}, active, value, sums);
   if (at.row == 0 && active)
     partial[(static_cast<int64_t>(blockIdx.y) * gridDim.x + blockIdx.x) * outputs + at.channel] = sums[0];
@@ -139,6 +141,16 @@ __global__ void token_partials(int64_t taps, int64_t outputs, int channels, cons
   if (at.row == 0 && active) partial[blockIdx.x * static_cast<int64_t>(channels) + at.channel] = sum;
 }
 
+template <bool kOnBorder>
+void add_constants(const Tensor& y, const float* table) {
+  by_element(y.layout.dtype, [&](auto zero) {
+    using T = decltype(zero);
+    const int64_t outputs = y.layout.channels();
+    const Constants<T, kOnBorder> constants{view_of(y.layout), outputs, table, y.as<T>()};
+    launch_channels<T>(y.layout.voxels(), outputs, true, constants, "folded_conv3d_forward");
+  });
+}
+
 }  // namespace
 
 void folded_conv3d_forward_cuda(const Descriptor&, const Launch& l) {
@@ -153,15 +165,17 @@ void folded_conv3d_forward_cuda(const Descriptor&, const Launch& l) {
   const float* bias = present(l.inputs, 3) ? l.inputs[3].f32() : nullptr;
   const MakeTable table{kernel_of(weight), outputs, memory.tap_sums, bias, memory.table};
   launch_elementwise(kPlaces * outputs, table, what);
+  const ConvGeometry g = same_size(kernel_of(weight));
+  void* scratch = static_cast<char*>(l.workspace) + parts.bytes();  // of one convolution after the other
   if (present(l.inputs, 4)) {
-    forward_gemm_cuda(same_size(kernel_of(weight)), l.inputs[4], l.inputs[5], memory.table + kInner * outputs, y);
-    const Constants<true> border{view_of(y.layout), outputs, memory.table, y.f32()};
-    launch_channels(y.layout.voxels(), outputs, true, border, what);
+    convolve_cuda(g, false, l.inputs[4], l.inputs[5], {memory.table + kInner * outputs}, y, scratch);
+    add_constants<true>(y, memory.table);
   } else {
-    const Constants<false> fill{view_of(y.layout), outputs, memory.table, y.f32()};
-    launch_channels(y.layout.voxels(), outputs, true, fill, what);
+    add_constants<false>(y, memory.table);
   }
-  near_gemm_cuda(s, weight, y);
+  if (s.layout.blocks() == 0) return;
+  if (choose_engine({g, false, s.layout, y.layout}) == ConvEngine::gather) return near_gemm_cuda(s, weight, y);
+  convolve_cuda(g, false, s, weight, {nullptr, true}, y, scratch);
 }
 
 void folded_conv3d_constants_cuda(const Descriptor&, const Launch& l) {
@@ -171,9 +185,12 @@ void folded_conv3d_constants_cuda(const Descriptor&, const Launch& l) {
   const int64_t outputs = gy.layout.channels(), channels = weight.layout.shape[1], taps = kernel.product();
   Parts parts(l.workspace);
   const ConstantsParts memory(parts, gy.layout, weight.layout);
-  LAUNCH_KERNEL(place_partials, dim3(static_cast<unsigned>(memory.splits), kPlaces, channel_tiles(outputs)),
-                kReduceThreads, extent(gy.layout.shape.size()), gy.layout.shape.samples(), static_cast<int>(outputs),
-                gy.f32(), memory.partial);
+  by_element(gy.layout.dtype, [&](auto zero) {
+    using T = decltype(zero);
+    const dim3 grid(static_cast<unsigned>(memory.splits), kPlaces, channel_tiles(outputs));
+    LAUNCH_KERNEL(place_partials<T>, grid, kReduceThreads, extent(gy.layout.shape.size()), gy.layout.shape.samples(),
+                  static_cast<int>(outputs), gy.as<T>(), memory.partial);
+  });
   check_cuda(cudaGetLastError(), what);
   const AddSplits<double> places{memory.partial, memory.splits, outputs, memory.places};
   launch_elementwise(kPlaces * outputs, places, what);

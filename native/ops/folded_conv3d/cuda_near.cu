@@ -11,15 +11,17 @@ namespace {
 
 static_assert(NearTiles::kVoxels == kConvTile, "a tile's rows are the voxels of a cube");
 
+template <class T>
 struct NearConv {
   NearTiles tiles;
   BlockView dest;
   LatticeFamily family;
   int channels, outputs, depth;  // depth: taps times channels
-  const float *s, *weights;      // [k][tap][c]
-  float* y;
+  const T* s;
+  const float* weights;  // [k][tap][c]
+  T* y;
 
-  __device__ const float* source(const DeviceLattice& l, Voxel base, const SumCursor& at) const {
+  __device__ const T* source(const DeviceLattice& l, Voxel base, const SumCursor& at) const {
     if (at.ended(l)) return nullptr;
     const int64_t voxel = tiles.source.find(l.source(base, at.z, at.y, at.x));
     return voxel < 0 ? nullptr : s + voxel * channels;
@@ -27,9 +29,9 @@ struct NearConv {
 };
 
 // Walks the sum for one voxel and one output. kWide: four values lie in one tap.
-template <bool kWide>
+template <class T, bool kWide>
 struct NearLoader {
-  const NearConv& g;
+  const NearConv<T>& g;
   DeviceLattice lattice;
   Voxel base;
   bool exists;
@@ -37,7 +39,7 @@ struct NearLoader {
   int k;
   SumCursor at;
 
-  __device__ NearLoader(const NearConv& g, Voxel voxel, int output, int k)
+  __device__ NearLoader(const NearConv<T>& g, Voxel voxel, int output, int k)
       : g(g),
         lattice(g.family.lattice(0)),
         base(lattice.base_of(voxel)),
@@ -49,15 +51,16 @@ struct NearLoader {
   __device__ void next(Channels<4>& a, Channels<4>& b) {
     a = b = {};
     if constexpr (kWide) {
-      const float* from = exists ? g.source(lattice, base, at) : nullptr;
+      const T* from = exists ? g.source(lattice, base, at) : nullptr;
       if (from) a = load<4>(from + at.channel);
       if (weight && k < g.depth) b = load<4>(weight + k);
+      for (float& w : b.v) w = rounded<T>(w);
     } else {
       SumCursor c = at;
       for (int i = 0; i < 4; i++) {
-        const float* from = exists ? g.source(lattice, base, c) : nullptr;
-        if (from) a.v[i] = from[c.channel];
-        if (weight && k + i < g.depth) b.v[i] = weight[k + i];
+        const T* from = exists ? g.source(lattice, base, c) : nullptr;
+        if (from) a.v[i] = widen(from[c.channel]);
+        if (weight && k + i < g.depth) b.v[i] = rounded<T>(weight[k + i]);
         c.advance(lattice, 1, g.channels);
       }
     }
@@ -71,25 +74,27 @@ __device__ void put(const Channels<4>& values, int line, int k, ConvSlice& slice
   for (int i = 0; i < 4; i++) slice[k + i][line] = values.v[i];
 }
 
-__device__ void add(const NearConv& g, const ConvSums& sums, Voxel corner, int first_output) {
+template <class T>
+__device__ void add(const NearConv<T>& g, const ConvSums& sums, Voxel corner, int first_output) {
   for (int i = 0; i < kConvWork; i++) {
     const int64_t voxel = g.dest.find(NearTiles::voxel(corner, ConvSums::row() + i));
     if (voxel < 0) continue;
     for (int j = 0; j < kConvWork; j++) {
       const int output = first_output + ConvSums::column() + j;
-      if (output < g.outputs) g.y[voxel * g.outputs + output] += sums.total[i][j];
+      T* to = g.y + voxel * g.outputs + output;
+      if (output < g.outputs) *to = narrow<T>(widen(*to) + sums.total[i][j]);
     }
   }
 }
 
-template <bool kWide>
-__global__ void __launch_bounds__(kConvThreads) near_gemm_kernel(NearConv g) {
+template <class T, bool kWide>
+__global__ void __launch_bounds__(kConvThreads) near_gemm_kernel(NearConv<T> g) {
   SHARED_ARRAY(float, a, [2][kConvDepth][kConvPitch]);
   SHARED_ARRAY(float, b, [2][kConvDepth][kConvPitch]);
   const Voxel corner = g.tiles.corner(blockIdx.x);
   if (!g.tiles.near(corner)) return;  // all threads of the block
   const int line = threadIdx.x / 4, k = threadIdx.x % 4 * 4, first_output = blockIdx.y * kConvTile;
-  NearLoader<kWide> loader(g, NearTiles::voxel(corner, line), first_output + line, k);
+  NearLoader<T, kWide> loader(g, NearTiles::voxel(corner, line), first_output + line, k);
   const int slices = (g.depth + kConvDepth - 1) / kConvDepth;
   ConvSums sums;
   Channels<4> p, q;
@@ -107,26 +112,31 @@ __global__ void __launch_bounds__(kConvThreads) near_gemm_kernel(NearConv g) {
   add(g, sums, corner, first_output);
 }
 
-}  // namespace
-
-void near_gemm_cuda(const Tensor& s, const Tensor& weight, const Tensor& y) {
+template <class T>
+void run(const Tensor& s, const Tensor& weight, const Tensor& y) {
   const ConvGeometry geometry = same_size(kernel_of(weight));
   const int channels = static_cast<int>(s.layout.channels()), outputs = static_cast<int>(y.layout.channels());
-  const NearConv g{{view_of(s.layout), extent(geometry.kernel)},
-                   view_of(y.layout),
-                   {extent(geometry.kernel), extent(geometry.stride), extent(geometry.padding), false},
-                   channels,
-                   outputs,
-                   static_cast<int>(geometry.kernel.product()) * channels,
-                   s.f32(),
-                   weight.f32(),
-                   y.f32()};
+  const NearConv<T> g{{view_of(s.layout), extent(geometry.kernel)},
+                      view_of(y.layout),
+                      {extent(geometry.kernel), extent(geometry.stride), extent(geometry.padding), false},
+                      channels,
+                      outputs,
+                      static_cast<int>(geometry.kernel.product()) * channels,
+                      s.as<T>(),
+                      weight.f32(),
+                      y.as<T>()};
   const int64_t tiles = g.tiles.of_sample() * s.layout.shape.samples();
   if (tiles == 0 || s.layout.blocks() == 0) return;
   const dim3 grid(static_cast<unsigned>(tiles), static_cast<unsigned>((outputs + kConvTile - 1) / kConvTile));
-  if (channels % 4 == 0) LAUNCH_KERNEL(near_gemm_kernel<true>, grid, kConvThreads, g);
-  else LAUNCH_KERNEL(near_gemm_kernel<false>, grid, kConvThreads, g);
+  if (channels % 4 == 0) LAUNCH_KERNEL((near_gemm_kernel<T, true>), grid, kConvThreads, g);
+  else LAUNCH_KERNEL((near_gemm_kernel<T, false>), grid, kConvThreads, g);
   check_cuda(cudaGetLastError(), "folded_conv3d_forward");
+}
+
+}  // namespace
+
+void near_gemm_cuda(const Tensor& s, const Tensor& weight, const Tensor& y) {
+  by_element(y.layout.dtype, [&](auto zero) { run<decltype(zero)>(s, weight, y); });
 }
 
 }  // namespace voxelspark

@@ -53,7 +53,7 @@ Layouts FoldedConvConstants::infer(const Inputs& in) const {
   const Shape wanted = feature_shape(weight.shape[1], weight.shape[0], weight.shape.size());
   require_shape(swapped.shape == wanted && !swapped.grid,
                 op + ": swapped has shape " + to_string(swapped.shape) + ", allowed is " + to_string(wanted));
-  return {weight, in[2].layout, plain(gy, vector_shape(gy.channels()))};
+  return {weight, in[2].layout, wide(gy, vector_shape(gy.channels()))};
 }
 
 }  // namespace voxelspark
