@@ -68,6 +68,8 @@ export interface BuildInfo {
 
 interface NativeAddon {
   createGrid(samples: number, grid: readonly number[], visible: Uint8Array): number;
+  /** Moves the visible cells of a mask, in the order of launches; every sample keeps their number. */
+  writeGrid(mask: number, visible: Uint8Array): void;
   disposeGrid(mask: number): void;
   upload(
     device: number,
@@ -81,6 +83,12 @@ interface NativeAddon {
   read(handle: number): Promise<Float32Array | Float64Array>;
   write(handle: number, data: Float32Array | Float64Array): void;
   sync(): Promise<void>;
+  /** CUDA: what is launched from here on uses the memory of steps and, if recorded, becomes a graph instead of running. */
+  beginStep(recorded: boolean): void;
+  /** @returns the handle of a recorded step; 0 without one, or when it is dropped */
+  endStep(dropped: boolean): number;
+  launchStep(step: number): void;
+  disposeStep(step: number): void;
   launch(kernel: number, inputs: readonly number[], attributes: object): LaunchOutput[];
   /** JSON of a KernelSchema[]. */
   schema(): string;
@@ -158,6 +166,7 @@ function typed(addon: NativeAddon): NativeAddon {
   const wrapped: Record<string, unknown> = {};
   for (const name of [
     "createGrid",
+    "writeGrid",
     "disposeGrid",
     "upload",
     "fill",
@@ -165,6 +174,10 @@ function typed(addon: NativeAddon): NativeAddon {
     "read",
     "write",
     "sync",
+    "beginStep",
+    "endStep",
+    "launchStep",
+    "disposeStep",
     "launch",
     "schema",
     "stats",

@@ -63,6 +63,15 @@ export class BlockMask implements Disposable {
     );
   }
 
+  /**
+   * @internal Shows other cells from now on, in the order of launches, to whoever holds the mask; every sample keeps their
+   * number. Tensors stored under it hold other voxels then: for steps that are repeated, where none is left.
+   */
+  moveTo(visible: Uint8Array): void {
+    native.writeGrid(this.handle, visible);
+    this.visible.set(visible.map((v) => (v ? 1 : 0)));
+  }
+
   /** @internal The native handle. @throws ArgumentTypeError when neither its owner nor a tensor holds it any more */
   get handle(): number {
     if (this.owners === 0)

@@ -3,6 +3,19 @@ import { BlockMask } from "./block-mask";
 import { type KernelAttributes, kernelIds } from "./schema.gen";
 import { Tensor } from "./tensor";
 
+let watcher: ((used: Tensor | BlockMask) => void) | undefined;
+
+/** @internal Tells of every tensor and mask that kernels launched by `body` use. */
+export function watchLaunches<T>(watch: (used: Tensor | BlockMask) => void, body: () => T): T {
+  const outer = watcher;
+  watcher = watch;
+  try {
+    return body();
+  } finally {
+    watcher = outer;
+  }
+}
+
 /**
  * Queues a kernel of native/ops/ops.def and returns its outputs. Types, shapes and memory are checked here and now;
  * the arithmetic runs later, in order. Ops wrap this with documentation and a backward rule.
@@ -18,6 +31,7 @@ export function launch<K extends keyof KernelAttributes>(
   const values: Record<string, unknown> = { ...attributes };
   for (const [name, value] of Object.entries(attributes as Record<string, unknown>))
     if (value instanceof BlockMask) values[name] = value.handle;
+  if (watcher) for (const used of [mask, ...inputs]) if (used) watcher(used);
   const outputs = native.launch(
     kernelIds[kernel],
     inputs.map((t) => t?.handle ?? 0),

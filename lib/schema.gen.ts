@@ -318,7 +318,7 @@ export interface KernelAttributes {
     /** Default [0, 0, 0]. */
     axes?: readonly [number, number, number];
   };
-  /** (tensors*) -> (norm) */
+  /** (scale? tensors*) -> (norm) */
   grad_norm: {
     /** Default 1. */
     gradientScale?: number;
@@ -401,7 +401,7 @@ export interface KernelAttributes {
   token_affine_forward: {};
   /** (gbeta token) -> (gtoken) */
   token_affine_backward: {};
-  /** (norm? tensors!*) -> () */
+  /** (norm? rate? scale? tensors!*) -> () */
   sgd: {
     /** Default 0. */
     lr?: number;

@@ -63,6 +63,10 @@ export class Tensor implements Disposable {
   private released = false;
   private written: Tensor | undefined;
   private statistics: { readonly sums: Tensor; readonly of: Tensor } | undefined;
+  /** @internal Of all tensors made so far, which are numbered in their order. */
+  static count = 0;
+  /** @internal */
+  readonly number = Tensor.count++;
 
   /** @internal Use `tensor`, `zeros`, `full` or an op. */
   constructor(

@@ -29,7 +29,7 @@ const floors = [
   ["block-mask", "device"],
   ["tensor", "schema.gen"],
   ["launch"],
-  ["autograd"],
+  ["autograd", "step-graph"],
   ["ops"],
   ["nn", "optim"],
   ["models", "data", "plans", "checkpoints", "pictures"],

@@ -3,6 +3,7 @@ import type { DeviceName, S3D, SGD } from "../../lib";
 import { type SampledMask, sampleMask } from "../../lib/masking";
 import { createPlan, type Plan, type PlanInput, type PresetName } from "../../lib/plans/plan";
 import { rng } from "../../lib/random";
+import { PretrainSteps } from "../../lib/recipes/pretrain-steps";
 import { buildS3D, buildSGD, pretrainStep, takeItems } from "../../lib/recipes/step";
 import { dry } from "./part";
 import { type Precision, planPrecision } from "./precisions";
@@ -53,6 +54,7 @@ export function planFor(precision: Precision, preset: PresetName, input: PlanInp
 export class Trainer implements Disposable {
   readonly model: S3D;
   readonly optimizer: SGD;
+  private readonly graphs: PretrainSteps | undefined;
 
   constructor(
     readonly plan: Plan,
@@ -60,18 +62,22 @@ export class Trainer implements Disposable {
   ) {
     this.model = buildS3D(plan, device);
     this.optimizer = buildSGD(plan, this.model);
+    if (plan.cudaGraph) this.graphs = new PretrainSteps(this.model, plan, device);
   }
 
   /** One whole step, from patches in JavaScript's memory to updated weights. @returns the loss */
   async step({ patches, shape, mask }: StepData, rate = this.plan.optimizer.learningRate): Promise<number> {
-    const input = { patches, shape, mask, device: this.device };
-    const result = pretrainStep(this.model, this.optimizer, input, rate);
+    const { model, optimizer, graphs, device } = this;
+    const result = graphs
+      ? graphs.step(optimizer, graphs.runner.upload({ x: patches }).x, mask, rate)
+      : pretrainStep(model, optimizer, { patches, shape, mask, device }, rate);
     const [loss, gradientNorm] = await takeItems(result.loss, result.gradientNorm);
     this.optimizer.lossScale?.update(Number.isFinite(gradientNorm));
     return loss;
   }
 
   [Symbol.dispose](): void {
+    this.graphs?.dispose();
     this.optimizer.dispose();
     this.model.dispose();
   }

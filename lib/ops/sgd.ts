@@ -2,15 +2,16 @@ import { launch } from "../launch";
 import type { Tensor } from "../tensor";
 
 export interface SgdStepOptions {
-  lr: number;
+  /** Learning rate: a number, or one element on the device. */
+  lr: number | Tensor;
   /** In [0, 1); above 0 needs momenta. */
   momentum: number;
   weightDecay: number;
   /** Largest gradient norm, 0 = no clipping; needs `norm`. */
   clip: number;
   nesterov: boolean;
-  /** What the loss was multiplied with; the gradients are divided by it before anything else. Default 1. */
-  gradientScale?: number;
+  /** What the loss was multiplied with, likewise; the gradients are divided by it before anything else. Default 1. */
+  gradientScale?: number | Tensor;
 }
 
 /**
@@ -26,7 +27,12 @@ export function sgd(
   gradients: readonly Tensor[],
   momenta: readonly Tensor[],
   norm: Tensor | undefined,
-  options: SgdStepOptions,
+  { lr, gradientScale = 1, ...options }: SgdStepOptions,
 ): void {
-  launch("sgd", [norm, ...parameters, ...gradients, ...momenta], { ...options });
+  const [rate, scale] = [lr, gradientScale].map((v) => (typeof v === "number" ? undefined : v));
+  const numbers = {
+    ...(!rate && { lr: lr as number }),
+    ...(!scale && { gradientScale: gradientScale as number }),
+  };
+  launch("sgd", [norm, rate, scale, ...parameters, ...gradients, ...momenta], { ...options, ...numbers });
 }

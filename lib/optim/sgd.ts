@@ -19,6 +19,13 @@ export interface SGDOptions {
   lossScale?: LossScale | undefined;
 }
 
+/** What changes from step to step, one element each on the device, where a recorded step reads what it is then. */
+export interface StepScalars {
+  learningRate: Tensor;
+  /** Where the optimiser has a loss scale. */
+  lossScale?: Tensor | undefined;
+}
+
 /**
  * Stochastic gradient descent with momentum, as torch.optim.SGD after clip_grad_norm_. Owns the momentum buffers until
  * `dispose`; parameters belong to their modules.
@@ -46,28 +53,34 @@ export class SGD implements Disposable {
   }
 
   /** Leaves the gradients of the loss, times the loss scale if there is one, with the parameters. */
-  backward(tape: Tape, loss: Tensor): void {
-    using seed = this.lossScale && full(loss.shape, this.lossScale.value, placed(loss));
-    tape.backward(loss, seed);
+  backward(tape: Tape, loss: Tensor, scalars?: StepScalars): void {
+    const made = scalars ? undefined : this.lossScale;
+    using seed = made && full(loss.shape, made.value, placed(loss));
+    tape.backward(loss, scalars ? scalars.lossScale : seed);
   }
 
   /**
    * One step on every parameter that has a gradient; the others stay as they are, weight decay included.
-   * @param lr learning rate of this step
+   * @param rate learning rate of this step; scalars on the device where the step is to be repeated
    * @returns the norm of the gradients before clipping and without the loss scale, a scalar on the device. Where it is not finite nothing was
    * changed.
    */
-  step(lr: number): Tensor {
+  step(rate: number | StepScalars): Tensor {
     return scope(() => {
       const live = [...this.parameters].filter(([, p]) => p.grad);
       const tensors = live.map(([, p]) => p);
       const gradients = tensors.map((p) => p.grad as Tensor);
       const first = this.parameters.values().next().value;
       if (gradients.length === 0) return full([], 0, first ? placed(first) : {});
-      const gradientScale = this.lossScale?.value ?? 1;
+      const fixed = typeof rate === "number";
+      const gradientScale = fixed ? (this.lossScale?.value ?? 1) : (rate.lossScale ?? 1);
       const norm = gradNorm(gradients, gradientScale);
       const momenta = live.flatMap(([name]) => this.momenta.get(name) ?? []);
-      sgd(tensors, gradients, momenta, norm, { lr, gradientScale, ...this.options });
+      sgd(tensors, gradients, momenta, norm, {
+        lr: fixed ? rate : rate.learningRate,
+        gradientScale,
+        ...this.options,
+      });
       return norm;
     });
   }

@@ -21,7 +21,7 @@ const completer = new PlanCompleter<FinetunePlan, FinetunePlanInput, PresetName>
   rules,
   derive,
   whole: new Set(["labels"]),
-  operational: /^(name|device|loader\.\w+|checkpoint\.\w+|prediction\.\w+)$/,
+  operational: /^(name|device|cudaGraph|loader\.\w+|checkpoint\.\w+|prediction\.\w+)$/,
 });
 
 /**

@@ -20,7 +20,7 @@ const completer = new PlanCompleter<Plan, PlanInput, PresetName>({
   presets: PRESETS,
   rules: brokenRules,
   derive: upstreamDefaults,
-  operational: /^(name|device|loader\.\w+|checkpoint\.\w+)$/,
+  operational: /^(name|device|cudaGraph|loader\.\w+|checkpoint\.\w+)$/,
 });
 
 /**

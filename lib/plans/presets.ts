@@ -14,6 +14,7 @@ const s3d: Plan = {
   precision: "fp32",
   winograd: "f4",
   fusion: true,
+  cudaGraph: false,
   upstreamParity: false,
   patch: [160, 160, 160],
   padding: "minimum",

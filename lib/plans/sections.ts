@@ -33,6 +33,11 @@ export const run = {
    * by rounding only.
    */
   fusion: flag(),
+  /**
+   * On CUDA, repeat training steps as CUDA graphs: the same bits with fewer launches by the host. Whether that pays is not
+   * measured.
+   */
+  cudaGraph: flag(),
   /** Size of a training patch. */
   patch: triple(whole(4, 1024), "sizes"),
   /** Patches a step. */

@@ -1,19 +1,15 @@
-import { Tape } from "../autograd";
 import { NonFiniteError } from "../errors";
 import { stageAt } from "../optim/schedules";
 import { type FinetunePlan, finetuneStages } from "../plans/finetune";
 import { tuningRate } from "../plans/finetune-stages";
-import { scope } from "../scope";
-import { type DeviceName, type Tensor, tensor } from "../tensor";
-import { labelTensor, segmentationLoss } from "./segmentation-loss";
+import type { DeviceName } from "../tensor";
+import { Ahead } from "./ahead";
+import { type LabelledPatches, shapesOf, stepOn } from "./finetune-step";
 import type { Tuner } from "./segmenter";
 import { takeItems } from "./step";
+import { StepRunner } from "./step-runner";
 
-/** Patches with labels: images (N, C, D, H, W), labels (N, 1, D, H, W), −1 outside of the image. */
-export interface LabelledPatches {
-  images: Float32Array;
-  labels: Float32Array;
-}
+export { finetuneStep, type LabelledPatches } from "./finetune-step";
 
 /** Where labelled patches come from: a loader, or a function in a test. */
 export interface LabelledPatchSource {
@@ -56,12 +52,19 @@ export async function* finetune(
   device: DeviceName,
 ): AsyncGenerator<FinetuneStep> {
   const [rate, stages] = [tuningRate(plan), finetuneStages(plan)];
+  using runner = new StepRunner(shapesOf(plan), device, plan.cudaGraph && device === "cuda");
+  const fetch = async (step: number) => {
+    const { images, labels, waitSeconds } = await source.batch(step);
+    return { upload: () => runner.upload({ x: images, target: labels }), waitSeconds };
+  };
+  using ahead = new Ahead(fetch, (inputs) => runner.free(inputs), device);
   let nonFinite = 0;
   while (tuner.step < plan.steps) {
     const [step, start] = [tuner.step, performance.now()];
-    const { waitSeconds, ...patches } = await source.batch(step);
+    const { inputs, waitSeconds } = await ahead.take(step);
     tuner.enterStage(step);
-    const result = finetuneStep(plan, tuner, patches, rate(step), device);
+    const result = stepOn(plan, tuner, runner, inputs, rate(step));
+    if (step + 1 < plan.steps) ahead.begin(step + 1);
     const [loss, gradientNorm] = await takeItems(result.loss, result.gradientNorm);
     const lossScale = tuner.lossScale?.value;
     tuner.lossScale?.update(Number.isFinite(gradientNorm));
@@ -83,30 +86,4 @@ export async function* finetune(
       lossScale,
     };
   }
-}
-
-/**
- * One step: predict, compare, go back through what trains, update. Everything but the two results is freed on return,
- * also when it fails.
- * @returns loss and L2 norm of the gradient, scalars still on the device
- */
-export function finetuneStep(
-  plan: FinetunePlan,
-  { model, optimizer }: Pick<Tuner, "model" | "optimizer">,
-  { images, labels }: LabelledPatches,
-  learningRate: number,
-  device: DeviceName,
-): { loss: Tensor; gradientNorm: Tensor } {
-  return scope(() => {
-    const x = tensor(images, [plan.batch, plan.network.inChannels, ...plan.patch], { device });
-    const target = labelTensor(labels, [plan.batch, 1, ...plan.patch], device);
-    const tape = new Tape();
-    try {
-      const loss = tape.record(() => segmentationLoss(plan, model, x, target));
-      optimizer.backward(tape, loss);
-      return { loss, gradientNorm: optimizer.step(learningRate) };
-    } finally {
-      optimizer.zeroGrad(); // also those of a step that ran out of memory
-    }
-  });
 }

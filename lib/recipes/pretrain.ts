@@ -4,7 +4,9 @@ import type { S3D } from "../models/s3d";
 import type { SGD } from "../optim/sgd";
 import { learningRate, type Plan } from "../plans/plan";
 import type { DeviceName } from "../tensor";
-import { pretrainStep, takeItems } from "./step";
+import { Ahead } from "./ahead";
+import { PretrainSteps } from "./pretrain-steps";
+import { takeItems } from "./step";
 
 /** Where patches come from: a loader, or a function in a test. All are (N, C, D, H, W), row-major. */
 export interface PatchSource {
@@ -53,14 +55,20 @@ export async function* pretrain(
   device: DeviceName,
 ): AsyncGenerator<PretrainStep> {
   const rate = learningRate(plan);
-  const shape = [plan.batch, plan.network.inChannels, ...plan.patch];
+  using steps = new PretrainSteps(state.model, plan, device);
+  const fetch = async (step: number) => {
+    const { patches, waitSeconds } = await source.batch(step);
+    return { upload: () => steps.runner.upload({ x: patches }), waitSeconds };
+  };
+  using ahead = new Ahead(fetch, (inputs) => steps.runner.free(inputs), device);
   const masking = { ...plan.mask, patch: plan.patch };
   let nonFinite = 0;
   while (state.step < plan.steps) {
     const [step, start] = [state.step, performance.now()];
-    const { patches, waitSeconds } = await source.batch(step);
+    const { inputs, waitSeconds } = await ahead.take(step);
     const mask = sampleMask(masking, { seed: plan.seed, step, samples: plan.batch });
-    const result = pretrainStep(state.model, state.optimizer, { patches, shape, mask, device }, rate(step));
+    const result = steps.step(state.optimizer, inputs.x, mask, rate(step));
+    if (step + 1 < plan.steps) ahead.begin(step + 1);
     const [loss, gradientNorm] = await takeItems(result.loss, result.gradientNorm);
     const lossScale = state.optimizer.lossScale?.value;
     state.optimizer.lossScale?.update(Number.isFinite(gradientNorm));

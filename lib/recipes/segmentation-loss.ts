@@ -8,9 +8,12 @@ import type { FinetunePlan } from "../plans/finetune";
 import { scope } from "../scope";
 import { type DeviceName, type Tensor, tensor } from "../tensor";
 
-/** Labels on a device, (N, 1, D, H, W); −1, which is outside of the image, becomes background. */
+/** Labels, (N, 1, D, H, W), of which −1, outside of the image, becomes background. */
+export const knownLabels = (labels: Tensor): Tensor => leakyRelu(labels, 0);
+
+/** The same of labels in JavaScript's memory, on a device. */
 export function labelTensor(labels: Float32Array, shape: readonly number[], device: DeviceName): Tensor {
-  return scope(() => leakyRelu(tensor(labels, shape, { device }), 0));
+  return scope(() => knownLabels(tensor(labels, shape, { device })));
 }
 
 /** The sets of labels that the network's channels stand for; undefined for exclusive classes. */

@@ -1,4 +1,3 @@
-import { Tape } from "../autograd";
 import { BlockMask } from "../block-mask";
 import { featureType, resolveDevice } from "../device";
 import type { SampledMask } from "../masking";
@@ -10,6 +9,7 @@ import { SGD } from "../optim/sgd";
 import type { Plan } from "../plans/plan";
 import { scope } from "../scope";
 import { type DeviceName, type Tensor, tensor } from "../tensor";
+import { type StepResult, trainStep } from "./step-runner";
 
 /** The device whose steps a model is for: the null device counts the memory of the plan's. */
 export function runsOn(plan: Plan, device: DeviceName): DeviceName {
@@ -74,22 +74,10 @@ export interface StepInput {
  * Everything but the two results is freed on return; a step that fails, e.g. for lack of memory, frees everything.
  * @returns loss and L2 norm of the whole gradient, scalars still on the device
  */
-export function pretrainStep(
-  model: S3D,
-  optimizer: SGD,
-  input: StepInput,
-  learningRate: number,
-): { loss: Tensor; gradientNorm: Tensor } {
+export function pretrainStep(model: S3D, optimizer: SGD, input: StepInput, learningRate: number): StepResult {
   return scope(() => {
     const x = tensor(input.patches, input.shape, { device: input.device });
     const mask = new BlockMask(input.mask);
-    const tape = new Tape();
-    try {
-      const loss = tape.record(() => maskedMse(model.forward(x, mask), x, mask));
-      optimizer.backward(tape, loss);
-      return { loss, gradientNorm: optimizer.step(learningRate) };
-    } finally {
-      optimizer.zeroGrad(); // also those of a step that ran out of memory
-    }
+    return trainStep(optimizer, learningRate, () => maskedMse(model.forward(x, mask), x, mask));
   });
 }

@@ -1,5 +1,7 @@
 #include "core/block_grid.h"
 
+#include <algorithm>
+
 namespace voxelspark {
 
 BlockGrid::BlockGrid(int64_t samples, Int3 cells, const uint8_t* visible) : samples(samples), cells(cells) {
@@ -14,6 +16,11 @@ BlockGrid::BlockGrid(int64_t samples, Int3 cells, const uint8_t* visible) : samp
     }
     first_block.push_back(static_cast<int32_t>(cell_of.size()));
   }
+}
+
+void BlockGrid::move_to(const BlockGrid& other) {
+  std::copy(other.block_of.begin(), other.block_of.end(), block_of.begin());
+  std::copy(other.cell_of.begin(), other.cell_of.end(), cell_of.begin());
 }
 
 }  // namespace voxelspark

@@ -19,6 +19,8 @@ struct BlockGrid {
   std::vector<int32_t> first_block;  // sample -> its first block; one entry more than samples
 
   BlockGrid(int64_t samples, Int3 cells, const uint8_t* visible);
+  // Other cells of the same number in each sample; what does not depend on where they are stays as it is.
+  void move_to(const BlockGrid& other);
 
   int64_t blocks() const { return static_cast<int64_t>(cell_of.size()); }
   int64_t cells_per_sample() const { return cells.product(); }

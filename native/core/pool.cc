@@ -26,22 +26,23 @@ bool Pool::add_segment(int64_t bytes) {
   char* begin = static_cast<char*>(api_.allocate(size));
   if (!begin && size > bytes) begin = static_cast<char*>(api_.allocate(size = bytes));
   if (!begin) return false;
-  segments_[begin] = {size, 0};
+  segments_[begin] = {size, 0, part_};
   chunks_[begin] = {size, begin, true};
-  free_.insert({size, begin});
+  free_[part_].insert({size, begin});
   return true;
 }
 
 void* Pool::take(int64_t bytes) {
-  auto fit = free_.lower_bound({bytes, nullptr});
-  if (fit == free_.end()) return nullptr;
+  auto& free = free_[part_];
+  auto fit = free.lower_bound({bytes, nullptr});
+  if (fit == free.end()) return nullptr;
   char* begin = fit->second;
-  free_.erase(fit);
+  free.erase(fit);
   Chunk& chunk = chunks_[begin];
   if (chunk.bytes > bytes) {
     char* rest = begin + bytes;
     chunks_[rest] = {chunk.bytes - bytes, chunk.segment, true};
-    free_.insert({chunk.bytes - bytes, rest});
+    free.insert({chunk.bytes - bytes, rest});
   }
   chunk.bytes = bytes;
   chunk.free = false;
@@ -71,7 +72,7 @@ void* Pool::allocate(int64_t bytes) {
 void Pool::join_next(Chunks::iterator chunk) {
   auto next = std::next(chunk);
   if (next == chunks_.end() || !next->second.free || next->second.segment != chunk->second.segment) return;
-  free_.erase({next->second.bytes, next->first});
+  free_of(next->second).erase({next->second.bytes, next->first});
   chunk->second.bytes += next->second.bytes;
   chunks_.erase(next);
 }
@@ -84,26 +85,31 @@ void Pool::release(void* memory) {
   if (chunk != chunks_.begin()) {
     auto previous = std::prev(chunk);
     if (previous->second.free && previous->second.segment == chunk->second.segment) {
-      free_.erase({previous->second.bytes, previous->first});
+      free_of(previous->second).erase({previous->second.bytes, previous->first});
       join_next(chunk = previous);
     }
   }
-  free_.insert({chunk->second.bytes, chunk->first});
+  free_of(chunk->second).insert({chunk->second.bytes, chunk->first});
 }
 
 void Pool::flush() {
-  wait_idle_();
+  if (!wait_idle_()) return;
   for (auto segment = segments_.begin(); segment != segments_.end();) {
     const auto chunk = chunks_.find(segment->first);
-    if (!chunk->second.free || chunk->second.bytes != segment->second.bytes) {
+    if (segment->second.part == kSteps || !chunk->second.free || chunk->second.bytes != segment->second.bytes) {
       ++segment;
       continue;
     }
-    free_.erase({chunk->second.bytes, chunk->first});
+    free_[kCommon].erase({chunk->second.bytes, chunk->first});
     chunks_.erase(chunk);
     api_.release(segment->first, segment->second.bytes);
     segment = segments_.erase(segment);
   }
+}
+
+void Pool::join_parts() {
+  for (auto& [begin, segment] : segments_) segment.part = kCommon;
+  free_[kCommon].merge(free_[kSteps]);
 }
 
 int64_t Pool::cached_bytes() const {

@@ -1,8 +1,10 @@
 // A device as the runtime sees it: memory, copies, and waiting. Arithmetic is found through the kernel registry.
 #pragma once
 #include <cstdint>
+#include <memory>
 #include <string>
 
+#include "core/block_grid.h"
 #include "core/pool.h"
 
 namespace voxelspark {
@@ -11,13 +13,36 @@ namespace voxelspark {
 enum class DeviceKind : int { cpu = 0, reference = 1, null = 2, cuda = 3 };
 constexpr int kDeviceKinds = 4;
 
-struct Backend {
-  const char* name;
-  bool on_host;  // whether its memory can be read and written directly
-  MemoryApi memory;
+constexpr int64_t kSmallCopy = 1 << 14;  // bytes
+
+// What the queue does with memory that is not the host's, in the order of its kernels.
+struct Transfers {
   void (*copy_in)(void* device, const void* host, int64_t bytes);
   void (*copy_out)(void* host, const void* device, int64_t bytes);
+  // At most kSmallCopy bytes; finished on any thread, once.
+  void* (*begin_read)(const void* device, int64_t bytes);
+  void (*finish_read)(void* read, void* host);
+  void (*fill)(void* device, const void* element, int64_t element_bytes, int64_t elements);
+};
+
+// Launches of the queue that become one: see cuda_graph.cuh.
+struct Graphs {
+  void (*begin)();
+  void* (*end)();
+  void (*abort)();
+  void (*launch)(void* graph);
+  void (*free)(void* graph);
+  // Brings the tables of a grid whose cells changed to where the device has them.
+  void (*refresh)(const std::shared_ptr<const BlockGrid>& grid);
+};
+
+struct Backend {
+  const char* name;
+  bool on_host;  // whether its memory can be read and written directly; it has no transfers and no graphs then
+  MemoryApi memory;
   void (*synchronize)();
+  Transfers transfers = {};
+  Graphs graphs = {};
 };
 
 extern const Backend cpu_backend, null_backend;

@@ -1,7 +1,5 @@
 #include <sys/mman.h>
 
-#include <cstring>
-
 #include "device/backend.h"
 
 namespace voxelspark {
@@ -22,8 +20,6 @@ static void give_back(void* memory, int64_t bytes) { munmap(memory, static_cast<
 // Reserving costs nothing, so one segment usually serves a whole run and its blocks can always join.
 constexpr int64_t kSegment = int64_t{16} << 30;
 
-static void copy(void* to, const void* from, int64_t bytes) { std::memcpy(to, from, static_cast<size_t>(bytes)); }
-
-const Backend cpu_backend = {"cpu", true, {reserve, give_back, kSegment}, copy, copy, [] {}};
+const Backend cpu_backend = {"cpu", true, {reserve, give_back, kSegment}, [] {}};
 
 }  // namespace voxelspark

@@ -1,5 +1,6 @@
 // What every cuda.cu needs: errors as Failures, launches, and loads of several channels at once. Kernels run on the
-// default stream, so they follow each other in launch order like the jobs of the queue that enqueues them.
+// stream of the thread that launches them, that of a queue, so they follow each other like the queue's jobs; unlike the
+// default stream it can be captured in a graph (cuda_graph.cu).
 //
 // The same sources run on a machine without a GPU under the emulator of test/cuda, which brings its own
 // cuda_runtime.h and stands in for the two things that C++ cannot say: a launch and a shared array.
@@ -13,7 +14,7 @@
 #include "device/cuda_elements.cuh"
 
 #ifdef __CUDACC__
-#define LAUNCH_KERNEL(kernel, grid, threads, ...) kernel<<<grid, threads>>>(__VA_ARGS__)
+#define LAUNCH_KERNEL(kernel, grid, threads, ...) kernel<<<grid, threads, 0, cudaStreamPerThread>>>(__VA_ARGS__)
 // SHARED_ARRAY(float, tile, [16][64]): memory of the thread block.
 #define SHARED_ARRAY(type, name, extent) __shared__ __align__(16) type name extent
 #endif

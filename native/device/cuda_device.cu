@@ -1,9 +1,12 @@
-// The CUDA device: memory, copies, waiting, and why there is none. Failures of a device come back as cudaError_t and
+// The CUDA device: memory, waiting, and why there is none. Failures of a device come back as cudaError_t and
 // leave as sentences; nothing here needs a driver in order to load.
 #include <cstdlib>
 
 #include "device/cuda.cuh"
 #include "device/cuda_device.h"
+#include "device/cuda_graph.cuh"
+#include "device/cuda_grid.cuh"
+#include "device/cuda_transfer.cuh"
 
 namespace voxelspark {
 
@@ -75,18 +78,12 @@ static void release(void* memory, int64_t) { cudaFree(memory); }
 
 constexpr int64_t kSegment = int64_t{256} << 20;
 
-static void copy_in(void* device, const void* host, int64_t bytes) {
-  check_cuda(cudaMemcpy(device, host, static_cast<size_t>(bytes), cudaMemcpyHostToDevice), "a copy to the device");
-}
-
-static void copy_out(void* host, const void* device, int64_t bytes) {
-  check_cuda(cudaMemcpy(host, device, static_cast<size_t>(bytes), cudaMemcpyDeviceToHost), "a copy from the device");
-}
-
 static void synchronize() { check_cuda(cudaDeviceSynchronize(), "a kernel"); }
 
 CudaBackend make_cuda_backend(uint64_t abi, void* (*find_kernel)(const char* name)) {
-  return {abi,          {"cuda", false, {allocate, release, kSegment}, copy_in, copy_out, synchronize},
+  const Transfers transfers{copy_to_device, copy_to_host, begin_read, finish_read, fill_device};
+  const Graphs graphs{begin_capture, end_capture, abort_capture, launch_graph, free_graph, refresh_tables};
+  return {abi,          {"cuda", false, {allocate, release, kSegment}, synchronize, transfers, graphs},
           device_count, reason,
           device_name,  find_kernel};
 }

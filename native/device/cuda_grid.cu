@@ -1,8 +1,9 @@
 #include <map>
-#include <mutex>
 #include <vector>
 
+#include "device/cuda_graph.cuh"
 #include "device/cuda_grid.cuh"
+#include "device/cuda_transfer.cuh"
 
 namespace voxelspark {
 
@@ -14,48 +15,71 @@ struct Entry {
   int32_t* tables;
 };
 
-// Never destroyed: at process exit the driver may be gone before it.
+// Of the grids of one thread: memory is freed in the order of its stream, after the last kernel that was queued with
+// it.
 struct Cache {
-  std::mutex mutex;  // JavaScript environments share the device
   std::map<const BlockGrid*, Entry> entries;
+
+  ~Cache() {
+    for (auto& [grid, entry] : entries) cudaFreeAsync(entry.tables, cudaStreamPerThread);
+  }
+  void free_unused() {
+    for (auto e = entries.begin(); e != entries.end();) {
+      if (!e->second.grid.expired()) {
+        ++e;
+        continue;
+      }
+      check_cuda(cudaFreeAsync(e->second.tables, cudaStreamPerThread), "freeing the tables of a mask");
+      e = entries.erase(e);
+    }
+  }
 };
 
 Cache& cache() {
-  static Cache* all = new Cache;
-  return *all;
+  thread_local Cache mine;
+  return mine;
 }
 
-int32_t* upload(const BlockGrid& grid) {
+std::vector<int32_t> tables_on_host(const BlockGrid& grid) {
   std::vector<int32_t> host(grid.block_of);
   host.insert(host.end(), grid.cell_of.begin(), grid.cell_of.end());
   host.insert(host.end(), grid.first_block.begin(), grid.first_block.end());
+  return host;
+}
+
+void upload(const BlockGrid& grid, int32_t* tables) {
+  const std::vector<int32_t> host = tables_on_host(grid);
+  copy_to_device(tables, host.data(), static_cast<int64_t>(host.size() * sizeof(int32_t)));
+}
+
+int32_t* make_tables(const BlockGrid& grid) {
+  refuse_in_capture("a mask that is new");
   void* device = nullptr;
-  const size_t bytes = host.size() * sizeof(int32_t);
-  if (cudaMallocAsync(&device, bytes, nullptr) == cudaErrorMemoryAllocation) {
+  const size_t bytes = tables_on_host(grid).size() * sizeof(int32_t);
+  if (cudaMallocAsync(&device, bytes, cudaStreamPerThread) == cudaErrorMemoryAllocation) {
     cudaGetLastError();  // the device is not broken
     throw Failure("OUT_OF_MEMORY", "out of memory: no " + std::to_string(bytes) + " bytes for the tables of a mask");
   }
-  check_cuda(cudaMemcpy(device, host.data(), bytes, cudaMemcpyHostToDevice), "a copy of a mask to the device");
+  upload(grid, static_cast<int32_t*>(device));
   return static_cast<int32_t*>(device);
+}
+
+int32_t* tables_of(const std::shared_ptr<const BlockGrid>& grid) {
+  auto& entries = cache().entries;
+  if (!capturing()) cache().free_unused();
+  auto found = entries.find(grid.get());
+  if (found != entries.end() && found->second.grid.expired()) refuse_in_capture("a mask that is new");
+  if (found == entries.end()) found = entries.emplace(grid.get(), Entry{grid, make_tables(*grid)}).first;
+  return found->second.tables;
 }
 
 }  // namespace
 
-// Memory is freed in stream order, after the last kernel that was queued with it.
-static const int32_t* tables_of(const std::shared_ptr<const BlockGrid>& grid) {
-  std::lock_guard<std::mutex> lock(cache().mutex);
-  auto& entries = cache().entries;
-  for (auto e = entries.begin(); e != entries.end();) {
-    if (!e->second.grid.expired()) {
-      ++e;
-      continue;
-    }
-    check_cuda(cudaFreeAsync(e->second.tables, nullptr), "freeing the tables of a mask");
-    e = entries.erase(e);
-  }
-  auto found = entries.find(grid.get());
-  if (found == entries.end()) found = entries.emplace(grid.get(), Entry{grid, upload(*grid)}).first;
-  return found->second.tables;
+// Tables that are made now are new already.
+void refresh_tables(const std::shared_ptr<const BlockGrid>& grid) {
+  const bool exist = cache().entries.count(grid.get()) && !cache().entries.at(grid.get()).grid.expired();
+  int32_t* tables = tables_of(grid);
+  if (exist) upload(*grid, tables);
 }
 
 BlockView view_of(const std::shared_ptr<const BlockGrid>& grid, Int3 size) {

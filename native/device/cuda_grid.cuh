@@ -65,8 +65,11 @@ struct BlockView {
   }
 };
 
-// Tables of a grid are copied to the device when a kernel first asks for them and freed after the grid is gone.
+// Tables of a grid are copied to the device when a kernel first asks for them and freed after the grid is gone. While
+// it lives they stay where they are, which captured kernels rely on.
 BlockView view_of(const Layout& layout);
 BlockView view_of(const std::shared_ptr<const BlockGrid>& grid, Int3 size);  // a null grid: dense
+// Copies the tables again, of a grid whose cells changed.
+void refresh_tables(const std::shared_ptr<const BlockGrid>& grid);
 
 }  // namespace voxelspark

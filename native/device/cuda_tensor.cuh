@@ -41,7 +41,7 @@ struct Is<__half> {
 
 #define LAUNCH_KERNEL_SHARED(kernel, grid, threads, bytes, ...)                                              \
   (check_cuda(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, bytes), "a launch"), \
-   kernel<<<grid, threads, bytes>>>(__VA_ARGS__))
+   kernel<<<grid, threads, bytes, cudaStreamPerThread>>>(__VA_ARGS__))
 
 extern __shared__ __align__(128) uint8_t dynamic_shared_memory[];
 

@@ -4,6 +4,8 @@
 #include <cstring>
 #include <initializer_list>
 
+#include "core/status.h"
+
 namespace voxelspark {
 
 Isa best_isa() {
@@ -34,5 +36,15 @@ Isa active_isa() { return active(); }
 void set_isa(Isa isa) { active() = isa; }
 
 const char* name_of(Isa isa) { return isa == Isa::avx512 ? "avx512" : isa == Isa::avx2 ? "avx2" : "scalar"; }
+
+Isa isa_of(const char* name) {
+  for (Isa isa : {Isa::scalar, Isa::avx2, Isa::avx512})
+    if (!std::strcmp(name, name_of(isa))) {
+      require(isa <= best_isa(), "RANGE",
+              std::string("isa is ") + name + ", this processor has at most " + name_of(best_isa()));
+      return isa;
+    }
+  throw Failure("RANGE", std::string("isa is ") + name + ", allowed are scalar, avx2 and avx512");
+}
 
 }  // namespace voxelspark

@@ -10,6 +10,7 @@ Isa active_isa();
 Isa best_isa();
 void set_isa(Isa isa);  // must not exceed best_isa()
 const char* name_of(Isa isa);
+Isa isa_of(const char* name);  // throws where there is no such one, or the processor has it not
 
 }  // namespace voxelspark
 

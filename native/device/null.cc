@@ -10,11 +10,6 @@ static void* allocate(int64_t bytes) {
   return reinterpret_cast<void*>(next.fetch_add(static_cast<uintptr_t>(bytes)));
 }
 
-const Backend null_backend = {"null",
-                              false,
-                              {allocate, [](void*, int64_t) {}, int64_t{1} << 40},
-                              [](void*, const void*, int64_t) {},
-                              [](void*, const void*, int64_t) {},
-                              [] {}};
+const Backend null_backend = {"null", false, {allocate, [](void*, int64_t) {}, int64_t{1} << 40}, [] {}};
 
 }  // namespace voxelspark

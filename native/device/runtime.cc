@@ -9,7 +9,10 @@ Runtime::Runtime() : threads(omp_get_max_threads()) {
     const auto kind = static_cast<DeviceKind>(i);
     const Backend& backend = kind == DeviceKind::null ? null_backend : cpu_backend;
     if (kind == DeviceKind::cuda) continue;  // made when a device is first used
-    pools_[i] = std::make_unique<Pool>(backend.memory, [this] { queue.wait_idle(); });
+    pools_[i] = std::make_unique<Pool>(backend.memory, [this] {
+      queue.wait_idle();
+      return true;
+    });
   }
 }
 
@@ -25,21 +28,85 @@ static void require_dtype(DeviceKind device, DType dtype) {
               kDevices[static_cast<int>(device)] + "'; allowed there is float32");
 }
 
+Pool& Runtime::cuda_pool() {
+  auto& pool = pools_[static_cast<int>(DeviceKind::cuda)];
+  if (pool) return *pool;
+  const Backend& backend = backend_of(DeviceKind::cuda);
+  pool = std::make_unique<Pool>(backend.memory, [this, &backend] {
+    queue.wait_idle();
+    if (recording_) return false;  // a device that captures cannot be waited for
+    backend.synchronize();
+    return true;
+  });
+  return *pool;
+}
+
 DeviceTensor Runtime::allocate(DeviceKind device, Layout layout) {
   require_dtype(device, layout.dtype);
-  const Backend& backend = backend_of(device);
-  auto& pool = pools_[static_cast<int>(device)];
-  if (!pool) {
-    pool = std::make_unique<Pool>(backend.memory, [this, &backend] {
-      queue.wait_idle();
-      backend.synchronize();
-    });
-  }
+  backend_of(device);  // throws when there is no device
+  Pool& pool = device == DeviceKind::cuda ? cuda_pool() : *pools_[static_cast<int>(device)];
   DeviceTensor t;
   t.device = device;
-  t.tensor.data = pool->allocate(layout.bytes());
+  t.tensor.data = pool.allocate(layout.bytes());
   t.tensor.layout = std::move(layout);
   return t;
+}
+
+// After a failure the rest of the step must not run either, neither now nor as part of a graph.
+void Runtime::submit(std::function<void()> job) {
+  if (!recording_) {
+    queue.submit(std::move(job));
+    return;
+  }
+  queue.submit([step = recording_, job = std::move(job)] {
+    if (step->failed) return;
+    step->failed = true;
+    job();
+    step->failed = false;
+  });
+}
+
+void Runtime::begin_step(bool record) {
+  refuse_in_step("another step");
+  cuda_pool().use_part_of_steps(true);
+  if (!record) return;
+  recording_ = std::make_shared<RecordedStep>();
+  recording_->free = backend_of(DeviceKind::cuda).graphs.free;
+  submit(backend_of(DeviceKind::cuda).graphs.begin);
+}
+
+double Runtime::end_step(bool drop) {
+  cuda_pool().use_part_of_steps(false);
+  if (!recording_) return 0;
+  const Graphs& graphs = backend_of(DeviceKind::cuda).graphs;
+  const std::shared_ptr<RecordedStep> step = std::move(recording_);
+  queue.submit([step, drop, &graphs] {
+    if (drop || step->failed) return graphs.abort();
+    step->failed = true;
+    step->graph = graphs.end();
+    step->failed = false;
+  });
+  return drop ? 0 : steps.add(step);
+}
+
+void Runtime::launch_step(double handle) {
+  refuse_in_step("another step");
+  queue.submit([step = steps.get(handle, "a recorded step"), &graphs = backend_of(DeviceKind::cuda).graphs] {
+    require(!step->failed, "DEVICE", "a step that could not be captured in a CUDA graph cannot be repeated");
+    graphs.launch(step->graph);
+  });
+}
+
+void Runtime::dispose_step(double handle) {
+  if (handle != 0) {
+    queue.submit([step = steps.get(handle, "a recorded step")]() mutable { step.reset(); });  // after its last launch
+    steps.remove(handle, "a recorded step");
+  }
+  if (steps.live() == 0 && has_pool(DeviceKind::cuda)) cuda_pool().join_parts();
+}
+
+void Runtime::refuse_in_step(const char* what) const {
+  require(!recording_, "DEVICE", std::string(what) + " cannot be part of a step that is captured in a CUDA graph");
 }
 
 void Runtime::throw_failure() {

@@ -16,10 +16,35 @@ struct DeviceTensor {
   DeviceKind device = DeviceKind::cpu;
 };
 
+// What the queue did between begin_step and end_step, as a graph of the device. Filled and used on the queue's thread.
+struct RecordedStep {
+  void* graph = nullptr;
+  void (*free)(void* graph) = nullptr;
+  bool failed = false;
+
+  RecordedStep() = default;
+  RecordedStep(const RecordedStep&) = delete;
+  RecordedStep& operator=(const RecordedStep&) = delete;
+  ~RecordedStep() {
+    if (graph) free(graph);
+  }
+};
+
 class Runtime {
  public:
   Runtime();
   ~Runtime();  // drops queued work, returns all memory
+
+  // Queues a job, or makes it part of the step that is recorded.
+  void submit(std::function<void()> job);
+  // From here to end_step memory of CUDA is that of steps (see Pool); recorded: nothing runs, all becomes a graph.
+  void begin_step(bool record);
+  // The handle of what was recorded; 0 when nothing was, or when it is dropped.
+  double end_step(bool drop);
+  void launch_step(double handle);
+  void dispose_step(double handle);  // 0: none; the last one gives the memory of steps back to everyone
+  // Throws when a step is recorded: it would repeat what this does with the values of now.
+  void refuse_in_step(const char* what) const;
 
   // A tensor with uninitialised memory; `release` takes effect in launch order.
   DeviceTensor allocate(DeviceKind device, Layout layout);
@@ -30,14 +55,18 @@ class Runtime {
   // Throws the first failure of a kernel that ran since the last call.
   void throw_failure();
 
+  HandleTable<std::shared_ptr<RecordedStep>> steps;
   HandleTable<DeviceTensor> tensors;
-  HandleTable<std::shared_ptr<const BlockGrid>> grids;
+  HandleTable<std::shared_ptr<BlockGrid>> grids;
   Profile profile;  // outlives the queue
   Queue queue;
   int threads;
   DeviceKind null_counts = DeviceKind::cpu;  // whose workspaces the null device counts
 
  private:
+  Pool& cuda_pool();
+
+  std::shared_ptr<RecordedStep> recording_;
   std::unique_ptr<Pool> pools_[kDeviceKinds];
 };
 

@@ -11,6 +11,7 @@ namespace voxelspark {
 Addon::Addon(Napi::Env, Napi::Object exports) {
   DefineAddon(exports, {
                            InstanceMethod("createGrid", &Addon::create_grid),
+                           InstanceMethod("writeGrid", &Addon::write_grid),
                            InstanceMethod("disposeGrid", &Addon::dispose_grid),
                            InstanceMethod("upload", &Addon::upload),
                            InstanceMethod("fill", &Addon::fill),
@@ -18,6 +19,10 @@ Addon::Addon(Napi::Env, Napi::Object exports) {
                            InstanceMethod("read", &Addon::read),
                            InstanceMethod("write", &Addon::write),
                            InstanceMethod("sync", &Addon::sync),
+                           InstanceMethod("beginStep", &Addon::begin_step),
+                           InstanceMethod("endStep", &Addon::end_step),
+                           InstanceMethod("launchStep", &Addon::launch_step),
+                           InstanceMethod("disposeStep", &Addon::dispose_step),
                            InstanceMethod("launch", &Addon::launch),
                            InstanceMethod("schema", &Addon::schema),
                            InstanceMethod("stats", &Addon::stats),
@@ -47,18 +52,9 @@ Napi::Value Addon::stats(const Info& info) {
   });
 }
 
-static Isa isa_of(const std::string& name) {
-  for (Isa isa : {Isa::scalar, Isa::avx2, Isa::avx512})
-    if (name == name_of(isa)) {
-      require(isa <= best_isa(), "RANGE", "isa is " + name + ", this processor has at most " + name_of(best_isa()));
-      return isa;
-    }
-  throw Failure("RANGE", "isa is " + name + ", allowed are scalar, avx2 and avx512");
-}
-
 // Reads and checks every option before the first one takes effect.
 Napi::Value Addon::configure(const Info& info) {
-  return guarded(info, [&]() -> Napi::Value {
+  return guarded(info, [&] {
     require(info[0].IsObject(), "TYPE", "configure() takes an object");
     const auto o = info[0].As<Napi::Object>();
     const Napi::Value threads = o.Get("threads"), isa = o.Get("isa"), limit = o.Get("memoryLimit"),
@@ -66,7 +62,7 @@ Napi::Value Addon::configure(const Info& info) {
     const int64_t n = threads.IsUndefined() ? 0 : integer_of(threads, "threads");
     require(threads.IsUndefined() || (n >= 1 && n <= 1024), "RANGE",
             "threads is " + std::to_string(n) + ", allowed are 1 to 1024");
-    const Isa set = isa.IsUndefined() ? active_isa() : isa_of(text_of(isa, "isa"));
+    const Isa set = isa.IsUndefined() ? active_isa() : isa_of(text_of(isa, "isa").c_str());
     const int64_t bytes = limit.IsUndefined() ? 0 : integer_of(limit, "memoryLimit");
     require(bytes >= 0, "RANGE", "memoryLimit is " + std::to_string(bytes) + ", allowed are 0 (none) and more");
     const std::string path = library.IsUndefined() ? "" : text_of(library, "cudaLibrary");
@@ -83,7 +79,6 @@ Napi::Value Addon::configure(const Info& info) {
     if (!path.empty()) open_cuda(path);
     runtime_.null_counts = counted;
     if (!peak.IsUndefined() && runtime_.has_pool(measured)) runtime_.pool(measured).reset_peak();
-    return info.Env().Undefined();
   });
 }
 

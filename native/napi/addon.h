@@ -15,6 +15,7 @@ class Addon : public Napi::Addon<Addon> {
   using Info = Napi::CallbackInfo;
 
   Napi::Value create_grid(const Info& info);   // (samples, [gz, gy, gx], Uint8Array visible) -> handle
+  Napi::Value write_grid(const Info& info);    // (handle, Uint8Array visible): as many cells of each sample
   Napi::Value dispose_grid(const Info& info);  // (handle)
   Napi::Value upload(const Info& info);        // (device, dtype, shape, grid | 0, typed array (N,C,D,H,W)) -> handle
   Napi::Value fill(const Info& info);          // (device, dtype, shape, grid | 0, value) -> handle
@@ -22,6 +23,10 @@ class Addon : public Napi::Addon<Addon> {
   Napi::Value read(const Info& info);          // (handle) -> Promise of a typed array in (N,C,D,H,W) order
   Napi::Value write(const Info& info);         // (handle, typed array): replaces the values
   Napi::Value sync(const Info& info);          // () -> Promise
+  Napi::Value begin_step(const Info& info);    // (whether it is recorded)
+  Napi::Value end_step(const Info& info);      // (whether it is dropped) -> handle, 0 when nothing was recorded
+  Napi::Value launch_step(const Info& info);   // (handle)
+  Napi::Value dispose_step(const Info& info);  // (handle)
   Napi::Value launch(const Info& info);        // (kernel, [handle | 0], attributes) -> [{shape, masked, dtype, handle}]
   Napi::Value schema(const Info& info);        // () -> JSON: kernels with attributes and defaults
   Napi::Value stats(const Info& info);         // (device) -> counters
@@ -30,13 +35,14 @@ class Addon : public Napi::Addon<Addon> {
   Napi::Value multiply_add(const Info& info);  // (rounds) -> operations: queues multiply-adds on every thread
 
   DeviceTensor allocate_from(const Info& info);
-  Napi::Value promise_after_queue(Napi::Env env, std::function<Napi::Value(Napi::Env)> value);
 
   // Runs body and turns a Failure into a JavaScript error with the same code.
   template <class Body>
   static Napi::Value guarded(const Info& info, const Body& body) {
     try {
-      return body();
+      if constexpr (!std::is_void_v<decltype(body())>) return body();
+      else body();
+      return info.Env().Undefined();
     } catch (const Failure& f) {
       throw error_of(info.Env(), f);
     } catch (const std::bad_alloc&) {

@@ -84,6 +84,7 @@ Napi::Value Addon::launch(const Info& info) {
     }
     require(first, "TYPE", std::string(entry.name) + " needs at least one tensor");
     const DeviceKind device = first->device;
+    if (device != DeviceKind::cuda) runtime_.refuse_in_step("a kernel of another device");
     check_inputs(entry, work.inputs);
     const Layouts layouts = descriptor->infer(work.inputs);
     const Kernel kernel = kernel_for(entry, device);
@@ -101,7 +102,7 @@ Napi::Value Addon::launch(const Info& info) {
     for (const DeviceTensor& t : outputs) work.outputs.push_back(t.tensor);
     void* scratch = work.workspace;
     if (device != DeviceKind::null)
-      runtime_.queue.submit([this, name = entry.name, kernel, descriptor, work = std::move(work)] {
+      runtime_.submit([this, name = entry.name, kernel, descriptor, work = std::move(work)] {
         runtime_.profile.time(name, [&] { kernel(*descriptor, work); });
       });
     if (scratch) runtime_.pool(device).release(scratch);  // in launch order, so the kernel still has it

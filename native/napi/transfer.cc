@@ -1,14 +1,14 @@
-// Tensors in and out: JavaScript order (N, C, D, H, W) on one side, storage order (tensor.h) on the other.
-#include <cstring>
+// Tensors and masks in and out, and steps that are repeated.
+#include "device/transfer.h"
 
-#include "device/layout_copy.h"
+#include <cstring>
+#include <optional>
+
 #include "napi/addon.h"
 
 namespace voxelspark {
 
 constexpr int64_t kMaxCells = 1 << 30;
-
-using Bytes = std::shared_ptr<std::vector<uint8_t>>;
 
 // A copy of a typed array, whatever kind of buffer is behind it; a detached one has no elements.
 static Bytes copy_of(const Napi::Value& value, const Layout& layout) {
@@ -23,39 +23,15 @@ static Bytes copy_of(const Napi::Value& value, const Layout& layout) {
   return std::make_shared<std::vector<uint8_t>>(array.Data(), array.Data() + needed * size_of(host_of(layout.dtype)));
 }
 
-static void submit_write(Runtime& runtime, const DeviceTensor& t, Bytes dense) {
-  if (t.device == DeviceKind::null) return;
-  const Backend& backend = backend_of(t.device);
-  runtime.queue.submit([to = t.tensor, dense, &backend] {
-    if (backend.on_host) return to_storage(to.layout, dense->data(), to.data);
-    std::vector<uint8_t> stored(static_cast<size_t>(to.layout.bytes()));
-    to_storage(to.layout, dense->data(), stored.data());
-    backend.copy_in(to.data, stored.data(), to.layout.bytes());
-  });
-}
-
-static void submit_fill(Runtime& runtime, const DeviceTensor& t, double value) {
-  if (t.device == DeviceKind::null) return;
-  const Backend& backend = backend_of(t.device);
-  runtime.queue.submit([to = t.tensor, value, &backend] {
-    if (backend.on_host) return fill_storage(to.layout, value, to.data);
-    std::vector<uint8_t> stored(static_cast<size_t>(to.layout.bytes()));
-    fill_storage(to.layout, value, stored.data());
-    backend.copy_in(to.data, stored.data(), to.layout.bytes());
-  });
-}
-
-// `dense` gets zeros where masked.
-static void submit_read(Runtime& runtime, const DeviceTensor& t, Bytes dense) {
-  const Backend& backend = backend_of(t.device);
-  runtime.queue.submit([from = t.tensor, dense, &backend] {
-    const Layout& layout = from.layout;
-    dense->resize(static_cast<size_t>(layout.shape.elements() * size_of(host_of(layout.dtype))));
-    if (backend.on_host) return from_storage(layout, from.data, dense->data());
-    std::vector<uint8_t> stored(static_cast<size_t>(layout.bytes()));
-    backend.copy_out(stored.data(), from.data, layout.bytes());
-    from_storage(layout, stored.data(), dense->data());
-  });
+// Of a grid of so many cells.
+static uint8_t* visible_of(const Napi::Value& value, int64_t cells) {
+  require(value.IsTypedArray() && value.As<Napi::TypedArray>().TypedArrayType() == napi_uint8_array, "TYPE",
+          "visible must be a Uint8Array");
+  auto visible = value.As<Napi::Uint8Array>();
+  require(static_cast<int64_t>(visible.ElementLength()) == cells, "SHAPE",
+          "visible has " + std::to_string(visible.ElementLength()) + " entries, the grid has " + std::to_string(cells) +
+              " cells");
+  return visible.Data();
 }
 
 Napi::Value Addon::create_grid(const Info& info) {
@@ -67,22 +43,30 @@ Napi::Value Addon::create_grid(const Info& info) {
       require(n >= 1 && !__builtin_mul_overflow(count, n, &count) && count < kMaxCells, "RANGE",
               "a mask of " + std::to_string(samples) + " x " + to_string(cells) +
                   " cells is not possible, allowed are " + "sizes from 1 and fewer than 2^30 cells in all");
-    require(info[2].IsTypedArray() && info[2].As<Napi::TypedArray>().TypedArrayType() == napi_uint8_array, "TYPE",
-            "visible must be a Uint8Array");
-    auto visible = info[2].As<Napi::Uint8Array>();
-    require(static_cast<int64_t>(visible.ElementLength()) == count, "SHAPE",
-            "visible has " + std::to_string(visible.ElementLength()) + " entries, the grid has " +
-                std::to_string(count) + " cells");
-    auto grid = std::make_shared<const BlockGrid>(samples, cells, visible.Data());
+    runtime_.refuse_in_step("a mask that is new");
+    auto grid = std::make_shared<BlockGrid>(samples, cells, visible_of(info[2], count));
     return Napi::Number::New(info.Env(), runtime_.grids.add(std::move(grid)));
   });
 }
 
-Napi::Value Addon::dispose_grid(const Info& info) {
-  return guarded(info, [&]() -> Napi::Value {
-    runtime_.grids.remove(number_of(info[0], "mask"), "the mask");
-    return info.Env().Undefined();
+Napi::Value Addon::write_grid(const Info& info) {
+  return guarded(info, [&] {
+    runtime_.refuse_in_step("a change of a mask");
+    const std::shared_ptr<BlockGrid> grid = runtime_.grids.get(number_of(info[0], "mask"), "the mask");
+    const uint8_t* visible = visible_of(info[1], grid->samples * grid->cells_per_sample());
+    auto other = std::make_shared<const BlockGrid>(grid->samples, grid->cells, visible);
+    require(other->first_block == grid->first_block, "RANGE",
+            "a mask keeps its number of visible cells in each sample when it changes");
+    const CudaBackend* cuda = runtime_.has_pool(DeviceKind::cuda) ? cuda_backend() : nullptr;
+    runtime_.submit([grid, other, cuda] {
+      grid->move_to(*other);
+      if (cuda) cuda->backend.graphs.refresh(grid);
+    });
   });
+}
+
+Napi::Value Addon::dispose_grid(const Info& info) {
+  return guarded(info, [&] { runtime_.grids.remove(number_of(info[0], "mask"), "the mask"); });
 }
 
 DeviceTensor Addon::allocate_from(const Info& info) {
@@ -123,37 +107,44 @@ Napi::Value Addon::fill(const Info& info) {
 }
 
 Napi::Value Addon::write(const Info& info) {
-  return guarded(info, [&]() -> Napi::Value {
+  return guarded(info, [&] {
     const DeviceTensor& t = runtime_.tensors.get(number_of(info[0], "tensor"), "the tensor");
     submit_write(runtime_, t, copy_of(info[1], t.tensor.layout));
-    return info.Env().Undefined();
   });
 }
 
 Napi::Value Addon::dispose(const Info& info) {
-  return guarded(info, [&]() -> Napi::Value {
+  return guarded(info, [&] {
     const double handle = number_of(info[0], "tensor");
     runtime_.release(runtime_.tensors.get(handle, "the tensor"));
     runtime_.tensors.remove(handle, "the tensor");
-    return info.Env().Undefined();
   });
 }
 
-// Waits for the queue on a pool thread; then resolves with a value made on the JavaScript thread.
+// Waits for the queue, then for `read`, on a pool thread; then resolves with the values of it.
 class QueueWait : public Napi::AsyncWorker {
  public:
-  QueueWait(Napi::Env env, Runtime& runtime, std::function<Napi::Value(Napi::Env)> value)
+  QueueWait(Napi::Env env, Runtime& runtime, std::shared_ptr<Read> read, DType dtype = DType::float32)
       : AsyncWorker(env),
         deferred(Napi::Promise::Deferred::New(env)),
         runtime_(runtime),
         ticket_(runtime.queue.submitted()),
-        value_(std::move(value)) {}
+        read_(std::move(read)),
+        dtype_(dtype) {}
 
-  void Execute() override { runtime_.queue.wait(ticket_); }
+  void Execute() override {
+    runtime_.queue.wait(ticket_);
+    try {
+      if (read_) read_->finish();
+    } catch (const Failure& f) {
+      failure_ = f;
+    }
+  }
   void OnOK() override {
     try {
-      if (auto failure = runtime_.queue.take_failure()) deferred.Reject(Addon::error_of(Env(), *failure).Value());
-      else deferred.Resolve(value_(Env()));
+      if (auto failure = runtime_.queue.take_failure()) failure_ = failure;
+      if (failure_) deferred.Reject(Addon::error_of(Env(), *failure_).Value());
+      else deferred.Resolve(value());
     } catch (const Napi::Error& e) {  // more bytes than an ArrayBuffer can have
       deferred.Reject(e.Value());
     }
@@ -162,38 +153,58 @@ class QueueWait : public Napi::AsyncWorker {
   Napi::Promise::Deferred deferred;
 
  private:
+  Napi::Value value() {
+    if (!read_) return Env().Undefined();
+    const std::vector<uint8_t>& dense = read_->dense;
+    Napi::ArrayBuffer buffer = Napi::ArrayBuffer::New(Env(), dense.size());
+    std::memcpy(buffer.Data(), dense.data(), dense.size());
+    if (dtype_ == DType::float64) return Napi::Float64Array::New(Env(), dense.size() / 8, buffer, 0);
+    return Napi::Float32Array::New(Env(), dense.size() / 4, buffer, 0);
+  }
+
   Runtime& runtime_;
   uint64_t ticket_;
-  std::function<Napi::Value(Napi::Env)> value_;
+  std::shared_ptr<Read> read_;
+  DType dtype_;
+  std::optional<Failure> failure_;
 };
 
-Napi::Value Addon::promise_after_queue(Napi::Env env, std::function<Napi::Value(Napi::Env)> value) {
-  auto* wait = new QueueWait(env, runtime_, std::move(value));
+static Napi::Value promise_of(QueueWait* wait) {
   Napi::Promise promise = wait->deferred.Promise();
   wait->Queue();
   return promise;
 }
 
 Napi::Value Addon::sync(const Info& info) {
-  if (runtime_.has_pool(DeviceKind::cuda)) runtime_.queue.submit(backend_of(DeviceKind::cuda).synchronize);
-  return promise_after_queue(info.Env(), [](Napi::Env env) { return env.Undefined(); });
+  return guarded(info, [&]() -> Napi::Value {
+    runtime_.refuse_in_step("a wait");
+    if (runtime_.has_pool(DeviceKind::cuda)) runtime_.submit(backend_of(DeviceKind::cuda).synchronize);
+    return promise_of(new QueueWait(info.Env(), runtime_, nullptr));
+  });
 }
 
 Napi::Value Addon::read(const Info& info) {
   return guarded(info, [&]() -> Napi::Value {
     const DeviceTensor& t = runtime_.tensors.get(number_of(info[0], "tensor"), "the tensor");
     require(t.device != DeviceKind::null, "DEVICE", "a tensor of the null device has no data");
-    const auto elements = static_cast<size_t>(t.tensor.layout.shape.elements());
-    const DType dtype = t.tensor.layout.dtype;
-    auto dense = std::make_shared<std::vector<uint8_t>>();
-    submit_read(runtime_, t, dense);
-    return promise_after_queue(info.Env(), [dense, elements, dtype](Napi::Env env) -> Napi::Value {
-      Napi::ArrayBuffer buffer = Napi::ArrayBuffer::New(env, dense->size());
-      std::memcpy(buffer.Data(), dense->data(), dense->size());
-      if (dtype == DType::float64) return Napi::Float64Array::New(env, elements, buffer, 0);
-      return Napi::Float32Array::New(env, elements, buffer, 0);
-    });
+    return promise_of(new QueueWait(info.Env(), runtime_, Read::submit(runtime_, t), t.tensor.layout.dtype));
   });
+}
+
+Napi::Value Addon::begin_step(const Info& info) {
+  return guarded(info, [&] { runtime_.begin_step(info[0].ToBoolean()); });
+}
+
+Napi::Value Addon::end_step(const Info& info) {
+  return guarded(info, [&] { return Napi::Number::New(info.Env(), runtime_.end_step(info[0].ToBoolean())); });
+}
+
+Napi::Value Addon::launch_step(const Info& info) {
+  return guarded(info, [&] { runtime_.launch_step(number_of(info[0], "step")); });
+}
+
+Napi::Value Addon::dispose_step(const Info& info) {
+  return guarded(info, [&] { runtime_.dispose_step(number_of(info[0], "step")); });
 }
 
 }  // namespace voxelspark

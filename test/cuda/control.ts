@@ -10,6 +10,10 @@ export interface Steering {
   memory?: number;
   /** Which asynchronous instructions take effect as late as is allowed and not at once. */
   late?: "nothing" | "copies" | "products" | "both";
+  /** Which streams do their work as late as is allowed: those of threads, with kernels, or those that were created. */
+  lateStreams?: "none" | "threads" | "created" | "both";
+  /** What goes wrong with a CUDA graph. */
+  graph?: "nothing" | "begin" | "capture" | "memory";
   /** Compute capability times 10. */
   capability?: number;
 }
@@ -19,10 +23,13 @@ const file = (pid = process.pid) => `${process.env.VOXELSPARK_EMULATOR_CONTROL}$
 /** Holds for kernels that start from now on, in this process or another; `{}`: everything is ordinary again. */
 export function steer(steering: Steering = {}, pid?: number): void {
   const { order = "ascending", seed = 0, launches = -1, memory = 2 ** 33 } = steering;
-  const { late = "nothing", capability = 80 } = steering;
+  const { late = "nothing", capability = 80, lateStreams = "none", graph = "nothing" } = steering;
   const number = ["ascending", "descending", "drawn"].indexOf(order);
   const delay = ["nothing", "copies", "products", "both"].indexOf(late);
-  writeFileSync(file(pid), `${number} ${seed} ${launches} ${memory} ${delay} ${capability}\n`);
+  const streams = 4 * ["none", "threads", "created", "both"].indexOf(lateStreams);
+  const failure = ["nothing", "begin", "capture", "memory"].indexOf(graph);
+  const all = [number, seed, launches, memory, delay + streams, capability, failure];
+  writeFileSync(file(pid), `${all.join(" ")}\n`);
 }
 
 export const forget = () => rmSync(file(), { force: true });

@@ -435,7 +435,7 @@ describe("resume", () => {
   test("workers, device and checkpoint policy may change; anything that moves a number may not", () => {
     const wanted = overridePlan(plan, { device: "cpu", loader: { workers: 0 }, checkpoint: { every: 3 } });
     expect(resumePlan(plan, wanted)).toBe(wanted);
-    const operational = /^(name|device|loader|checkpoint)/;
+    const operational = /^(name|device|cudaGraph|loader|checkpoint)/;
     for (const field of leaves(PRESETS.s3d).filter((f) => !operational.test(f))) {
       const changed = structuredClone(plan) as unknown as Record<string, unknown>;
       const keys = field.split(".");

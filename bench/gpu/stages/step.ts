@@ -22,8 +22,10 @@ function summary(times: readonly number[]): Pick<StepTime, "seconds" | "quartile
   return { seconds: at(0.5), quartiles: [at(0.25), at(0.75)] };
 }
 
-async function ours(part: Part, precision: Precision): Promise<void> {
-  const plan = planFor(precision, preset);
+/** Launched anew, or repeated as CUDA graphs: a peer of its own, to see whether that pays. */
+async function ours(part: Part, precision: Precision, cudaGraph = false): Promise<void> {
+  const plan = { ...planFor(precision, preset), cudaGraph };
+  const by = cudaGraph ? "voxelspark as CUDA graphs" : "voxelspark";
   using trainer = new Trainer(plan, "cuda");
   for (const ratio of RATIOS) {
     const data = Array.from({ length: WARM_UP + 1 }, (_, i) => stepData(plan, i, ratio));
@@ -36,7 +38,7 @@ async function ours(part: Part, precision: Precision): Promise<void> {
       if (i >= WARM_UP) times.push((performance.now() - began) / 1e3);
     }
     const peakBytes = stats("cuda").peakBytes;
-    part.add("steps", { by: "voxelspark", precision, ratio, ...summary(times), peakBytes });
+    part.add("steps", { by, precision, ratio, ...summary(times), peakBytes });
   }
 }
 
@@ -94,6 +96,7 @@ export default async function step(part: Part): Promise<void> {
   // What matters most first: our fastest precision, the peers, then the others.
   const [first, ...others] = (["bf16", "fp32", "fp16"] as const).filter((p) => planPrecisions().includes(p));
   if (first) await part.attempt(`our step in ${first}`, () => ours(part, first));
+  if (first) await part.attempt(`our step in ${first} as CUDA graphs`, () => ours(part, first, true));
   for (const style of styles) await part.attempt(style.name, () => theirs(part, style));
   for (const precision of others) await part.attempt(`our step in ${precision}`, () => ours(part, precision));
 }

@@ -2,6 +2,7 @@
 // group, added in order in double; one thread makes the loss of them. Backward: elementwise over voxels.
 #include <vector>
 
+#include "device/cuda_upload.cuh"
 #include "ops/dice_cross_entropy/dice_cross_entropy.h"
 #include "ops/reduce/cuda_reduce.cuh"
 
@@ -165,10 +166,8 @@ Segmentation prepare(const DiceCrossEntropy& op, const Launch& l) {
     std::vector<int> ends(1, 0);
     for (const double size : op.sizes) ends.push_back(ends.back() + static_cast<int>(size));
     const std::vector<float> labels(op.labels.begin(), op.labels.end());
-    const size_t first = ends.size() * sizeof(int);
-    check_cuda(cudaMemcpy(regions, ends.data(), first, cudaMemcpyHostToDevice), "a copy of the regions");
-    check_cuda(cudaMemcpy(regions + first, labels.data(), labels.size() * sizeof(float), cudaMemcpyHostToDevice),
-               "a copy of the regions");
+    upload(ends, const_cast<int*>(starts), "a copy of the regions");
+    upload(labels, const_cast<float*>(members), "a copy of the regions");
   } else {
     launch_elementwise(layout.voxels(), Softmax{l.inputs[0].f32(), channels, softmax}, "dice_cross_entropy");
   }

@@ -21,11 +21,12 @@ __global__ void square_partials(Batch batch, double* partial) {
   if (threadIdx.x == 0) partial[blockIdx.x] = sum;
 }
 
-__global__ void root_of_total(const double* partial, int64_t chunks, double gradient_scale, float* norm) {
+__global__ void root_of_total(const double* partial, int64_t chunks, const float* scale, double gradient_scale,
+                              float* norm) {
   double sum = 0;
   for (int64_t i = threadIdx.x; i < chunks; i += kReduceThreads) sum += partial[i];
   sum = sum_of_block(sum);
-  if (threadIdx.x == 0) *norm = static_cast<float>(sqrt(sum) / gradient_scale);
+  if (threadIdx.x == 0) *norm = static_cast<float>(sqrt(sum) / (scale ? *scale : gradient_scale));
 }
 
 }  // namespace
@@ -33,12 +34,14 @@ __global__ void root_of_total(const double* partial, int64_t chunks, double grad
 void grad_norm_cuda(const Descriptor& d, const Launch& l) {
   double* partial = static_cast<double*>(l.workspace);
   int64_t chunks = 0;
-  each_batch<1>(l.inputs.data(), static_cast<int64_t>(l.inputs.size()), [&](const Batch& batch) {
+  each_batch<1>(l.inputs.data() + 1, static_cast<int64_t>(l.inputs.size()) - 1, [&](const Batch& batch) {
     LAUNCH_KERNEL(square_partials, static_cast<unsigned>(batch.chunks()), kReduceThreads, batch, partial + chunks);
     check_cuda(cudaGetLastError(), "grad_norm");
     chunks += batch.chunks();
   });
-  LAUNCH_KERNEL(root_of_total, 1, kReduceThreads, partial, chunks, as<GradNorm>(d).gradient_scale, l.outputs[0].f32());
+  const float* scale = present(l.inputs, 0) ? l.inputs[0].f32() : nullptr;
+  LAUNCH_KERNEL(root_of_total, 1, kReduceThreads, partial, chunks, scale, as<GradNorm>(d).gradient_scale,
+                l.outputs[0].f32());
   check_cuda(cudaGetLastError(), "grad_norm");
 }
 

@@ -11,9 +11,9 @@ void sgd_cpu(const Descriptor& d, const Launch& l) {
   const auto& op = as<Sgd>(d);
   const double norm = present(l.inputs, 0) ? *l.inputs[0].f32() : 0;
   if (!std::isfinite(norm)) return;
-  const SgdStep s{static_cast<float>(op.lr), static_cast<float>(op.momentum), static_cast<float>(op.weight_decay),
-                  static_cast<float>(op.clipping(norm)), op.nesterov};
-  const std::vector<Tensor> tensors(l.inputs.begin() + 1, l.inputs.end());
+  const SgdStep s{op.rate<float>(l.inputs), static_cast<float>(op.momentum), static_cast<float>(op.weight_decay),
+                  static_cast<float>(op.clipping<float>(l.inputs)), op.nesterov};
+  const std::vector<Tensor> tensors(l.inputs.begin() + Sgd::kScalars, l.inputs.end());
   const int64_t n = op.parameters(l.inputs);
   const auto chunks = tensor_chunks(tensors, n);
   auto range = simd_sgd_range();

@@ -12,15 +12,15 @@ namespace {
 constexpr int kThreads = 256;
 
 struct Step {
-  const float* norm;  // may be null
-  double clip, gradient_scale;
-  float lr, momentum, weight_decay;
+  const float *norm, *rate, *scale;  // may be null
+  double clip, gradient_scale;       // without a scale
+  float lr, momentum, weight_decay;  // lr without a rate
   bool nesterov;
 
   __device__ bool usable() const { return !norm || fabsf(*norm) <= FLT_MAX; }
   __device__ float clipping() const {
     const double factor = norm && clip > 0 ? clip / (*norm + 1e-6) : 1;
-    return static_cast<float>((factor < 1 ? factor : 1) / gradient_scale);
+    return static_cast<float>((factor < 1 ? factor : 1) / (scale ? *scale : gradient_scale));
   }
 };
 
@@ -34,7 +34,7 @@ __global__ void sgd_kernel(TensorBatch<Roles> batch, Step step) {
   const int64_t end = begin + Batch::kChunk < elements ? begin + Batch::kChunk : elements;
   float* w = batch.data[0][tensor];
   const float* gradient = batch.data[1][tensor];
-  const float clipping = step.clipping();
+  const float clipping = step.clipping(), lr = step.rate ? *step.rate : step.lr;
   for (int64_t i = begin + threadIdx.x; i < end; i += kThreads) {
     const float g = clipping * gradient[i] + step.weight_decay * w[i];
     float change = g;
@@ -44,13 +44,13 @@ __global__ void sgd_kernel(TensorBatch<Roles> batch, Step step) {
       v[i] = velocity;
       change = step.nesterov ? g + step.momentum * velocity : velocity;
     }
-    w[i] -= step.lr * change;
+    w[i] -= lr * change;
   }
 }
 
 template <int Roles>
 void run(const Launch& l, int64_t parameters, const Step& step) {
-  each_batch<Roles>(l.inputs.data() + 1, parameters, [&](const TensorBatch<Roles>& batch) {
+  each_batch<Roles>(l.inputs.data() + Sgd::kScalars, parameters, [&](const TensorBatch<Roles>& batch) {
     LAUNCH_KERNEL(sgd_kernel<Roles>, static_cast<unsigned>(batch.chunks()), kThreads, batch, step);
     check_cuda(cudaGetLastError(), "sgd");
   });
@@ -60,7 +60,10 @@ void run(const Launch& l, int64_t parameters, const Step& step) {
 
 void sgd_cuda(const Descriptor& d, const Launch& l) {
   const auto& op = as<Sgd>(d);
-  const Step step{present(l.inputs, 0) ? l.inputs[0].f32() : nullptr,
+  const auto scalar = [&](size_t i) { return present(l.inputs, i) ? l.inputs[i].f32() : nullptr; };
+  const Step step{scalar(0),
+                  scalar(1),
+                  scalar(2),
                   op.clip,
                   op.gradient_scale,
                   static_cast<float>(op.lr),

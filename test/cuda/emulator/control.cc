@@ -16,7 +16,7 @@ struct Control {
   unsigned seed = 0;
   long launches = -1;  // before one fails
   size_t memory = size_t{8} << 30;
-  int late = 0, capability = 80;
+  int late = 0, capability = 80, graph = 0;
 };
 
 Control read_control() {
@@ -24,9 +24,9 @@ Control read_control() {
   const char* prefix = std::getenv("VOXELSPARK_EMULATOR_CONTROL");
   std::FILE* file = prefix ? std::fopen((prefix + std::to_string(getpid())).c_str(), "r") : nullptr;
   if (!file) return c;
-  const int read =
-      std::fscanf(file, "%d %u %ld %zu %d %d", &c.order, &c.seed, &c.launches, &c.memory, &c.late, &c.capability);
-  if (read != 6) std::abort();
+  const int read = std::fscanf(file, "%d %u %ld %zu %d %d %d", &c.order, &c.seed, &c.launches, &c.memory, &c.late,
+                               &c.capability, &c.graph);
+  if (read != 7) std::abort();
   std::fclose(file);
   return c;
 }
@@ -63,8 +63,10 @@ size_t memory_limit() { return read_control().memory; }
 
 Late current_late() {
   const int late = read_control().late;
-  return {(late & 1) != 0, (late & 2) != 0};
+  return {(late & 1) != 0, (late & 2) != 0, (late & 4) != 0, (late & 8) != 0};
 }
+
+GraphFailure graph_failure() { return static_cast<GraphFailure>(read_control().graph); }
 
 int compute_capability() { return read_control().capability; }
 

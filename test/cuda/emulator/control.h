@@ -22,17 +22,22 @@ class Order {
   uint32_t state_;
 };
 
-// What an asynchronous instruction may delay: without it, it takes effect at once, with it as late as is allowed.
+// What may be delayed: without it, it takes effect at once, with it as late as is allowed. Asynchronous instructions of
+// kernels, and the work of streams: those of threads, which run kernels, and those that were created, which copy.
 struct Late {
-  bool copies, products;
+  bool copies, products, threads, created;
 };
 
+// What goes wrong with a graph.
+enum class GraphFailure { none, begin, capture, memory };
+
 // As the file at the path VOXELSPARK_EMULATOR_CONTROL + process id says: "<order> <seed> <launches before one fails>
-// <bytes of device memory> <late: 1 copies + 2 products> <compute capability times 10>"; ascending, never failing,
-// 8 GB, nothing late and 8.0 without it.
+// <bytes of device memory> <late: 1 copies + 2 products + 4 threads + 8 created> <compute capability times 10>
+// <graph failure>"; ascending, never failing, 8 GB, nothing late and 8.0 without it.
 Order current_order();
 Late current_late();
 bool fail_this_launch();
+GraphFailure graph_failure();
 size_t memory_limit();
 int compute_capability();
 size_t shared_limit();  // bytes of a block, of such a device

@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "emulator.h"
+#include "streams.h"
 
 #define __global__
 #define __device__
@@ -18,8 +19,10 @@
 #define gridDim (emulator::grid_size)
 
 #define LAUNCH_KERNEL(kernel, grid, threads, ...) LAUNCH_KERNEL_SHARED(kernel, grid, threads, 0, __VA_ARGS__)
-#define LAUNCH_KERNEL_SHARED(kernel, grid, threads, bytes, ...) \
-  emulator::launch(emulator::Index(grid), emulator::Index(threads), bytes, [&] { (kernel)(__VA_ARGS__); })
+#define LAUNCH_KERNEL_SHARED(kernel, grid, threads, bytes, ...)                                                       \
+  emulator::enqueue_kernel(                                                                                           \
+      emulator::Index(grid), emulator::Index(threads), bytes, [](const auto&... argument) { (kernel)(argument...); }, \
+      __VA_ARGS__)
 #define SHARED_ARRAY(type, name, extent) \
   using name##_array = type extent;      \
   name##_array& name = *static_cast<name##_array*>(emulator::shared_memory(__COUNTER__, sizeof(name##_array)))
@@ -37,16 +40,24 @@ enum cudaError_t {
   cudaErrorMemoryAllocation = 2,
   cudaErrorInsufficientDriver = 35,
   cudaErrorNoDevice = 100,
+  cudaErrorLaunchFailure = 719,
   cudaErrorSystemDriverMismatch = 803,
-  cudaErrorLaunchFailure = 719
+  cudaErrorStreamCaptureUnsupported = 900,
+  cudaErrorStreamCaptureInvalidated = 901,
+  cudaErrorStreamCaptureIsolation = 905
 };
 enum cudaDeviceAttr {
   cudaDevAttrMultiProcessorCount = 16,
   cudaDevAttrComputeCapabilityMajor = 75,
   cudaDevAttrComputeCapabilityMinor = 76
 };
-enum cudaMemcpyKind { cudaMemcpyHostToDevice = 1, cudaMemcpyDeviceToHost = 2 };
-using cudaStream_t = void*;
+enum cudaMemcpyKind { cudaMemcpyHostToDevice = 1, cudaMemcpyDeviceToHost = 2, cudaMemcpyDeviceToDevice = 3 };
+enum cudaStreamCaptureMode { cudaStreamCaptureModeGlobal = 0, cudaStreamCaptureModeThreadLocal = 1 };
+constexpr unsigned cudaStreamNonBlocking = 1, cudaEventDisableTiming = 2;
+#define cudaStreamPerThread (emulator::stream_of_thread())
+using cudaEvent_t = struct emulator_event*;
+using cudaGraph_t = struct emulator_graph*;
+using cudaGraphExec_t = struct emulator_graph*;
 struct cudaDeviceProp {
   char name[256];
   int major, minor;
@@ -64,5 +75,23 @@ cudaError_t cudaMalloc(void** memory, size_t bytes);
 cudaError_t cudaFree(void* memory);
 cudaError_t cudaMallocAsync(void** memory, size_t bytes, cudaStream_t stream);
 cudaError_t cudaFreeAsync(void* memory, cudaStream_t stream);
+cudaError_t cudaMallocHost(void** memory, size_t bytes);
+cudaError_t cudaFreeHost(void* memory);
 cudaError_t cudaMemcpy(void* to, const void* from, size_t bytes, cudaMemcpyKind kind);
+cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t bytes, cudaMemcpyKind kind, cudaStream_t stream);
+cudaError_t cudaMemsetAsync(void* to, int value, size_t bytes, cudaStream_t stream);
 cudaError_t cudaDeviceSynchronize();
+cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned flags);
+cudaError_t cudaStreamDestroy(cudaStream_t stream);
+cudaError_t cudaStreamSynchronize(cudaStream_t stream);
+cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned flags = 0);
+cudaError_t cudaEventCreateWithFlags(cudaEvent_t* event, unsigned flags);
+cudaError_t cudaEventDestroy(cudaEvent_t event);
+cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream);
+cudaError_t cudaEventSynchronize(cudaEvent_t event);
+cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode mode);
+cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t* graph);
+cudaError_t cudaGraphInstantiate(cudaGraphExec_t* executable, cudaGraph_t graph, unsigned long long flags);
+cudaError_t cudaGraphLaunch(cudaGraphExec_t executable, cudaStream_t stream);
+cudaError_t cudaGraphDestroy(cudaGraph_t graph);
+cudaError_t cudaGraphExecDestroy(cudaGraphExec_t executable);

@@ -1,0 +1,119 @@
+// Memory of the emulated device and pinned memory of the host. Device memory is the host's, with its size in front, and
+// starts as NaN.
+#include <atomic>
+#include <cstdlib>
+#include <cstring>
+#include <map>
+
+#include "control.h"
+#include "cuda_runtime.h"
+#include "streams_inside.h"
+
+namespace {
+
+constexpr size_t kHeader = 512;
+std::atomic<size_t> used{0};
+std::map<const char*, size_t> pinned;
+
+bool is_pinned(const void* memory) {
+  auto after = pinned.upper_bound(static_cast<const char*>(memory));
+  if (after == pinned.begin()) return false;
+  --after;
+  return static_cast<const char*>(memory) < after->first + after->second;
+}
+
+void* take(size_t bytes) {
+  if (used + bytes > emulator::memory_limit()) return nullptr;
+  auto* block = static_cast<char*>(std::aligned_alloc(kHeader, kHeader + (bytes + kHeader - 1) / kHeader * kHeader));
+  if (!block) return nullptr;
+  used += bytes;
+  std::memcpy(block, &bytes, sizeof bytes);
+  std::memset(block + kHeader, 0xFF, bytes);
+  return block + kHeader;
+}
+
+void give_back(void* memory) {
+  if (!memory) return;
+  char* block = static_cast<char*>(memory) - kHeader;
+  size_t bytes;
+  std::memcpy(&bytes, block, sizeof bytes);
+  used -= bytes;
+  std::free(block);
+}
+
+void copy(void* to, const void* from, size_t bytes) {
+  if (bytes && emulator::complaint().empty()) std::memcpy(to, from, bytes);  // a null pointer is fine for no bytes
+}
+
+}  // namespace
+
+using emulator::Runtime;
+
+cudaError_t cudaMalloc(void** memory, size_t bytes) {
+  Runtime runtime;
+  if (const cudaError_t status = runtime.refuse_in_capture()) return status;
+  *memory = take(bytes);
+  return *memory ? cudaSuccess : cudaErrorMemoryAllocation;
+}
+
+cudaError_t cudaFree(void* memory) {
+  Runtime runtime;
+  if (const cudaError_t status = runtime.refuse_in_capture()) return status;
+  runtime.run_all();
+  give_back(memory);
+  return cudaSuccess;
+}
+
+cudaError_t cudaMallocAsync(void** memory, size_t bytes, cudaStream_t) { return cudaMalloc(memory, bytes); }
+
+cudaError_t cudaFreeAsync(void* memory, cudaStream_t stream) {
+  Runtime runtime;
+  if (const cudaError_t status = runtime.refuse_in_capture()) return status;
+  emulator::enqueue(stream, [=] { give_back(memory); });
+  return cudaSuccess;
+}
+
+cudaError_t cudaMallocHost(void** memory, size_t bytes) {
+  Runtime runtime;
+  if (const cudaError_t status = runtime.refuse_in_capture()) return status;
+  *memory = std::malloc(bytes);
+  if (!*memory) return cudaErrorMemoryAllocation;
+  std::memset(*memory, 0xFF, bytes);
+  pinned[static_cast<char*>(*memory)] = bytes;
+  return cudaSuccess;
+}
+
+cudaError_t cudaFreeHost(void* memory) {
+  Runtime runtime;
+  runtime.run_all();
+  pinned.erase(static_cast<char*>(memory));
+  std::free(memory);
+  return cudaSuccess;
+}
+
+cudaError_t cudaMemcpy(void* to, const void* from, size_t bytes, cudaMemcpyKind) {
+  Runtime runtime;
+  if (const cudaError_t status = runtime.synchronize()) return status;
+  copy(to, from, bytes);
+  return cudaSuccess;
+}
+
+// From and to pageable memory as the runtime does it: the caller may reuse it at once.
+cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t bytes, cudaMemcpyKind kind, cudaStream_t stream) {
+  Runtime runtime;
+  const bool pageable = kind != cudaMemcpyDeviceToDevice && !is_pinned(kind == cudaMemcpyHostToDevice ? from : to);
+  if (pageable)
+    if (const cudaError_t status = runtime.refuse_in_capture()) return status;
+  if (pageable) runtime.run(stream);
+  emulator::enqueue(stream, [=] { copy(to, from, bytes); });
+  if (pageable) runtime.run(stream);
+  return cudaGetLastError();
+}
+
+cudaError_t cudaMemsetAsync(void* to, int value, size_t bytes, cudaStream_t stream) {
+  Runtime runtime;
+  emulator::enqueue(stream, [=] {
+    if (emulator::complaint().empty()) std::memset(to, value, bytes);
+  });
+  return cudaGetLastError();
+}

@@ -1,0 +1,218 @@
+#include "streams.h"
+
+#include <deque>
+#include <set>
+#include <utility>
+#include <vector>
+
+#include "control.h"
+#include "streams_inside.h"
+
+// A list of work: what was captured, in its order.
+struct emulator_graph {
+  std::vector<std::function<void()>> work;
+  bool spoiled = false;
+};
+
+struct emulator_stream {
+  bool of_thread;
+  std::deque<std::function<void()>> pending;
+  uint64_t put = 0, done = 0;       // pieces of work
+  emulator_graph* graph = nullptr;  // that captures it
+
+  explicit emulator_stream(bool of_thread);
+  ~emulator_stream();
+  void run(uint64_t until) {
+    while (done < until) {
+      const std::function<void()> work = std::move(pending.front());
+      pending.pop_front();
+      done++;
+      work();
+    }
+  }
+};
+
+// A place in a stream.
+struct emulator_event {
+  emulator_stream* stream = nullptr;
+  uint64_t place = 0;
+  bool captured = false;
+};
+
+namespace {
+
+// Never destroyed: threads end after static objects.
+std::recursive_mutex& mutex() {
+  static auto* all = new std::recursive_mutex;
+  return *all;
+}
+std::set<emulator_stream*>& streams() {
+  static auto* all = new std::set<emulator_stream*>;
+  return *all;
+}
+
+cudaError_t status() { return emulator::complaint().empty() ? cudaSuccess : cudaErrorLaunchFailure; }
+
+bool any_captured() {
+  for (emulator_stream* s : streams())
+    if (s->graph) return true;
+  return false;
+}
+
+void run_to(const emulator_event& event) {
+  if (event.stream && streams().count(event.stream)) event.stream->run(event.place);
+}
+
+}  // namespace
+
+emulator_stream::emulator_stream(bool of_thread) : of_thread(of_thread) {
+  std::lock_guard<std::recursive_mutex> lock(mutex());
+  streams().insert(this);
+}
+
+emulator_stream::~emulator_stream() {
+  std::lock_guard<std::recursive_mutex> lock(mutex());
+  run(put);
+  streams().erase(this);
+}
+
+namespace emulator {
+
+Runtime::Runtime() : lock_(mutex()) {}
+
+cudaError_t Runtime::refuse_in_capture() {
+  emulator_graph* graph = stream_of_thread()->graph;
+  if (!graph) return cudaSuccess;
+  graph->spoiled = true;
+  return cudaErrorStreamCaptureUnsupported;
+}
+
+cudaError_t Runtime::synchronize() {
+  for (emulator_stream* s : streams())
+    if (s->graph) s->graph->spoiled = true;
+  if (any_captured()) return cudaErrorStreamCaptureUnsupported;
+  run_all();
+  return status();
+}
+
+void Runtime::run(cudaStream_t stream) { stream->run(stream->put); }
+
+void Runtime::run_all() {
+  for (emulator_stream* s : streams()) s->run(s->put);
+}
+
+// Stays when the thread ends: what ends with it may still use the stream.
+cudaStream_t stream_of_thread() {
+  thread_local auto* stream = new emulator_stream(true);
+  return stream;
+}
+
+void enqueue(cudaStream_t stream, std::function<void()> work) {
+  std::lock_guard<std::recursive_mutex> lock(mutex());
+  if (stream->graph) return stream->graph->work.push_back(std::move(work));
+  stream->pending.push_back(std::move(work));
+  stream->put++;
+  const Late late = current_late();
+  if (!(stream->of_thread ? late.threads : late.created)) stream->run(stream->put);
+}
+
+}  // namespace emulator
+
+using emulator::GraphFailure;
+using emulator::Runtime;
+
+cudaError_t cudaGetLastError() {  // sticky, as on a device
+  Runtime runtime;
+  return status();
+}
+
+cudaError_t cudaDeviceSynchronize() { return Runtime().synchronize(); }
+
+cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned) {
+  *stream = new emulator_stream(false);
+  return cudaSuccess;
+}
+
+cudaError_t cudaStreamDestroy(cudaStream_t stream) {
+  delete stream;
+  return cudaSuccess;
+}
+
+cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
+  Runtime runtime;
+  if (const cudaError_t refused = runtime.refuse_in_capture()) return refused;
+  runtime.run(stream);
+  return status();
+}
+
+cudaError_t cudaEventCreateWithFlags(cudaEvent_t* event, unsigned) {
+  *event = new emulator_event;
+  return cudaSuccess;
+}
+
+cudaError_t cudaEventDestroy(cudaEvent_t event) {
+  delete event;
+  return cudaSuccess;
+}
+
+cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
+  Runtime runtime;
+  *event = {stream, stream->put, stream->graph != nullptr};
+  return cudaSuccess;
+}
+
+cudaError_t cudaEventSynchronize(cudaEvent_t event) {
+  Runtime runtime;
+  if (const cudaError_t refused = runtime.refuse_in_capture()) return refused;
+  if (event->captured) return cudaErrorStreamCaptureUnsupported;
+  run_to(*event);
+  return status();
+}
+
+// Waits for the place where the event was recorded last before this call.
+cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned) {
+  Runtime runtime;
+  if (event->captured || stream->graph) {
+    if (stream->graph) stream->graph->spoiled = true;
+    return cudaErrorStreamCaptureIsolation;
+  }
+  emulator::enqueue(stream, [at = *event] { run_to(at); });
+  return cudaSuccess;
+}
+
+cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode) {
+  Runtime runtime;
+  if (status() != cudaSuccess) return status();
+  if (stream->graph || emulator::graph_failure() == GraphFailure::begin) return cudaErrorStreamCaptureUnsupported;
+  stream->graph = new emulator_graph;
+  return cudaSuccess;
+}
+
+cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t* graph) {
+  Runtime runtime;
+  if (!stream->graph) return cudaErrorStreamCaptureUnsupported;
+  *graph = std::exchange(stream->graph, nullptr);
+  if (!(*graph)->spoiled && emulator::graph_failure() != GraphFailure::capture) return cudaSuccess;
+  delete std::exchange(*graph, nullptr);
+  return cudaErrorStreamCaptureInvalidated;
+}
+
+cudaError_t cudaGraphInstantiate(cudaGraphExec_t* executable, cudaGraph_t graph, unsigned long long) {
+  if (emulator::graph_failure() == GraphFailure::memory) return cudaErrorMemoryAllocation;
+  *executable = new emulator_graph(*graph);
+  return cudaSuccess;
+}
+
+cudaError_t cudaGraphLaunch(cudaGraphExec_t executable, cudaStream_t stream) {
+  Runtime runtime;
+  for (const auto& work : executable->work) emulator::enqueue(stream, work);
+  return status();
+}
+
+cudaError_t cudaGraphDestroy(cudaGraph_t graph) {
+  delete graph;
+  return cudaSuccess;
+}
+
+// What was launched runs to its end: its work was copied.
+cudaError_t cudaGraphExecDestroy(cudaGraphExec_t executable) { return cudaGraphDestroy(executable); }

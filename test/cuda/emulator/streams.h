@@ -1,0 +1,26 @@
+// Streams of the emulated runtime: each runs its work in order, and as late as its waits allow where current_late()
+// says so. A stream that is not late runs everything at once, so that late streams show what is read too early, or
+// overwritten too late, when a wait for an event is missing.
+#pragma once
+#include <functional>
+#include <tuple>
+
+#include "emulator.h"
+
+struct emulator_stream;
+using cudaStream_t = emulator_stream*;
+
+namespace emulator {
+
+// Puts work behind that of a stream, or into the graph that captures it.
+void enqueue(cudaStream_t stream, std::function<void()> work);
+cudaStream_t stream_of_thread();
+
+// A launch on the stream of the calling thread: arguments are copied now, as the runtime does.
+template <class Kernel, class... Arguments>
+void enqueue_kernel(Index grid, Index block, size_t bytes, Kernel kernel, Arguments... arguments) {
+  enqueue(stream_of_thread(),
+          [=, all = std::make_tuple(arguments...)] { launch(grid, block, bytes, [&] { std::apply(kernel, all); }); });
+}
+
+}  // namespace emulator
