@@ -171,6 +171,8 @@ export function drawCases(seed: number, small: boolean): Case[] {
   if (small)
     return [
       convolution(random, { channels: [3, 4], edge: 8 }, 0.75),
+      convolution(random, { channels: [32, 32], edge: 8 }, "none"),
+      convolution(random, { channels: [32, 64], edge: 8, stride: 2 }, 0.75),
       transposed(random, 3, 2, 4),
       norm(random, 3, 8, 0.6),
       ...others(random).slice(1),

@@ -78,7 +78,7 @@ stage build 60
 stage smoke 15
 stage micro 25
 stage correct 75
-stage repeat 15
+stage repeat 20
 stage kernels 80
 stage step 130
 stage curves 45

@@ -52,7 +52,11 @@ export const paperLayers: readonly Layer[] = [
 ];
 
 /** For a test of the check itself. */
-export const smallLayers: readonly Layer[] = [layer(4, 4, 5, 1), layer(2, 4, 5, 1, { stride: 2 })];
+export const smallLayers: readonly Layer[] = [
+  layer(4, 4, 5, 1),
+  layer(2, 4, 5, 1, { stride: 2 }),
+  layer(32, 64, 5, 1, { stride: 2 }),
+];
 
 export const nameOf = ({ channels, edge, samples, kernel, stride, transposed }: Layer) =>
   `${channels.join(" to ")}, ${edge}³ × ${samples}${transposed ? ", transposed" : kernel === 3 ? "" : `, kernel ${kernel}`}` +

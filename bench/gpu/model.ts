@@ -45,9 +45,26 @@ const drySize: PlanInput = {
   },
 };
 
+/** With channels enough for every kernel on tensor cores. */
+export const wideNetwork: PlanInput["network"] = {
+  features: [32, 64],
+  blocks: [1, 1],
+  kernels: [
+    [3, 3, 3],
+    [3, 3, 3],
+  ],
+  strides: [
+    [1, 1, 1],
+    [2, 2, 2],
+  ],
+  decoder: { convs: [1] },
+};
+
 export function planFor(precision: Precision, preset: PresetName, input: PlanInput = {}): Plan {
   const word = planPrecision(precision);
-  const size = dry ? drySize : input;
+  const { network } = input;
+  const wide: PlanInput = { network, patch: [8, 8, 8], mask: { block: 4 } };
+  const size = dry ? { ...drySize, ...(network && wide) } : input;
   return createPlan({ ...size, device: "cuda", ...(word && { precision: word }) }, preset);
 }
 
@@ -83,13 +100,22 @@ export class Trainer implements Disposable {
   }
 }
 
+interface TrainOptions {
+  steps: number;
+  seen?: (model: S3D) => Promise<void>;
+  network?: PlanInput["network"];
+}
+
 /** Losses of a small S3D's first steps. */
 export async function trainSteps(
   device: DeviceName,
   precision: Precision,
-  { steps, seen }: { steps: number; seen?: (model: S3D) => Promise<void> },
+  { steps, seen, network }: TrainOptions,
 ): Promise<number[]> {
-  const plan = planFor(precision, "tiny", { patch: [32, 32, 32], mask: { block: 8 } });
+  const plan = planFor(precision, "tiny", {
+    ...{ patch: [32, 32, 32], mask: { block: 8 } },
+    ...(network && { network }),
+  });
   using trainer = new Trainer(plan, device);
   const losses: number[] = [];
   for (let i = 0; i < steps; i++) losses.push(await trainer.step(stepData(plan, i, 0.75)));

@@ -309,3 +309,50 @@ export const halo: Record<string, Case> = {
   "halo, exact": { channels: [64, 64], size: [4, 8, 8], kernel: cube(3), integer: true, bias: true },
   "halo, 128 channels": { channels: [32, 128], size: [4, 8, 8], kernel: cube(3) },
 };
+
+/** The networks' larger blocks and channel counts, at as few voxels as show them. */
+export const wide: Record<string, Case> = {
+  "halo, blocks of edge 16": {
+    channels: [32, 32],
+    size: cube(32),
+    kernel: cube(3),
+    cells: 2,
+    visible: "one",
+  },
+  "halo, blocks 32 wide": {
+    channels: [32, 32],
+    size: [16, 16, 64],
+    kernel: cube(3),
+    cells: 2,
+    visible: "one",
+  },
+  "halo, blocks 32 deep": {
+    channels: [32, 32],
+    size: [64, 16, 16],
+    kernel: cube(3),
+    cells: 2,
+    visible: "one",
+  },
+  "halo, 128 to 256 channels": { channels: [128, 256], size: [4, 8, 8], kernel: cube(3) },
+  "gather, stride 2, blocks of edge 32": {
+    channels: [32, 64],
+    size: [64, 16, 16],
+    kernel: cube(3),
+    stride: cube(2),
+    cells: 2,
+    visible: "one",
+  },
+  "gather, 320 channels": { channels: [320, 320], size: cube(2), kernel: cube(3), cells: 2, bias: true },
+  "gather, 256 to 320 channels, stride 2": {
+    channels: [256, 320],
+    size: cube(2),
+    kernel: cube(3),
+    stride: cube(2),
+  },
+  "transposed, 320 to 256 channels": {
+    channels: [320, 256],
+    size: cube(2),
+    kernel: cube(2),
+    transposed: true,
+  },
+};

@@ -3,7 +3,7 @@ import { spawnSync } from "node:child_process";
 import { join, resolve } from "node:path";
 import { freeAfterEach } from "../lifetime";
 import { forget, schedules } from "./control";
-import { type Case, cases, check, group, halo } from "./tensor-cases";
+import { type Case, cases, check, group, halo, wide } from "./tensor-cases";
 
 freeAfterEach();
 afterAll(forget);
@@ -18,6 +18,8 @@ test.each([
   "gather, stride 2, odd volume",
   "halo, blocks of edge 10, two samples",
 ])("float32: %s", (name) => check(name, { ...cases, ...halo }[name] as Case, "float32", schedules.slice(2)));
+
+test.each(Object.entries(wide))("%s", (name, c) => check(name, c, "bfloat16", schedules.slice(3)));
 
 /** Native code reads its environment, which a process of its own can choose. */
 function runInProcess(form: string, capability: number, names: readonly string[]) {

@@ -12,6 +12,7 @@ import type { OpRecord } from "../../../test/op-suite";
 import * as suite from "../../../test/op-suite-checks";
 import { Peer } from "../../peers/peer";
 import { type Case, type CaseInput, distance, drawCases } from "../cases";
+import { type Form, groupForms, inForm } from "../forms";
 import { dry, type Part, peerDevice, python, requireGpu, workFolder } from "../part";
 import { dtypeOf, kernelPrecisions, type Precision } from "../precisions";
 
@@ -105,7 +106,7 @@ class TorchCheck {
     return file;
   }
 
-  async check(c: Case, precision: Precision): Promise<void> {
+  async check(c: Case, precision: Precision, form: Form = "off"): Promise<void> {
     const values: Values = {};
     for (const [name, spec] of Object.entries(c.inputs)) values[name] = drawValues(this.random, spec);
     const scalar = c.op === "masked_mse" || c.op === "dice_cross_entropy";
@@ -114,9 +115,9 @@ class TorchCheck {
       gradient ??= scalar ? Float32Array.of(1) : drawValues(this.random, { shape });
       return gradient;
     };
-    const found = await run(c, values, upstream, "cuda", precision);
-    const again = await run(c, values, upstream, "cuda", precision);
-    const name = `${precision} ${c.name}`;
+    const ours = () => inForm(form, () => run(c, values, upstream, "cuda", precision));
+    const [found, again] = [await ours(), await ours()];
+    const name = `${precision} ${c.name}${form === "off" ? "" : `, wgmma ${form}`}`;
     this.part.check(`${name}, twice`, sameBits(found, again), "the same bits");
     if (precision === "fp32") {
       const cpu = await run(c, values, upstream, "cpu", precision);
@@ -162,7 +163,20 @@ async function againstTorch(part: Part): Promise<void> {
   for (const precision of kernelPrecisions())
     for (const c of drawCases(suite.seed, dry).filter((c) => has16Bits(c) || precision === "fp32"))
       await part.attempt(`${precision} ${c.name}`, () => check.check(c, precision));
+  await inOtherForms(part, check);
   peer.stop();
+}
+
+/** Convolutions by the forms of products that run on request alone. */
+async function inOtherForms(part: Part, check: TorchCheck): Promise<void> {
+  const forms = await groupForms();
+  part.fact("products of warpgroups", forms.length ? forms : "the device has none");
+  const convolutions = drawCases(suite.seed, dry).filter(({ op }) => op.startsWith("conv"));
+  const wanted = (["bf16", "fp16"] as const).filter((p) => kernelPrecisions().includes(p));
+  for (const precision of wanted)
+    for (const form of precision === "bf16" ? forms : forms.slice(0, 1))
+      for (const c of convolutions)
+        await part.attempt(`${precision} ${c.name}, wgmma ${form}`, () => check.check(c, precision, form));
 }
 
 export default async function correct(part: Part): Promise<void> {

@@ -19,8 +19,15 @@ struct Control {
   int late = 0, capability = 80, graph = 0;
 };
 
+// VOXELSPARK_EMULATOR_CAPABILITY is for processes that nobody steers.
+int default_capability() {
+  const char* wish = std::getenv("VOXELSPARK_EMULATOR_CAPABILITY");
+  return wish ? std::atoi(wish) : 80;
+}
+
 Control read_control() {
   Control c;
+  c.capability = default_capability();
   const char* prefix = std::getenv("VOXELSPARK_EMULATOR_CONTROL");
   std::FILE* file = prefix ? std::fopen((prefix + std::to_string(getpid())).c_str(), "r") : nullptr;
   if (!file) return c;
