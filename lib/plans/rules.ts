@@ -17,6 +17,7 @@ export function brokenRules(plan: Plan): string[] {
     ...maskBlock(plan),
     ...maskRatio(plan),
     ...training(plan),
+    ...graphs(plan),
   ];
 }
 
@@ -88,6 +89,12 @@ export function precision({ precision, device }: Pick<Plan, "precision" | "devic
     `precision must be "fp32" where device is "cpu", since 16-bit feature maps exist on CUDA only, found ` +
       `${JSON.stringify(precision)}; or take device "cuda" or "auto".`,
   ];
+}
+
+// Such a stage makes a mask of its own out of where the blocks are, which a graph would repeat.
+function graphs({ cudaGraph, mask }: Plan): string[] {
+  if (!cudaGraph || mask.coarse !== "any") return [];
+  return ['cudaGraph must be false where mask.coarse is "any", found true; or take mask.coarse "dense".'];
 }
 
 export function patchSize({ network, patch }: NetworkPlan): string[] {

@@ -16,7 +16,7 @@ export interface DryRun {
 
 /**
  * What a step of the plan needs, without computing it: shapes are inferred and memory is counted on the null device, which
- * stands for the plan's: on CUDA that is the device's memory but for what the driver itself takes. The mask is one with the fewest masked blocks that the plan can draw, so the peak is the worst case.
+ * stands for the plan's: on CUDA that is the device's memory but for what the driver itself, copies (at most 256 MiB) and CUDA graphs take. The mask is one with the fewest masked blocks that the plan can draw, so the peak is the worst case.
  */
 export function dryRun(plan: Plan): DryRun {
   const device = runsOn(plan, "null");

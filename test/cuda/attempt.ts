@@ -3,6 +3,7 @@
  *   node -r tsx/cjs test/cuda/attempt.ts use | memory | failure
  */
 import { leakyRelu, resolveDevice, sync, tensor, zeros } from "../../lib";
+import { StepGraph } from "../../lib/step-graph";
 import { forget, steer } from "./control";
 
 const tell = (error: unknown) => {
@@ -45,6 +46,18 @@ const attempts: Record<string, () => Promise<unknown>> = {
       leakyRelu(x, 0.5).dispose();
       await sync();
     });
+    return { before, at, after };
+  },
+  // The same in the second launch of a graph.
+  graph: async () => {
+    using x = tensor([-2, 4], [2], { device: "cuda" });
+    using step = new StepGraph(() => ({ y: leakyRelu(x, 0.5) }));
+    using first = step.launch().y;
+    const before = Array.from(await first.data());
+    steer({ launches: 0 });
+    using second = step.launch().y;
+    const at = await outcome(() => second.data());
+    const after = await outcome(() => new StepGraph(() => ({ y: leakyRelu(x, 0.5) })).launch().y.data());
     return { before, at, after };
   },
 };

@@ -59,7 +59,7 @@ test("more than the device's memory: sizes and cure, and the device goes on", ()
   });
 });
 
-test("a kernel that fails: the error names it and the reason, and stays", () => {
+test.each(["failure", "graph"])("a kernel that fails (%s): the error names the reason, and stays", (what) => {
   const failed = {
     name: "DeviceError",
     code: "ERR_VOXELSPARK_DEVICE",
@@ -67,5 +67,5 @@ test("a kernel that fails: the error names it and the reason, and stays", () => 
       /^CUDA failed in .+: cudaErrorLaunchFailure, a failure that the test asked for/,
     ),
   };
-  expect(attempt("failure")).toEqual({ before: [-1, 4], at: failed, after: failed });
+  expect(attempt(what)).toEqual({ before: [-1, 4], at: failed, after: failed });
 });

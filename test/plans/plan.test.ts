@@ -446,6 +446,12 @@ describe("resume", () => {
   });
 });
 
+test("steps whose masks are made within them are no CUDA graphs", () => {
+  const coarse = { cudaGraph: true, mask: { block: 16, coarse: "any" as const } };
+  expect(messageOf(() => createPlan(coarse))).toContain('cudaGraph must be false where mask.coarse is "any"');
+  expect(createPlan({ ...coarse, cudaGraph: false }).mask.coarse).toBe("any");
+});
+
 describe("what follows from a plan", () => {
   test("learning rate: the paper's curve, upstream's stairs, warm-up", () => {
     const lr = learningRate(createPlan());
