@@ -61,11 +61,7 @@ export function featureType(precision: Precision, device: DeviceName): DType {
 export const precisionOn = (device: DeviceName, trained: Precision): Precision =>
   device === "cuda" ? trained : "fp32";
 
-/** Kernels that networks on CUDA do without: fused norms save time on the CPU only. */
-const cpuOnly = /^(masked_norm_affine|masked_norm_backward_in_place|residual_forward)$/;
-
-function lacking(missing: readonly string[]): string {
-  const kernels = missing.filter((name) => !cpuOnly.test(name));
+function lacking(kernels: readonly string[]): string {
   if (!kernels.length) return "";
   return `its backend has no kernel ${kernels.slice(0, 3).join(", ")}${kernels.length > 3 ? " and others" : ""} yet`;
 }

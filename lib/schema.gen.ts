@@ -87,7 +87,7 @@ export interface KernelAttributes {
     /** Default undefined. */
     mask?: BlockMask | undefined;
   };
-  /** (gy~ weight x? affine?) -> (gx gx2? sums?) */
+  /** (gy~ weight x~? affine?) -> (gx gx2? sums?) */
   conv3d_grad_input: {
     /** Default [1, 1, 1]. */
     stride?: readonly [number, number, number];
@@ -158,7 +158,7 @@ export interface KernelAttributes {
     /** Default 0.1. */
     momentum?: number;
   };
-  /** (x gamma? beta? running_mean!? running_variance!? moments?) -> (affine mean inverse_std) */
+  /** (x~ gamma? beta? running_mean!? running_variance!? moments?) -> (affine mean inverse_std) */
   masked_norm_affine: {
     /** Default false. */
     batch?: boolean;
@@ -171,7 +171,7 @@ export interface KernelAttributes {
     /** Default 0.1. */
     momentum?: number;
   };
-  /** (x skip? affine? skip_affine?) -> (y) */
+  /** (x~ skip~? affine? skip_affine?) -> (y) */
   residual_forward: {
     /** Default 1. */
     slope?: number;
@@ -191,7 +191,7 @@ export interface KernelAttributes {
     /** Default true. */
     training?: boolean;
   };
-  /** (x gy! mean inverse_std gamma? beta? sums?) -> (ggamma? gbeta?) */
+  /** (x~ gy~! mean inverse_std gamma? beta? sums?) -> (ggamma? gbeta?) */
   masked_norm_backward_in_place: {
     /** Default false. */
     batch?: boolean;
@@ -388,14 +388,14 @@ export interface KernelAttributes {
     /** Default 1. */
     tolerance?: number;
   };
-  /** (s~ weight token bias? up~? up_weight? affine?) -> (y) */
+  /** (s weight token bias? up? up_weight? affine?) -> (y) */
   folded_conv3d_forward: {
     /** Default 0. */
     winograd?: number;
     /** Default 1. */
     slope?: number;
   };
-  /** (gy~ weight token swapped) -> (gw gtoken gbias) */
+  /** (gy weight token swapped) -> (gw gtoken gbias) */
   folded_conv3d_constants: {};
   /** (token) -> (gamma beta) */
   token_affine_forward: {};

@@ -13,7 +13,7 @@ export interface MaskedNormOptions {
   running?: { mean: Tensor; variance: Tensor; momentum?: number };
   /** Default true. */
   training?: boolean;
-  /** Let the ops that read y compute it, on load; written where one cannot. x must not change. Not on CUDA. */
+  /** Let the ops that read y compute it, on load; written where one cannot. x must not change. */
   pending?: boolean;
 }
 
@@ -33,18 +33,17 @@ export function maskedNorm(
   { kind, eps = 1e-5, slope = 1, running, training = true, pending = false }: MaskedNormOptions,
 ): Tensor {
   const attributes = { batch: kind === "batch", eps, slope, training };
-  const fused = pending && x.device !== "cuda";
-  const kernel = fused ? "masked_norm_affine" : "masked_norm_forward";
+  const kernel = pending ? "masked_norm_affine" : "masked_norm_forward";
   const inputs = [x, gamma, beta, running?.mean, running?.variance];
-  const [first, mean, inverseStd] = launch(kernel, fused ? [...inputs, x.left()] : inputs, {
+  const [first, mean, inverseStd] = launch(kernel, pending ? [...inputs, x.left()] : inputs, {
     ...attributes,
     momentum: running?.momentum ?? 0.1,
   }) as [Tensor, Tensor, Tensor];
-  const y = fused ? pendingOn(x, first, slope) : first;
+  const y = pending ? pendingOn(x, first, slope) : first;
   const parameters = gamma && beta ? [gamma, beta] : [];
   record([x, gamma, beta], [y], [x, mean, inverseStd, ...parameters], ([gy]) => {
     const given = [x, gy, mean, inverseStd, gamma, beta, gy?.left(y)];
-    if (!fused || !gy?.isExclusive) return launch("masked_norm_backward", given, attributes);
+    if (!pending || !gy?.isExclusive) return launch("masked_norm_backward", given, attributes);
     return [gy, ...launch("masked_norm_backward_in_place", given, attributes)];
   });
   for (const statistics of [mean, inverseStd]) statistics.dispose(); // from here on the tape's, if anybody's

@@ -1,12 +1,10 @@
 import { record } from "../autograd";
 import { launch } from "../launch";
 import type { Tensor } from "../tensor";
-import { add } from "./add";
-import { leakyRelu } from "./leaky-relu";
 
 /**
  * leakyRelu(add(x, skip)) in one pass, the end of a residual block: norms that are pending on x or skip are applied on
- * load, and neither they nor the sum are written. Backward reads the output's sign. On CUDA: the two ops.
+ * load, and neither they nor the sum are written. Backward reads the output's sign.
  *
  * @param x (N, C, D, H, W), dense or masked
  * @param skip of the same shape and mask
@@ -14,7 +12,6 @@ import { leakyRelu } from "./leaky-relu";
  * @throws ShapeError, ArgumentRangeError
  */
 export function residual(x: Tensor, skip: Tensor, slope = 0.01): Tensor {
-  if (x.device === "cuda") return leakyRelu(add(x, skip), slope);
   const [a, b] = [x.onLoad, skip.onLoad];
   const [y] = launch("residual_forward", [a.source, b.source, a.affine, b.affine], {
     slope,

@@ -28,7 +28,7 @@ export function buildS3D(plan: Plan, device: DeviceName, precision = plan.precis
     ...sparsification,
     network: {
       ...{ ...network, winograd, dtype: featureType(precision, device) },
-      fusion: fusion && runsOn(plan, device) !== "cuda",
+      fusion,
     },
     coarse: mask.coarse ?? undefined,
     maskInput: !upstreamParity,

@@ -62,6 +62,19 @@ __device__ inline void store_shared(SharedAddress to, float value) {
 __device__ inline void load_shared(SharedAddress from, float& value) {
   asm volatile("ld.shared.f32 %0, [%1];" : "=f"(value) : "r"(from) : "memory");
 }
+__device__ inline void store_shared(SharedAddress to, const Vector16& v) {
+  asm volatile("st.shared.v4.b32 [%0], {%1, %2, %3, %4};" ::"r"(to), "r"(v.word[0]), "r"(v.word[1]), "r"(v.word[2]),
+               "r"(v.word[3])
+               : "memory");
+}
+// Of memory that no thread of the kernel writes.
+__device__ inline Vector16 load_global(const void* from) {
+  Vector16 v;
+  asm("ld.global.nc.L2::128B.v4.u32 {%0, %1, %2, %3}, [%4];"
+      : "=r"(v.word[0]), "=r"(v.word[1]), "=r"(v.word[2]), "=r"(v.word[3])
+      : "l"(from));
+  return v;
+}
 
 // Copies 16 bytes in the background; zeros where `valid` is false.
 __device__ inline void copy_async(SharedAddress to, const void* from, bool valid) {
@@ -160,6 +173,12 @@ inline int load_shared(SharedAddress from) {
 }
 inline void store_shared(SharedAddress to, float value) { emulator::store_shared(to, &value, sizeof value); }
 inline void load_shared(SharedAddress from, float& value) { emulator::load_shared(&value, from, sizeof value); }
+inline void store_shared(SharedAddress to, const Vector16& v) { emulator::store_shared(to, &v, sizeof v); }
+inline Vector16 load_global(const void* from) {
+  Vector16 v;
+  std::memcpy(&v, from, sizeof v);
+  return v;
+}
 using emulator::arrive_after_copies;
 using emulator::barrier_arrive;
 using emulator::barrier_init;

@@ -33,6 +33,7 @@ const ready = [
   "mirror",
   "resample",
   "resample_labels",
+  "residual",
   "surface_dice",
   "token_affine",
 ];

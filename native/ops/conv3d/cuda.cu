@@ -90,7 +90,7 @@ static void require_one_map(bool one, const char* op) {
 void conv3d_forward_cuda(const Descriptor& d, const Launch& l) {
   require_one_map(!present(l.inputs, 4), "conv3d_forward");
   const auto& a = as<ConvForward>(d);
-  const Tensor &x = l.inputs[0], &weight = l.inputs[1], &y = l.outputs[0];
+  const Tensor x = with_pending(l.inputs, 0, 3, a.slope), &weight = l.inputs[1], &y = l.outputs[0];
   const ConvGeometry g{kernel_of(weight), a.stride, a.padding};
   ConvStore store{present(l.inputs, 2) ? l.inputs[2].f32() : nullptr};
   if (!a.moments) return convolve_cuda(g, false, x, weight, store, y, l.workspace);
@@ -113,7 +113,8 @@ void conv3d_grad_input_cuda(const Descriptor& d, const Launch& l) {
 void conv3d_grad_weight_cuda(const Descriptor& d, const Launch& l) {
   require_one_map(!present(l.inputs, 4), "conv3d_grad_weight");
   const auto& a = as<ConvGradWeight>(d);
-  convolve_weight_cuda({a.kernel, a.stride, a.padding}, l.inputs[0], l.inputs[1], l.outputs[0], l.workspace);
+  const Tensor x = with_pending(l.inputs, 0, 2, a.slope), gy = with_pending(l.inputs, 1, 3, a.slope);
+  convolve_weight_cuda({a.kernel, a.stride, a.padding}, x, gy, l.outputs[0], l.workspace);
   if (a.bias) channel_sums_cuda(l.inputs[1], l.outputs[1], l.workspace);
 }
 

@@ -7,6 +7,7 @@
 #include "ops/conv3d/cuda_epilogue.cuh"
 #include "ops/conv3d/cuda_pack.cuh"
 #include "ops/conv3d/cuda_rows.cuh"
+#include "ops/conv3d/cuda_source.cuh"
 #include "ops/reduce/cuda_reduce.cuh"
 
 namespace voxelspark {
@@ -18,7 +19,7 @@ struct GatherGemm {
   GatherRows rows;
   int source_channels, dest_channels, taps, slices, splits;
   int64_t dest_voxels;
-  const uint16_t* x;
+  ChannelSource<uint16_t> x;
   const Vector16* weights;  // [tile of columns][tap][slice][plane][column]
   ConvStore store;
   uint16_t* y;
@@ -35,7 +36,7 @@ struct GatherShape {
   static constexpr int kRowBytes = kPlanes * kPitch * 16, kWeightBytes = kPlanes * kColumns * 16;
   static constexpr int kBytes = kRowBytes + kWeightBytes;
   static constexpr int kRing = kBuffers * kBytes, kTables = kRing + Ring<kBuffers>::kBytes;
-  static constexpr int kAll = kTables + 2 * kTensorRows * 4;
+  static constexpr int kAll = kTables + 3 * kTensorRows * 4;  // voxels of two taps, samples
 };
 
 // The part of the sum that a thread block adds up: steps [begin, end) over (tap, slices) of a class.
@@ -88,11 +89,79 @@ struct GatherProducer {
   __device__ void copy_rows(SharedAddress to, int slice) const {
     const int plane = threadIdx.x % S::kPlanes, channel = slice * kSliceChannels + plane * 8;
     const bool has_channel = channel < g.source_channels;
+    const ChannelRun<uint16_t> x = g.x.from(has_channel ? channel : 0);
 #pragma unroll
     for (int i = 0; i < kOwnRows; i++) {
       const bool valid = has_channel && from[i] >= 0;
-      const int64_t at = valid ? static_cast<int64_t>(from[i]) * g.source_channels + channel : 0;
-      copy_async(to + (plane * S::kPitch + own_row(i)) * 16, g.x + at, valid);
+      copy_async(to + (plane * S::kPitch + own_row(i)) * 16, x.at + (valid ? int64_t{from[i]} * x.pitch : 0), valid);
+    }
+  }
+  // Where a normalisation is pending on the source, rows go through registers: they are fetched a step ahead, then
+  // settled and stored. Lookups may meanwhile move on.
+  struct Held {
+    Vector16 rows[kOwnRows];
+    uint32_t valid;
+  };
+
+  __device__ SharedAddress samples() const { return shared + S::kTables + 2 * kTensorRows * 4; }
+  __device__ static int own_channel(int slice) {
+    return slice * kSliceChannels + static_cast<int>(threadIdx.x) % S::kPlanes * 8;
+  }
+  __device__ Held fetch_rows(int slice) const {
+    const int channel = own_channel(slice);
+    Held held;
+    held.valid = 0;
+#pragma unroll
+    for (int i = 0; i < kOwnRows; i++) {
+      const bool valid = channel < g.source_channels && from[i] >= 0;
+      held.rows[i] = {};
+      if (valid) held.rows[i] = load_global(g.x.first + int64_t{from[i]} * g.source_channels + channel);
+      held.valid |= (valid ? 1u : 0u) << i;
+    }
+    return held;
+  }
+  template <class T>
+  __device__ void put_rows(SharedAddress to, const Held& held, int slice) const {
+    const int plane = threadIdx.x % S::kPlanes;
+    ChannelNorm<8> norm;
+    int sample = -1;
+#pragma unroll
+    for (int i = 0; i < kOwnRows; i++) {
+      Vector16 row = held.rows[i];
+      if (held.valid >> i & 1) {
+        const int own = load_shared(samples() + own_row(i) * 4);
+        if (own != sample) norm.read(g.x.norm, sample = own, own_channel(slice));
+        row = settled<T>(row, norm);
+      }
+      store_shared(to + (plane * S::kPitch + own_row(i)) * 16, row);
+    }
+  }
+  // Returns the first slice of a step.
+  __device__ int begin(int step) {
+    const int steps = g.slices / S::kSlices, tap = step / steps;
+    if (step == part.begin || step == tap * steps) look_up(tap);
+    return (step - tap * steps) * S::kSlices;
+  }
+  // The whole of a pending producer: copy_weights(turn, tap, slice) starts their copies, announce(turn) says that this
+  // thread's rows are stored.
+  template <class T, class CopyWeights, class Announce>
+  __device__ void run_pending(const Ring<S::kBuffers>& ring, const CopyWeights& copy_weights,
+                              const Announce& announce) {
+    if (part.begin == part.end) return;
+    store_shared(samples() + threadIdx.x * 4,
+                 exists ? base.n : 0);  // seen by all after the barrier of the first lookup
+    Turn<S::kBuffers> turn;
+    int slice = begin(part.begin);
+    Held held = fetch_rows(slice);
+#pragma unroll 1
+    for (int step = part.begin; step < part.end; step++, turn.next()) {
+      const Held now = held;
+      const int own = slice;
+      if (step + 1 < part.end) held = fetch_rows(slice = begin(step + 1));
+      turn.wait_empty(ring);
+      copy_weights(turn, step / (g.slices / S::kSlices), own);
+      put_rows<T>(shared + turn.buffer * S::kBytes, now, own);
+      announce(turn);
     }
   }
   // Of a step: S::kWeightBytes.
@@ -232,7 +301,7 @@ GatherGemm prepare_gather_gemm(const TensorGemmPlan& p, const ConvGeometry& geom
           p.slices,
           p.splits,
           dest.layout.voxels(),
-          source.as<uint16_t>(),
+          channel_source<uint16_t>(source),
           reinterpret_cast<const Vector16*>(memory),
           store,
           dest.as<uint16_t>(),

@@ -4,6 +4,7 @@
 // products are exact, sums are float32, and weights are rounded to the same type, as tensor cores take them.
 #include "ops/conv3d/cuda_gemm.cuh"
 #include "ops/conv3d/cuda_rows.cuh"
+#include "ops/conv3d/cuda_source.cuh"
 #include "ops/conv3d/cuda_tile.cuh"
 
 namespace voxelspark {
@@ -15,15 +16,20 @@ struct Gather {
   GatherRows rows;
   int source_channels, dest_channels;
   int64_t tap_stride, source_stride, dest_stride;  // of the weights
-  const T* x;
+  ChannelSource<T> x;
   const float* weights;
   ConvStore store;
   T* y;
 
-  __device__ const T* source_row(const DeviceLattice& l, Voxel base, const SumCursor& at) const {
-    if (at.ended(l)) return nullptr;
-    const int64_t voxel = rows.source.find(l.source(base, at.z, at.y, at.x));
-    return voxel < 0 ? nullptr : x + voxel * source_channels;
+  __device__ int64_t source_voxel(const DeviceLattice& l, Voxel base, const SumCursor& at) const {
+    return at.ended(l) ? -1 : rows.source.find(l.source(base, at.z, at.y, at.x));
+  }
+  template <int V>
+  __device__ Channels<V> source_at(int64_t voxel, int sample, int channel) const {
+    const ChannelRun<T> run = x.from(channel);
+    Channels<V> values = load<V>(run.at + voxel * run.pitch);
+    if (x.norm) settle<T>(values, x.norm, sample, channel);
+    return values;
   }
 };
 
@@ -41,11 +47,11 @@ struct Loader {
   bool exists;  // the row
   int column;
   SumCursor at;
-  const T* row;
+  int64_t voxel;  // of the tap, or -1
 
   __device__ Loader(const Gather<T>& g, const DeviceLattice& l, Voxel base, bool exists, int column, int k)
-      : g(g), l(l), base(base), exists(exists), column(column), at(l, k, g.source_channels), row(nullptr) {
-    if (kWide && exists) row = g.source_row(l, base, at);
+      : g(g), l(l), base(base), exists(exists), column(column), at(l, k, g.source_channels), voxel(-1) {
+    if (kWide && exists) voxel = g.source_voxel(l, base, at);
   }
   __device__ float weight(const SumCursor& c, int i) const {
     return rounded<T>(g.weights[l.weight_of(c.z, c.y, c.x) * g.tap_stride + (c.channel + i) * g.source_stride +
@@ -55,17 +61,17 @@ struct Loader {
     Loaded values = {};
     const bool has_weight = column < g.dest_channels;
     if constexpr (kWide) {
-      if (row) {
-        const Channels<4> four = load<4>(row + at.channel);
+      if (voxel >= 0) {
+        const Channels<4> four = g.template source_at<4>(voxel, base.n, at.channel);
         for (int i = 0; i < 4; i++) values.a[i] = four.v[i];
       }
       for (int i = 0; i < 4 && has_weight && !at.ended(l); i++) values.b[i] = weight(at, i);
-      if (at.advance(l, kConvDepth, g.source_channels) && exists) row = g.source_row(l, base, at);
+      if (at.advance(l, kConvDepth, g.source_channels) && exists) voxel = g.source_voxel(l, base, at);
     } else {
       SumCursor c = at;
       for (int i = 0; i < 4; i++) {
-        const T* from = exists ? g.source_row(l, base, c) : nullptr;
-        if (from) values.a[i] = widen(from[c.channel]);
+        const int64_t from = exists ? g.source_voxel(l, base, c) : -1;
+        if (from >= 0) values.a[i] = g.template source_at<1>(from, base.n, c.channel).v[0];
         if (has_weight && !c.ended(l)) values.b[i] = weight(c, 0);
         c.advance(l, 1, g.source_channels);
       }
@@ -149,7 +155,8 @@ void run(const Gather<T>& g) {
   const auto tiles = [](int64_t n) { return static_cast<unsigned>((n + kConvTile - 1) / kConvTile); };
   const int64_t classes = g.rows.family.classes();
   const dim3 grid(tiles(g.rows.rows), tiles(g.dest_channels), static_cast<unsigned>(classes < 65535 ? classes : 65535));
-  if (g.source_channels % 4 == 0) LAUNCH_KERNEL((gather_gemm_kernel<T, true>), grid, kConvThreads, g);
+  if (g.source_channels % 4 == 0 && g.x.first_channels % 4 == 0)
+    LAUNCH_KERNEL((gather_gemm_kernel<T, true>), grid, kConvThreads, g);
   else LAUNCH_KERNEL((gather_gemm_kernel<T, false>), grid, kConvThreads, g);
   check_cuda(cudaGetLastError(), "a convolution");
 }
@@ -164,7 +171,7 @@ Gather<T> gather_of(const ConvGeometry& g, bool adjoint, const Tensor& source, c
           stored,
           adjoint ? taps * stored : 1,
           adjoint ? 1 : taps * stored,
-          source.as<T>(),
+          channel_source<T>(source),
           weight.f32(),
           store,
           dest.as<T>()};

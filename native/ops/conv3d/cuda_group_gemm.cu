@@ -13,7 +13,7 @@ namespace voxelspark {
 namespace {
 
 #if VS_HAS_WGMMA
-constexpr int kProducerRegisters = 72, kConsumerRegisters = 216;
+constexpr int kProducerRegisters = 152, kConsumerRegisters = 176;  // producers hold rows on which a norm is pending
 constexpr int kLead = 2;  // steps that are being copied while an earlier one is waited for
 
 template <class S>
@@ -21,14 +21,15 @@ struct Producer : GatherProducer<S> {
   using GatherProducer<S>::GatherProducer;
   static_assert(S::kBuffers >= kLead + 2, "or producers and consumers wait for each other");
 
-  __device__ void copy(const Ring<S::kBuffers>& ring, const Turn<S::kBuffers>& turn, int step, bool other_tap) {
-    const int steps = this->g.slices / S::kSlices, tap = step / steps, slice = (step - tap * steps) * S::kSlices;
-    if (other_tap || slice == 0) this->look_up(tap);
-    const SharedAddress buffer = this->shared + turn.buffer * S::kBytes;
+  __device__ void copy_weights(const Ring<S::kBuffers>& ring, const Turn<S::kBuffers>& turn, int tap, int slice) {
+    const SharedAddress to = this->shared + turn.buffer * S::kBytes + S::kRowBytes;
+    if (threadIdx.x == 0) copy_bulk(to, this->weights_of(tap, slice), S::kWeightBytes, ring.full(turn.buffer));
+  }
+  __device__ void copy(const Ring<S::kBuffers>& ring, const Turn<S::kBuffers>& turn, int step) {
+    const int slice = this->begin(step);
     turn.wait_empty(ring);
-    if (threadIdx.x == 0)
-      copy_bulk(buffer + S::kRowBytes, this->weights_of(tap, slice), S::kWeightBytes, ring.full(turn.buffer));
-    this->copy_rows(buffer, slice);
+    copy_weights(ring, turn, step / (this->g.slices / S::kSlices), slice);
+    this->copy_rows(this->shared + turn.buffer * S::kBytes, slice);
   }
   __device__ void run(const Ring<S::kBuffers>& ring) {
     const int begin = this->part.begin, end = this->part.end;
@@ -36,7 +37,7 @@ struct Producer : GatherProducer<S> {
 #pragma unroll 1
     for (int step = begin; step < end + kLead; step++) {
       if (step < end) {
-        copy(ring, turn, step, step == begin);
+        copy(ring, turn, step);
         turn.next();
       }
       commit_copies();  // an empty group beyond the end, so that they count the same
@@ -45,6 +46,16 @@ struct Producer : GatherProducer<S> {
       barrier_arrive(ring.full(announced.buffer));
       announced.next();
     }
+  }
+  template <class T>
+  __device__ void run_pending(const Ring<S::kBuffers>& ring) {
+    using Place = Turn<S::kBuffers>;
+    const auto copy = [&](const Place& turn, int tap, int slice) { copy_weights(ring, turn, tap, slice); };
+    const auto announce = [&](const Place& turn) {
+      wait_for_copies<0>();  // there are none; but what was stored becomes visible to the products
+      barrier_arrive(ring.full(turn.buffer));
+    };
+    GatherProducer<S>::template run_pending<T>(ring, copy, announce);
   }
 };
 
@@ -109,7 +120,9 @@ __global__ void __launch_bounds__(kGatherThreads, 1) group_gemm_kernel(GatherGem
   const GatherPart part(g, S::kColumns, S::kSlices);
   if (threadIdx.x < kGatherProducers) {
     give_registers<kProducerRegisters>();
-    Producer<S>(g, part, shared).run(ring);
+    Producer<S> producer(g, part, shared);
+    if (g.x.norm) producer.template run_pending<T>(ring);
+    else producer.run(ring);
   } else {
     take_registers<kConsumerRegisters>();
     Consumer<T, S>().run(g, part, ring, shared);

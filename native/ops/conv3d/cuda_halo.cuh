@@ -6,6 +6,7 @@
 #pragma once
 #include "device/cuda_tensor.cuh"
 #include "ops/conv3d/cuda_cells.cuh"
+#include "ops/conv3d/cuda_source.cuh"
 
 namespace voxelspark {
 
@@ -49,22 +50,75 @@ __device__ inline bool sees(const CellView& source, const CellTiles::Tile& tile,
   return false;
 }
 
+// Stored voxel of voxel h of the tile with its halo, or -1 where it is masked or outside.
+template <int kDepth>
+__device__ int halo_voxel(const CellView& source, const CellTiles::Tile& tile, SharedAddress table, int h) {
+  const int row = h / kHaloEdge, hz = row / kHaloEdge;
+  int vz = tile.z + hz - 1, vy = tile.y + row - hz * kHaloEdge - 1, vx = tile.x + h - row * kHaloEdge - 1;
+  const int sz = neighbour(vz, source.edge.z), sy = neighbour(vy, source.edge.y), sx = neighbour(vx, source.edge.x);
+  const int corner = load_shared(table + (sz * 9 + sy * 3 + sx) * 4);
+  return corner < 0 ? -1 : corner + source.offset(vz, vy, vx);
+}
+
 // Copies the tile and its halo in the background: 4 threads a voxel, a plane each. Masked and outside voxels are zeros.
 template <int kDepth, int kThreads>
-__device__ void copy_halo(const CellView& source, const CellTiles::Tile& tile, SharedAddress table, const uint16_t* x,
-                          int channels, int slice, SharedAddress to, int thread) {
+__device__ void copy_halo(const CellView& source, const CellTiles::Tile& tile, SharedAddress table,
+                          const ChannelSource<uint16_t>& x, int slice, SharedAddress to, int thread) {
   using Tile = HaloTile<kDepth>;
   const int plane = thread % kHaloPlanes;
+  const ChannelRun<uint16_t> run = x.from(slice * kSliceChannels + plane * 8);
 #pragma unroll 2
   for (int h = thread / kHaloPlanes; h < Tile::kVoxels; h += kThreads / kHaloPlanes) {
-    const int row = h / kHaloEdge, hz = row / kHaloEdge;
-    int vz = tile.z + hz - 1, vy = tile.y + row - hz * kHaloEdge - 1, vx = tile.x + h - row * kHaloEdge - 1;
-    const int sz = neighbour(vz, source.edge.z), sy = neighbour(vy, source.edge.y), sx = neighbour(vx, source.edge.x);
-    const int corner = load_shared(table + (sz * 9 + sy * 3 + sx) * 4);
-    const bool valid = corner >= 0;
-    const int64_t voxel = valid ? corner + source.offset(vz, vy, vx) : 0;
-    copy_async(to + (plane * Tile::kPitch + h) * 16, x + voxel * channels + slice * kSliceChannels + plane * 8, valid);
+    const int voxel = halo_voxel<kDepth>(source, tile, table, h);
+    const int64_t at = voxel < 0 ? 0 : int64_t{voxel} * run.pitch;
+    copy_async(to + (plane * Tile::kPitch + h) * 16, run.at + at, voxel >= 0);
   }
+}
+
+// Rows of 4 planes that pass through registers together, where a normalisation is pending.
+constexpr int kSettledBatch = 4;
+
+// Settles voxels of 8 channels and stores them at `to`, 16 bytes a voxel: turns [begin, end) of a thread, turn i being
+// that of voxel first + i * step; find(voxel) gives it in storage, or -1: zero then, after the normalisation.
+template <class T, class Find>
+__device__ void settle_voxels(const ChannelRun<uint16_t>& run, const ChannelNorm<8>& norm, SharedAddress to, int first,
+                              int step, int voxels, int begin, int end, const Find& find) {
+#pragma unroll 1
+  for (int turn = begin; turn < end; turn += kSettledBatch) {
+    Vector16 held[kSettledBatch];
+    bool valid[kSettledBatch];
+#pragma unroll
+    for (int i = 0; i < kSettledBatch; i++) {
+      const int v = first + (turn + i) * step, from = v < voxels ? find(v) : -1;
+      valid[i] = from >= 0;
+      held[i] = {};
+      if (valid[i]) held[i] = load_global(run.at + int64_t{from} * run.pitch);
+    }
+#pragma unroll
+    for (int i = 0; i < kSettledBatch; i++) {
+      const int v = first + (turn + i) * step;
+      if (v < voxels) store_shared(to + v * 16, valid[i] ? settled<T>(held[i], norm) : held[i]);
+    }
+  }
+}
+
+// Turns of a thread of so many, 4 threads a voxel.
+constexpr int settled_turns(int voxels, int threads) {
+  const int turns = (voxels * kHaloPlanes + threads - 1) / threads;
+  return (turns + kSettledBatch - 1) / kSettledBatch * kSettledBatch;
+}
+
+// As copy_halo, of turns [begin, end), through registers.
+template <class T, int kDepth, int kThreads>
+__device__ void settle_halo(const CellView& source, const CellTiles::Tile& tile, SharedAddress table,
+                            const ChannelSource<uint16_t>& x, int slice, SharedAddress to, int thread, int begin,
+                            int end) {
+  using Tile = HaloTile<kDepth>;
+  const int plane = thread % kHaloPlanes, channel = slice * kSliceChannels + plane * 8;
+  ChannelNorm<8> norm;
+  norm.read(x.norm, tile.cell.n, channel);
+  settle_voxels<T>(x.from(channel), norm, to + plane * Tile::kPitch * 16, thread / kHaloPlanes, kThreads / kHaloPlanes,
+                   Tile::kVoxels, begin, end, [&](int h) { return halo_voxel<kDepth>(source, tile, table, h); });
 }
 
 }  // namespace voxelspark

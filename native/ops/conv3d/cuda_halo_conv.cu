@@ -15,12 +15,14 @@ namespace {
 using Shape32 = HaloShape<32, kTileDepth, 3, 3>;
 using Shape64 = HaloShape<64, kTileDepth, 1, 5>;
 
-template <class S>
-struct Producer : HaloProducer<S, Producer<S>> {
-  using HaloProducer<S, Producer<S>>::HaloProducer;
+template <class T, class S>
+struct Producer : HaloProducer<T, S, Producer<T, S>> {
+  using HaloProducer<T, S, Producer<T, S>>::HaloProducer;
 
   __device__ void announce_halo() {
-    arrive_after_copies(this->memory.halos.full(this->halo_turn.buffer));
+    const SharedAddress full = this->memory.halos.full(this->halo_turn.buffer);
+    if (this->g.x.norm) barrier_arrive(full);  // the tile was stored by this thread
+    else arrive_after_copies(full);
     this->halo_turn.next();
   }
   __device__ void copy_weights(const HaloPlace& place, int unit) {
@@ -96,7 +98,7 @@ __global__ void __launch_bounds__(kHaloThreads, 1) halo_conv_kernel(HaloConv g) 
     memory.weights.init(kHaloProducers, kHaloConsumers / kWarpThreads);
   }
   __syncthreads();
-  if (threadIdx.x < kHaloProducers) Producer<S>(g, memory).run();
+  if (threadIdx.x < kHaloProducers) Producer<T, S>(g, memory).run();
   else Consumer<T, S>(g, memory).run();
 }
 

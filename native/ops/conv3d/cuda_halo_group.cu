@@ -15,9 +15,9 @@ namespace {
 #if VS_HAS_WGMMA
 constexpr int kProducerRegisters = 88, kConsumerRegisters = 208;
 
-template <class S>
-struct Producer : HaloProducer<S, Producer<S>> {
-  using HaloProducer<S, Producer<S>>::HaloProducer;
+template <class T, class S>
+struct Producer : HaloProducer<T, S, Producer<T, S>> {
+  using HaloProducer<T, S, Producer<T, S>>::HaloProducer;
 
   __device__ void announce_halo() {
     commit_copies();
@@ -123,7 +123,7 @@ __global__ void __launch_bounds__(kHaloThreads, 1) halo_group_kernel(HaloConv g)
   __syncthreads();
   if (threadIdx.x < kHaloProducers) {
     give_registers<kProducerRegisters>();
-    Producer<S>(g, memory).run();
+    Producer<T, S>(g, memory).run();
   } else {
     take_registers<kConsumerRegisters>();
     Consumer<T, S, kRegisters>(g, memory).run();

@@ -15,8 +15,8 @@ constexpr int kHaloTaps = 27;
 struct HaloConv {
   CellView source, dest;
   CellTiles tiles;
-  int source_channels, dest_channels, slices, column_tiles;
-  const uint16_t* x;
+  int dest_channels, slices, column_tiles;
+  ChannelSource<uint16_t> x;
   const Vector16* weights;  // [tile of columns][slice][tap][plane][column]
   ConvStore store;
   uint16_t* y;
@@ -75,39 +75,50 @@ struct HaloMemory {
 };
 
 // Derived says how weights are copied and how the arrival of a tile is announced.
-template <class S, class Derived>
+template <class T, class S, class Derived>
 struct HaloProducer {
+  // The next tile is asked for as soon as the buffers of weights say that the last one is used up. One that goes
+  // through registers comes in parts between the weights, which the consumers would wait for otherwise.
+  static constexpr int kLead = S::kBuffers < S::kUnits ? S::kBuffers : S::kUnits - 1;
+  static constexpr int kTurns = settled_turns(S::Tile::kVoxels, kHaloProducers);
+  static constexpr int kPartTurns =
+      (kTurns / kSettledBatch + S::kUnits - kLead - 1) / (S::kUnits - kLead) * kSettledBatch;
+
   const HaloConv& g;
   HaloMemory<S> memory;
   Turn<kHaloBuffers> halo_turn = {};
   Turn<S::kBuffers> weight_turn = {};
 
   __device__ HaloProducer(const HaloConv& g, const HaloMemory<S>& memory) : g(g), memory(memory) {}
-  __device__ void copy_halo_of(const HaloPlace& place) {
+  // Part `part` of the tile; copies are started all at once.
+  __device__ void copy_halo_of(const HaloPlace& place, int part) {
+    if (part * kPartTurns >= kTurns || (part && !g.x.norm)) return;
     const CellTiles::Tile tile = g.tiles.at(place.item / g.column_tiles);
-    const SharedAddress table = memory.shared + S::kTable;
-    const int thread = static_cast<int>(threadIdx.x);
-    if (place.slice == 0) find_neighbours(g.source, tile.cell, table, thread, kHaloBarrier, kHaloProducers);
-    halo_turn.wait_empty(memory.halos);
-    copy_halo<S::kDepth, kHaloProducers>(g.source, tile, table, g.x, g.source_channels, place.slice,
-                                         memory.halo(halo_turn.buffer), thread);
+    const SharedAddress table = memory.shared + S::kTable, to = memory.halo(halo_turn.buffer);
+    const int thread = static_cast<int>(threadIdx.x), begin = part * kPartTurns, end = begin + kPartTurns;
+    if (part == 0) {
+      if (place.slice == 0) find_neighbours(g.source, tile.cell, table, thread, kHaloBarrier, kHaloProducers);
+      halo_turn.wait_empty(memory.halos);
+    }
+    if (g.x.norm)
+      settle_halo<T, S::kDepth, kHaloProducers>(g.source, tile, table, g.x, place.slice, to, thread, begin,
+                                                end < kTurns ? end : kTurns);
+    else copy_halo<S::kDepth, kHaloProducers>(g.source, tile, table, g.x, place.slice, to, thread);
   }
   __device__ const Vector16* unit_of(const HaloPlace& place, int unit) const {
     const int64_t first = (static_cast<int64_t>(place.item % g.column_tiles) * g.slices + place.slice) * S::kUnits;
     return g.weights + (first + unit) * (S::kUnitBytes / 16);
   }
-  // The next tile is asked for as soon as the buffers of weights say that the last one is used up.
   __device__ void run() {
-    constexpr int kLead = S::kBuffers < S::kUnits ? S::kBuffers : S::kUnits - 1;
     Derived& own = static_cast<Derived&>(*this);
     HaloPlace place = HaloPlace::first(g);
     if (!place.exists(g)) return;
-    copy_halo_of(place);
+    for (int part = 0; part * kPartTurns < kTurns; part++) copy_halo_of(place, part);
     own.announce_halo();
     while (place.exists(g)) {
       const HaloPlace next = place.next(g);
       for (int unit = 0; unit < S::kUnits; unit++) {
-        if (unit == kLead && next.exists(g)) copy_halo_of(next);
+        if (unit >= kLead && next.exists(g)) copy_halo_of(next, unit - kLead);
         own.copy_weights(place, unit);
       }
       if (next.exists(g)) own.announce_halo();
@@ -219,11 +230,10 @@ HaloConv prepare_halo_conv(bool adjoint, const Tensor& source, const Tensor& wei
   return {cell_view(source.layout, grid),
           cell_view(dest.layout, grid),
           cell_tiles(dest.layout, grid, depth),
-          c,
           k,
           slices,
           k / columns,
-          source.as<uint16_t>(),
+          channel_source<uint16_t>(source),
           static_cast<const Vector16*>(workspace),
           store,
           dest.as<uint16_t>()};

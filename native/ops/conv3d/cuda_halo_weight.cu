@@ -21,10 +21,11 @@ constexpr int kTaps = 27, kPartial = kTaps * kSliceChannels * kSliceChannels;
 struct HaloWeight {
   CellView source, dest;
   CellTiles tiles;
-  int source_channels, dest_channels, source_tiles, dest_tiles, rows;
-  const uint16_t *x, *gy;
+  int source_tiles, dest_tiles, rows;
+  ChannelSource<uint16_t> x, gy;
   float* partial;  // [row][tile of gy's channels][tile of x's channels][tap][32][32]
 
+  __device__ bool pending() const { return x.norm || gy.norm; }
   __device__ int column() const { return static_cast<int>(blockIdx.x) % (source_tiles * dest_tiles); }
   __device__ int row() const { return static_cast<int>(blockIdx.x) / (source_tiles * dest_tiles); }
   __device__ int source_slice() const { return column() % source_tiles; }
@@ -37,18 +38,31 @@ constexpr int kBufferBytes = Tile::kBytes + kHaloPlanes * kDestPitch * 16;
 constexpr int kRing = kBuffers * kBufferBytes, kTable = kRing + Ring<kBuffers>::kBytes;
 constexpr int kShared = kTable + kNeighbours * 4;
 
+template <class T>
 __device__ void copy_gradient(const HaloWeight& w, const CellTiles::Tile& tile, SharedAddress to, int thread) {
-  const int plane = thread % kHaloPlanes, corner = w.dest.corner(tile.cell);
-  const int channel = w.dest_slice() * kSliceChannels + plane * 8;
-#pragma unroll 2
-  for (int v = thread / kHaloPlanes; v < kTileVoxels; v += kProducers / kHaloPlanes) {
+  const int plane = thread % kHaloPlanes, channel = w.dest_slice() * kSliceChannels + plane * 8;
+  const int corner = w.dest.corner(tile.cell), first = thread / kHaloPlanes, step = kProducers / kHaloPlanes;
+  const ChannelRun<uint16_t> gy = w.gy.from(channel);
+  const SharedAddress own = to + plane * kDestPitch * 16;
+  const auto find = [&](int v) {
     const int z = tile.z + v / 64, y = tile.y + v / 8 % 8, x = tile.x + v % 8;
-    const bool valid = z < w.dest.edge.z && y < w.dest.edge.y && x < w.dest.edge.x;
-    const int64_t voxel = valid ? corner + w.dest.offset(z, y, x) : 0;
-    copy_async(to + (plane * kDestPitch + v) * 16, w.gy + voxel * w.dest_channels + channel, valid);
+    return z < w.dest.edge.z && y < w.dest.edge.y && x < w.dest.edge.x ? corner + w.dest.offset(z, y, x) : -1;
+  };
+  if (w.gy.norm) {
+    ChannelNorm<8> norm;
+    norm.read(w.gy.norm, tile.cell.n, channel);
+    return settle_voxels<T>(gy, norm, own, first, step, kTileVoxels, 0, settled_turns(kTileVoxels, kProducers), find);
+  }
+#pragma unroll 2
+  for (int v = first; v < kTileVoxels; v += step) {
+    const int voxel = find(v);
+    copy_async(own + v * 16, gy.at + (voxel < 0 ? 0 : int64_t{voxel} * gy.pitch), voxel >= 0);
   }
 }
 
+// Where one of the two goes through registers, every thread arrives twice: when it has stored, and when its copies of
+// the other are done.
+template <class T>
 __device__ void produce(const HaloWeight& w, SharedAddress shared, const Ring<kBuffers>& ring) {
   const int thread = static_cast<int>(threadIdx.x) - kConsumers;
   Turn<kBuffers> turn;
@@ -57,9 +71,12 @@ __device__ void produce(const HaloWeight& w, SharedAddress shared, const Ring<kB
     find_neighbours(w.source, tile.cell, shared + kTable, thread, kProducerBarrier, kProducers);
     const SharedAddress buffer = shared + turn.buffer * kBufferBytes;
     turn.wait_empty(ring);
-    copy_halo<kDepth, kProducers>(w.source, tile, shared + kTable, w.x, w.source_channels, w.source_slice(), buffer,
-                                  thread);
-    copy_gradient(w, tile, buffer + Tile::kBytes, thread);
+    if (w.x.norm)
+      settle_halo<T, kDepth, kProducers>(w.source, tile, shared + kTable, w.x, w.source_slice(), buffer, thread, 0,
+                                         settled_turns(Tile::kVoxels, kProducers));
+    else copy_halo<kDepth, kProducers>(w.source, tile, shared + kTable, w.x, w.source_slice(), buffer, thread);
+    copy_gradient<T>(w, tile, buffer + Tile::kBytes, thread);
+    if (w.pending()) barrier_arrive(ring.full(turn.buffer));
     arrive_after_copies(ring.full(turn.buffer));
   }
 }
@@ -128,10 +145,10 @@ template <class T>
 __global__ void __launch_bounds__(kThreads, 1) halo_weight_kernel(HaloWeight w) {
   const SharedAddress shared = dynamic_shared();
   const Ring<kBuffers> ring{shared + kRing};
-  if (threadIdx.x == 0) ring.init(kProducers, kConsumers / kWarpThreads);
+  if (threadIdx.x == 0) ring.init(kProducers * (w.pending() ? 2 : 1), kConsumers / kWarpThreads);
   __syncthreads();
   if (threadIdx.x < kConsumers) Consumer<T>().run(w, shared, ring);
-  else produce(w, shared, ring);
+  else produce<T>(w, shared, ring);
 }
 
 // gw[k][tap][c] = the sums of all rows, in order.
@@ -162,13 +179,11 @@ void halo_weight_cuda(const ConvGeometry& g, const Tensor& x, const Tensor& gy, 
   const HaloWeight w{cell_view(x.layout, grid),
                      cell_view(gy.layout, grid),
                      cell_tiles(gy.layout, grid, kDepth),
-                     static_cast<int>(x.layout.channels()),
-                     static_cast<int>(gy.layout.channels()),
                      p.source_tiles,
                      p.dest_tiles,
                      rows,
-                     x.as<uint16_t>(),
-                     gy.as<uint16_t>(),
+                     channel_source<uint16_t>(x),
+                     channel_source<uint16_t>(gy),
                      static_cast<float*>(workspace)};
   const auto blocks = static_cast<unsigned>(p.rows * p.source_tiles * p.dest_tiles);
   LAUNCH_KERNEL_SHARED(halo_weight_kernel<T>, blocks, kThreads, kShared, w);

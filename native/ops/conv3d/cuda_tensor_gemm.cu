@@ -27,14 +27,26 @@ struct Producer : GatherProducer<S> {
   __device__ void run(const Ring<S::kBuffers>& ring) {
     Turn<S::kBuffers> turn;
     for (int step = this->part.begin; step < this->part.end; step++, turn.next()) {
-      const int tap = step / this->g.slices, slice = step - tap * this->g.slices;
-      if (step == this->part.begin || slice == 0) this->look_up(tap);
+      const int slice = this->begin(step);
       const SharedAddress buffer = this->shared + turn.buffer * S::kBytes;
       turn.wait_empty(ring);
       this->copy_rows(buffer, slice);
-      copy_weights(buffer + S::kRowBytes, tap, slice);
+      copy_weights(buffer + S::kRowBytes, step / this->g.slices, slice);
       arrive_after_copies(ring.full(turn.buffer));
     }
+  }
+  // Every thread arrives twice: when it has stored its rows, and when its copies of weights are done.
+  template <class T>
+  __device__ void run_pending(const Ring<S::kBuffers>& ring) {
+    using Place = Turn<S::kBuffers>;
+    const auto copy = [&](const Place& turn, int tap, int slice) {
+      copy_weights(this->shared + turn.buffer * S::kBytes + S::kRowBytes, tap, slice);
+    };
+    const auto announce = [&](const Place& turn) {
+      barrier_arrive(ring.full(turn.buffer));
+      arrive_after_copies(ring.full(turn.buffer));
+    };
+    GatherProducer<S>::template run_pending<T>(ring, copy, announce);
   }
 };
 
@@ -99,11 +111,14 @@ template <class T, class S>
 __global__ void __launch_bounds__(kGatherThreads, 1) tensor_gemm_kernel(GatherGemm g) {
   const SharedAddress shared = dynamic_shared();
   const Ring<S::kBuffers> ring{shared + S::kRing};
-  if (threadIdx.x == 0) ring.init(kGatherProducers, kGatherConsumers / kWarpThreads);
+  if (threadIdx.x == 0) ring.init(kGatherProducers * (g.x.norm ? 2 : 1), kGatherConsumers / kWarpThreads);
   __syncthreads();
   const GatherPart part(g, S::kColumns, S::kSlices);
-  if (threadIdx.x < kGatherProducers) Producer<S>(g, part, shared).run(ring);
-  else Consumer<T, S>().run(g, part, ring, shared);
+  if (threadIdx.x < kGatherProducers) {
+    Producer<S> producer(g, part, shared);
+    if (g.x.norm) producer.template run_pending<T>(ring);
+    else producer.run(ring);
+  } else Consumer<T, S>().run(g, part, ring, shared);
 }
 
 template <class T, int kColumns>

@@ -6,6 +6,7 @@
 // 32 x 32 channels each. The voxels of gy are cut into splits of fixed size, whose sums a second kernel adds in order.
 #include "device/cuda_tensor.cuh"
 #include "ops/conv3d/cuda_rows.cuh"
+#include "ops/conv3d/cuda_source.cuh"
 #include "ops/conv3d/cuda_splits.cuh"
 #include "ops/conv3d/cuda_tensor_weight.cuh"
 
@@ -17,7 +18,8 @@ constexpr int kProducers = 128, kConsumers = 128, kThreads = kProducers + kConsu
 constexpr int kProducerBarrier = 1;
 constexpr int kBuffers = 5;
 constexpr int kTile = TensorWeightPlan::kTile, kStep = TensorWeightPlan::kStep;
-constexpr int kPlanes = kTile / 8, kPitch = kStep + 1;  // odd: the 8 planes that 8 threads write fall into 8 banks
+constexpr int kPlanes = kTile / 8, kPitch = kStep + 1;    // odd: the 8 planes that 8 threads write fall into 8 banks
+constexpr int kOwnVoxels = kStep * kPlanes / kProducers;  // of a producer, in a step
 constexpr int kOperandBytes = kPlanes * kPitch * 16, kBufferBytes = 2 * kOperandBytes;
 constexpr int kRing = kBuffers * kBufferBytes, kTables = kRing + Ring<kBuffers>::kBytes;
 constexpr int kShared = kTables + 2 * kStep * 4;
@@ -27,9 +29,10 @@ struct TensorWeight {
   BlockView source, dest;
   int64_t voxels, split;  // of gy; of a split
   int source_channels, dest_channels, source_tiles, taps;
-  const uint16_t *x, *gy;
+  ChannelSource<uint16_t> x, gy;
   float* partial;  // [split][k][tap][c]
 
+  __device__ bool pending() const { return x.norm || gy.norm; }
   __device__ int first_source() const { return static_cast<int>(blockIdx.x) % source_tiles * kTile; }
   __device__ int first_dest() const { return static_cast<int>(blockIdx.x) / source_tiles * kTile; }
   __device__ int tap() const { return static_cast<int>(blockIdx.y); }
@@ -63,17 +66,62 @@ struct Producer {
     named_barrier(kProducerBarrier, kProducers);
     return table;
   }
-  // A voxel whose source is masked or outside adds nothing, so its gradient is not read.
+  __device__ int source_channel() const { return w.first_source() + plane() * 8; }
+  __device__ int dest_channel() const { return w.first_dest() + plane() * 8; }
+  __device__ static int plane() { return static_cast<int>(threadIdx.x) % kPlanes; }
+  __device__ static int own_voxel(int i) {
+    return static_cast<int>(threadIdx.x) / kPlanes + i * (kProducers / kPlanes);
+  }
+
+  // A voxel whose source is masked or outside adds nothing, so its gradient is not read. What is pending is left out.
   __device__ void copy(SharedAddress buffer, SharedAddress table, int64_t first) const {
-    const int plane = threadIdx.x % kPlanes, c = w.first_source() + plane * 8, k = w.first_dest() + plane * 8;
-    for (int v = threadIdx.x / kPlanes; v < kStep; v += kProducers / kPlanes) {
+    const int c = source_channel(), k = dest_channel();
+    const bool copies_x = c < w.source_channels, copies_gy = k < w.dest_channels;
+    const ChannelRun<uint16_t> x = w.x.from(copies_x ? c : 0), gy = w.gy.from(copies_gy ? k : 0);
+    for (int i = 0; i < kOwnVoxels; i++) {
+      const int v = own_voxel(i);
       const int64_t from = load_shared(table + v * 4);
-      const bool has_x = from >= 0 && c < w.source_channels, has_gy = from >= 0 && k < w.dest_channels;
-      const SharedAddress to = buffer + (plane * kPitch + v) * 16;
-      copy_async(to, w.gy + (has_gy ? (first + v) * w.dest_channels + k : 0), has_gy);
-      copy_async(to + kOperandBytes, w.x + (has_x ? from * w.source_channels + c : 0), has_x);
+      const bool has_x = from >= 0 && copies_x, has_gy = from >= 0 && copies_gy;
+      const SharedAddress to = buffer + (plane() * kPitch + v) * 16;
+      if (!w.gy.norm) copy_async(to, gy.at + (has_gy ? (first + v) * gy.pitch : 0), has_gy);
+      if (!w.x.norm) copy_async(to + kOperandBytes, x.at + (has_x ? from * x.pitch : 0), has_x);
     }
   }
+  // The map on which a normalisation is pending, through registers; voxel(v) is what it holds of voxel v of the step.
+  template <class T, class Find>
+  __device__ void settle(SharedAddress to, const ChannelSource<uint16_t>& map, int channel, int64_t first,
+                         const Find& voxel) const {
+    Vector16 held[kOwnVoxels];
+    uint32_t valid = 0;
+#pragma unroll
+    for (int i = 0; i < kOwnVoxels; i++) {
+      const int64_t from = channel < map.channels ? voxel(own_voxel(i)) : -1;
+      held[i] = {};
+      if (from < 0) continue;
+      held[i] = load_global(map.first + from * map.channels + channel);
+      valid |= 1u << i;
+    }
+    ChannelNorm<8> norm;
+    int sample = -1;
+#pragma unroll
+    for (int i = 0; i < kOwnVoxels; i++) {
+      const int v = own_voxel(i);
+      if (valid >> i & 1) {
+        const int own = map.norm.stride ? w.dest.sample_of(first + v) : 0;
+        if (own != sample) norm.read(map.norm, sample = own, channel);
+        held[i] = settled<T>(held[i], norm);
+      }
+      store_shared(to + (plane() * kPitch + v) * 16, held[i]);
+    }
+  }
+  template <class T>
+  __device__ void settle_pending(SharedAddress buffer, SharedAddress table, int64_t first) const {
+    const auto source = [&](int v) -> int64_t { return load_shared(table + v * 4); };
+    const auto dest = [&](int v) -> int64_t { return source(v) < 0 ? -1 : first + v; };
+    if (w.x.norm) settle<T>(buffer + kOperandBytes, w.x, source_channel(), first, source);
+    if (w.gy.norm) settle<T>(buffer, w.gy, dest_channel(), first, dest);
+  }
+  template <class T>
   __device__ void run(const Ring<kBuffers>& ring) const {
     Turn<kBuffers> turn;
     int step = 0;
@@ -81,6 +129,10 @@ struct Producer {
       const SharedAddress table = look_up(first, step);
       turn.wait_empty(ring);
       copy(shared + turn.buffer * kBufferBytes, table, first);
+      if (w.pending()) {  // then every thread arrives twice: when it has stored, and when its copies are done
+        settle_pending<T>(shared + turn.buffer * kBufferBytes, table, first);
+        barrier_arrive(ring.full(turn.buffer));
+      }
       arrive_after_copies(ring.full(turn.buffer));
     }
   }
@@ -141,9 +193,9 @@ template <class T>
 __global__ void __launch_bounds__(kThreads, 2) tensor_weight_kernel(TensorWeight w) {
   const SharedAddress shared = dynamic_shared();
   const Ring<kBuffers> ring{shared + kRing};
-  if (threadIdx.x == 0) ring.init(kProducers, kConsumers / kWarpThreads);
+  if (threadIdx.x == 0) ring.init(kProducers * (w.pending() ? 2 : 1), kConsumers / kWarpThreads);
   __syncthreads();
-  if (threadIdx.x < kProducers) Producer(w, shared).run(ring);
+  if (threadIdx.x < kProducers) Producer(w, shared).run<T>(ring);
   else Consumer<T>().run(w, shared, ring);
 }
 
@@ -162,8 +214,8 @@ void tensor_weight_cuda(const ConvGeometry& g, const Tensor& x, const Tensor& gy
                        static_cast<int>(gy.layout.channels()),
                        p.source_tiles,
                        static_cast<int>(p.taps),
-                       x.as<uint16_t>(),
-                       gy.as<uint16_t>(),
+                       channel_source<uint16_t>(x),
+                       channel_source<uint16_t>(gy),
                        split ? static_cast<float*>(workspace) : gw.f32()};
   const dim3 grid(static_cast<unsigned>(p.source_tiles * p.dest_tiles), static_cast<unsigned>(p.taps),
                   static_cast<unsigned>(p.splits));

@@ -2,6 +2,7 @@
 // (tap, c), and the sum runs over the stored voxels of gy, in splits of fixed size that a second kernel adds in order.
 #include "ops/conv3d/cuda_gemm.cuh"
 #include "ops/conv3d/cuda_lattice.cuh"
+#include "ops/conv3d/cuda_source.cuh"
 #include "ops/conv3d/cuda_splits.cuh"
 #include "ops/conv3d/cuda_tile.cuh"
 
@@ -15,7 +16,7 @@ struct WeightSum {
   BlockView source, dest;
   int64_t voxels, split;  // of gy; of a split
   int rows, columns, source_channels;
-  const T *x, *gy;
+  ChannelSource<T> x, gy;
   float* partial;  // [split][row][column]
 };
 
@@ -28,20 +29,30 @@ struct SourceLoader {
 
   __device__ SourceLoader(const WeightSum<T>& w, int column)
       : w(w), l(w.family.lattice(0)), first(l, column, w.source_channels) {}
+  // The channels of the voxel from that of the cursor on.
   __device__ const T* row(Voxel base, const SumCursor& c) const {
     if (c.ended(l)) return nullptr;
     const int64_t voxel = w.source.find(l.source(base, c.z, c.y, c.x));
-    return voxel < 0 ? nullptr : w.x + voxel * w.source_channels;
+    if (voxel < 0) return nullptr;
+    const ChannelRun<T> x = w.x.from(c.channel);
+    return x.at + voxel * x.pitch;
   }
   __device__ Channels<4> at(int64_t voxel) const {
     Channels<4> values = {};
     const Voxel base = l.base_of(w.dest.position(voxel));
     if constexpr (kWide) {
-      if (const T* from = row(base, first)) values = load<4>(from + first.channel);
+      if (const T* from = row(base, first)) {
+        values = load<4>(from);
+        if (w.x.norm) settle<T>(values, w.x.norm, base.n, first.channel);
+      }
     } else {
       SumCursor c = first;
       for (int i = 0; i < 4; i++) {
-        if (const T* from = row(base, c)) values.v[i] = widen(from[c.channel]);
+        if (const T* from = row(base, c)) {
+          Channels<1> value = load<1>(from);
+          if (w.x.norm) settle<T>(value, w.x.norm, base.n, c.channel);
+          values.v[i] = value.v[0];
+        }
         c.advance(l, 1, w.source_channels);
       }
     }
@@ -52,8 +63,13 @@ struct SourceLoader {
 template <class T>
 __device__ Channels<4> gradient_at(const WeightSum<T>& w, int64_t voxel, int row) {
   Channels<4> values = {};
-  for (int i = 0; i < 4; i++)
-    if (row + i < w.rows) values.v[i] = widen(w.gy[voxel * w.rows + row + i]);
+  const int sample = w.gy.norm ? w.dest.sample_of(voxel) : 0;
+  for (int i = 0; i < 4; i++) {
+    if (row + i >= w.rows) break;
+    Channels<1> value = load<1>(w.gy.first + voxel * w.rows + row + i);
+    if (w.gy.norm) settle<T>(value, w.gy.norm, sample, row + i);
+    values.v[i] = value.v[0];
+  }
   return values;
 }
 
@@ -107,12 +123,13 @@ void run(const ConvGeometry& g, const Tensor& x, const Tensor& gy, const Tensor&
                        static_cast<int>(gy.layout.channels()),
                        static_cast<int>(columns),
                        static_cast<int>(x.layout.channels()),
-                       x.as<T>(),
-                       gy.as<T>(),
+                       channel_source<T>(x),
+                       channel_source<T>(gy),
                        split ? static_cast<float*>(workspace) : gw.f32()};
   const auto tiles = [](int64_t n) { return static_cast<unsigned>((n + kConvTile - 1) / kConvTile); };
   const dim3 grid(tiles(w.rows), tiles(w.columns), static_cast<unsigned>(splits.splits));
-  if (w.source_channels % 4 == 0) LAUNCH_KERNEL((weight_gradient_kernel<T, true>), grid, kConvThreads, w);
+  if (w.source_channels % 4 == 0 && w.x.first_channels % 4 == 0)
+    LAUNCH_KERNEL((weight_gradient_kernel<T, true>), grid, kConvThreads, w);
   else LAUNCH_KERNEL((weight_gradient_kernel<T, false>), grid, kConvThreads, w);
   check_cuda(cudaGetLastError(), "a weight gradient");
   if (split) launch_elementwise(elements, AddSplits{w.partial, splits.splits, elements, gw.f32()}, "a weight gradient");

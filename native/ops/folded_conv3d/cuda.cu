@@ -153,8 +153,8 @@ void add_constants(const Tensor& y, const float* table) {
 
 }  // namespace
 
-void folded_conv3d_forward_cuda(const Descriptor&, const Launch& l) {
-  const Tensor &s = l.inputs[0], &weight = l.inputs[1], &y = l.outputs[0];
+void folded_conv3d_forward_cuda(const Descriptor& d, const Launch& l) {
+  const Tensor s = with_pending(l.inputs, 0, 6, as<FoldedConv>(d).slope), &weight = l.inputs[1], &y = l.outputs[0];
   const char* what = "folded_conv3d_forward";
   const int64_t outputs = y.layout.channels(), taps = kernel_of(weight).product();
   Parts parts(l.workspace);

@@ -2,6 +2,7 @@
 // visible block end at once. Every output is added to once, by one thread, so the same bits in every run.
 #include "ops/conv3d/cuda_lattice.cuh"
 #include "ops/conv3d/cuda_tile.cuh"
+#include "ops/cuda_pending.cuh"
 #include "ops/folded_conv3d/cuda_near.cuh"
 #include "ops/folded_conv3d/cuda_places.cuh"
 
@@ -20,6 +21,7 @@ struct NearConv {
   const T* s;
   const float* weights;  // [k][tap][c]
   T* y;
+  PendingNorm norm;  // on s
 
   __device__ const T* source(const DeviceLattice& l, Voxel base, const SumCursor& at) const {
     if (at.ended(l)) return nullptr;
@@ -53,13 +55,18 @@ struct NearLoader {
     if constexpr (kWide) {
       const T* from = exists ? g.source(lattice, base, at) : nullptr;
       if (from) a = load<4>(from + at.channel);
+      if (from && g.norm) settle<T>(a, g.norm, base.n, at.channel);
       if (weight && k < g.depth) b = load<4>(weight + k);
       for (float& w : b.v) w = rounded<T>(w);
     } else {
       SumCursor c = at;
       for (int i = 0; i < 4; i++) {
         const T* from = exists ? g.source(lattice, base, c) : nullptr;
-        if (from) a.v[i] = widen(from[c.channel]);
+        if (from) {
+          Channels<1> value = load<1>(from + c.channel);
+          if (g.norm) settle<T>(value, g.norm, base.n, c.channel);
+          a.v[i] = value.v[0];
+        }
         if (weight && k + i < g.depth) b.v[i] = rounded<T>(weight[k + i]);
         c.advance(lattice, 1, g.channels);
       }
@@ -124,7 +131,8 @@ void run(const Tensor& s, const Tensor& weight, const Tensor& y) {
                       static_cast<int>(geometry.kernel.product()) * channels,
                       s.as<T>(),
                       weight.f32(),
-                      y.as<T>()};
+                      y.as<T>(),
+                      pending_norm(s)};
   const int64_t tiles = g.tiles.of_sample() * s.layout.shape.samples();
   if (tiles == 0 || s.layout.blocks() == 0) return;
   const dim3 grid(static_cast<unsigned>(tiles), static_cast<unsigned>((outputs + kConvTile - 1) / kConvTile));

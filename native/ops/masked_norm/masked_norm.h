@@ -80,7 +80,7 @@ struct MaskedNormAffine : MaskedNormForward {
     Layouts out = MaskedNormForward::infer(in);
     const Layout& x = in[0].layout;
     require_moments(in, 5, x, "masked_norm");
-    out[0] = plain(x, affine_shape(groups(x), x.channels()));
+    out[0] = wide(x, affine_shape(groups(x), x.channels()));
     return out;
   }
 };
