@@ -23,6 +23,30 @@ interface Bug {
 
 const bugs: Bug[] = [
   {
+    name: "statistics of voxels beyond a volume's end",
+    notices: "halo, tiles that stick out",
+    file: "cuda_halo_parts.cuh",
+    found: "tile.x + lane / 4 < edge.x) rows |= 1u << r;",
+    planted: "true) rows |= 1u << r;",
+    says: /(mean|squares) of sample \d: relative error/,
+  },
+  {
+    name: "tiles of unlike sizes that weigh the same",
+    notices: "halo, a ragged volume",
+    file: "cuda_epilogue.cu",
+    found: "static_cast<double>(memory.counts[s])",
+    planted: "1.0",
+    says: /(mean|squares) of sample \d: relative error/,
+  },
+  {
+    name: "sums of other warps that are not waited for",
+    notices: "gather, blocks of edge 1",
+    file: "cuda_epilogue.cuh",
+    found: "x.sync();\n#pragma unroll\n  for (int c = 0; c < kColumns; c++) mean[c]",
+    planted: "#pragma unroll\n  for (int c = 0; c < kColumns; c++) mean[c]",
+    says: /(mean|squares) of sample \d: relative error|other bits/,
+  },
+  {
     name: "a buffer that is not waited for",
     notices: "gather, blocks of edge 1",
     file: "cuda_tensor_gemm.cu",

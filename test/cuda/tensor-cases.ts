@@ -306,6 +306,13 @@ export const halo: Record<string, Case> = {
   },
   "halo, several slices": { channels: [96, 64], size: [4, 8, 8], kernel: cube(3) },
   "halo, a ragged volume": { channels: [64, 32], size: [5, 12, 15], kernel: cube(3), samples: 2, bias: true },
+  "halo, tiles that stick out": {
+    channels: [32, 64],
+    size: [5, 8, 15],
+    kernel: cube(3),
+    samples: 2,
+    bias: true,
+  },
   "halo, exact": { channels: [64, 64], size: [4, 8, 8], kernel: cube(3), integer: true, bias: true },
   "halo, 128 channels": { channels: [32, 128], size: [4, 8, 8], kernel: cube(3) },
 };

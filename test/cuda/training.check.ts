@@ -2,6 +2,7 @@
 import {
   BlockMask,
   type DeviceName,
+  type DType,
   gradNorm,
   maskedMse,
   rng,
@@ -21,7 +22,7 @@ const STEPS = 3;
 const k3 = [3, 3, 3] as const;
 const visible = Uint8Array.of(1, 0, 0, 1, 0, 0, 1, 0, 0, 1, 1, 0, 0, 0, 0, 1);
 
-function model(norm: "instance" | "batch", device: DeviceName, tokenFolding = true): S3D {
+function model(norm: "instance" | "batch", device: DeviceName, tokenFolding = true, dtype?: DType): S3D {
   return new S3D(new Initializer(1, device), {
     network: {
       inChannels: 1,
@@ -35,6 +36,7 @@ function model(norm: "instance" | "batch", device: DeviceName, tokenFolding = tr
         [2, 2, 2],
       ],
       norm,
+      dtype,
       decoder: { convs: [1, 1] },
     },
     sparse: true,
@@ -87,9 +89,13 @@ test.each(["instance", "batch"] as const)("a small S3D with %s norms learns as o
 });
 
 /** Prediction and gradients of a step on blocks of 8 and 4 voxels, where folding pays: joined above, alone below. */
-async function folded(device: DeviceName, tokenFolding: boolean): Promise<Map<string, ArrayLike<number>>> {
+async function folded(
+  device: DeviceName,
+  tokenFolding: boolean,
+  dtype?: DType,
+): Promise<Map<string, ArrayLike<number>>> {
   steer(schedules[2]);
-  const net = model("instance", device, tokenFolding);
+  const net = model("instance", device, tokenFolding, dtype);
   const found = new Map<string, ArrayLike<number>>();
   const tape = new Tape();
   const { y, loss } = scope(() => {
@@ -123,6 +129,26 @@ test("tokens are folded as on the CPU, and change nothing but rounding", async (
         error: expect.toBeAtMost(1e-4),
       });
   }
+});
+
+test("in bf16, folding errs no more than filling does", async () => {
+  const dtype = "bfloat16";
+  const wanted = await folded("cuda", false);
+  /** Norm of all errors relative to that of all values. */
+  const error = (found: Awaited<ReturnType<typeof folded>>) => {
+    let [errors, squares] = [0, 0];
+    for (const [name, w] of wanted)
+      for (let i = 0; i < w.length && !/conv\.bias$/.test(name); i++) {
+        errors += ((found.get(name)?.[i] as number) - (w[i] as number)) ** 2;
+        squares += (w[i] as number) ** 2;
+      }
+    return Math.sqrt(errors / squares);
+  };
+  const [plain, own] = [await folded("cuda", false, dtype), await folded("cuda", true, dtype)];
+  expect(own.get("prediction")).not.toEqual(plain.get("prediction"));
+  expect(error(plain)).toBeLessThanOrEqual(0.05);
+  expect(error(own)).toBeLessThanOrEqual(1.5 * error(plain));
+  expect(await folded("cuda", true, dtype)).toEqual(own);
 });
 
 test("the norm of more tensors than one launch takes", async () => {
