@@ -13,7 +13,7 @@ namespace voxelspark {
 namespace {
 
 #if VS_HAS_WGMMA
-constexpr int kProducerRegisters = 152, kConsumerRegisters = 176;  // producers hold rows on which a norm is pending
+constexpr int kProducerRegisters = 120, kConsumerRegisters = 192;  // producers hold rows on which a norm is pending
 constexpr int kLead = 2;  // steps that are being copied while an earlier one is waited for
 
 template <class S>
