@@ -103,7 +103,7 @@ __device__ void settle_voxels(const ChannelRun<uint16_t>& run, const ChannelNorm
 }
 
 // Turns of a thread of so many, 4 threads a voxel.
-constexpr int settled_turns(int voxels, int threads) {
+__host__ __device__ constexpr int settled_turns(int voxels, int threads) {
   const int turns = (voxels * kHaloPlanes + threads - 1) / threads;
   return (turns + kSettledBatch - 1) / kSettledBatch * kSettledBatch;
 }
