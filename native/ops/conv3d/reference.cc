@@ -75,7 +75,7 @@ void conv3d_grad_input_reference(const Descriptor& d, const Launch& l) {
     const Tensor &gy = l.inputs[0], &weight = l.inputs[1];
     Layout whole = l.outputs[0].layout;
     whole.shape.dims[1] = weight.layout.shape[1];
-    std::vector<T> values(whole.stored_elements());
+    std::vector<T> values(whole.voxels() * whole.channels());
     const Tensor gx{whole, values.data()};
     const ConvGeometry geometry{kernel_of(weight), as<ConvGradInput>(d).stride, as<ConvGradInput>(d).padding};
     const int64_t taps = geometry.kernel.product(), channels = gx.layout.channels();
