@@ -388,14 +388,14 @@ export interface KernelAttributes {
     /** Default 1. */
     tolerance?: number;
   };
-  /** (s weight token bias? up? up_weight? affine?) -> (y) */
+  /** (s~ weight token bias? up~? up_weight? affine?) -> (y) */
   folded_conv3d_forward: {
     /** Default 0. */
     winograd?: number;
     /** Default 1. */
     slope?: number;
   };
-  /** (gy weight token swapped) -> (gw gtoken gbias) */
+  /** (gy~ weight token swapped) -> (gw gtoken gbias) */
   folded_conv3d_constants: {};
   /** (token) -> (gamma beta) */
   token_affine_forward: {};
