@@ -1,5 +1,5 @@
 /** Steers the emulator that this process has loaded; see emulator/control.h. */
-import { rmSync, writeFileSync } from "node:fs";
+import { renameSync, rmSync, writeFileSync } from "node:fs";
 
 export interface Steering {
   order?: "ascending" | "descending" | "drawn";
@@ -29,7 +29,9 @@ export function steer(steering: Steering = {}, pid?: number): void {
   const streams = 4 * ["none", "threads", "created", "both"].indexOf(lateStreams);
   const failure = ["nothing", "begin", "capture", "memory"].indexOf(graph);
   const all = [number, seed, launches, memory, delay + streams, capability, failure];
-  writeFileSync(file(pid), `${all.join(" ")}\n`);
+  // As a whole: the emulator's threads may be reading.
+  writeFileSync(`${file(pid)}.new`, `${all.join(" ")}\n`);
+  renameSync(`${file(pid)}.new`, file(pid));
 }
 
 export const forget = () => rmSync(file(), { force: true });
