@@ -84,12 +84,17 @@ async function denseLayers(bench: Bench, peers: LayerPeers, patch: number): Prom
   ];
   for (const layer of dense) {
     const { runs, free } = ours(layer);
-    const onnx = runtime && (await onnxConvolution(runtime, layer, bench.options.threads));
     for (const pass of passes)
       await bench.compare(`dense ${pass}, ${nameOf(layer)}`, [
         { name: "voxelspark", run: runs[pass] },
         ...(await peers.contestants(question(layer, pass))),
-        ...(onnx && pass === "forward" ? [onnx.contestant] : []),
+      ]);
+    // Apart: its threads spin on after a run, into the time of whoever is next.
+    const onnx = runtime && (await onnxConvolution(runtime, layer, bench.options.threads));
+    if (onnx)
+      await bench.compare(`dense forward beside onnxruntime-node, ${nameOf(layer)}`, [
+        { name: "voxelspark", run: runs.forward },
+        onnx.contestant,
       ]);
     await onnx?.free();
     free();

@@ -208,7 +208,7 @@ void* begin_read(const void* device, int64_t bytes) {
 void finish_read(void* begun, void* host) {
   std::unique_ptr<SmallRead> read(static_cast<SmallRead*>(begun));
   read->piece->done.wait();
-  std::memcpy(host, read->piece->data, static_cast<size_t>(read->bytes));
+  if (read->bytes > 0) std::memcpy(host, read->piece->data, static_cast<size_t>(read->bytes));
   std::lock_guard<std::mutex> lock(idle_reads().mutex);
   idle_reads().reads.push_back(std::move(read));
 }

@@ -34,8 +34,10 @@ const bugs: Bug[] = [
     name: "masked voxels read as the first stored one",
     op: "conv3d",
     file: "native/ops/conv3d/cuda_gemm.cu",
-    found: "return voxel < 0 ? nullptr : x + voxel * source_channels;",
-    planted: "return x + (voxel < 0 ? 0 : voxel) * source_channels;",
+    found: "return at.ended(l) ? -1 : rows.source.find(l.source(base, at.z, at.y, at.x));",
+    planted:
+      "const int64_t found = rows.source.find(l.source(base, at.z, at.y, at.x));\n" +
+      "return at.ended(l) ? -1 : found < 0 ? 0 : found;",
     says: wrong,
   },
   {
@@ -65,7 +67,7 @@ const bugs: Bug[] = [
   {
     name: "a missing barrier before the rows' moments are merged",
     op: "masked-norm",
-    file: "native/ops/masked_norm/cuda.cu",
+    file: "native/ops/masked_norm/cuda_statistics.cu",
     found: "rows[at.row][at.lane] = own;\n  __syncthreads();",
     planted: "rows[at.row][at.lane] = own;",
     says: wrong,
@@ -73,7 +75,7 @@ const bugs: Bug[] = [
   {
     name: "statistics of the first sample for all",
     op: "masked-norm",
-    file: "native/ops/masked_norm/cuda.cu",
+    file: "native/ops/masked_norm/cuda_statistics.cu",
     found: "view.split(blockIdx.y, blockIdx.x)",
     planted: "view.split(0, blockIdx.x)",
     says: wrong,
@@ -101,8 +103,8 @@ const bugs: Bug[] = [
     op: "masked-norm",
     dtype: "bfloat16",
     file: "native/ops/masked_norm/cuda.cu",
-    found: "v[1] = v[0] * xhat;",
-    planted: "v[1] = rounded<T>(v[0] * xhat);",
+    found: "v[1] = v[0] * in.xhat(x, group, at.channel);",
+    planted: "v[1] = rounded<T>(v[0] * in.xhat(x, group, at.channel));",
     says: wrong,
   },
   {
