@@ -9,7 +9,8 @@ function sample(random: Random, withUp: boolean): Sample {
   const grid = triple(random, 1, 3);
   const size = grid.map((g) => g * (1 + random.int(3)));
   const kernel = size.map((n) => (n > 1 && random.int(4) ? 3 : 1));
-  const [c, k, u] = [1 + random.int(9), 1 + random.int(20), withUp ? 1 + random.int(9) : 0];
+  // Several channels: the one sum that is the gradient of a token might cancel.
+  const [c, k, u] = [4 + random.int(6), 1 + random.int(20), withUp ? 1 + random.int(9) : 0];
   return {
     name: `${u} + ${c} to ${k} channels of ${size}, grid ${grid}, kernel ${kernel}`,
     inputs: {
