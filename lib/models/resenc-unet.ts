@@ -32,7 +32,7 @@ export interface ResEncUNetOptions {
   /** Fast algorithms that 3×3×3 convolutions may use; default "off". */
   winograd?: Winograd | undefined;
   /**
-   * Apply norms where they are read instead of writing their output, and end residual blocks in one pass; not on CUDA.
+   * Apply norms where they are read instead of writing their output, and end residual blocks in one pass.
    * The same but for rounding. Default true; off, the plain path is the reference.
    */
   fusion?: boolean | undefined;

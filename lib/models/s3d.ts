@@ -97,6 +97,7 @@ export class S3D extends Module {
       return this.parts.densify_projs[level]?.forward(dense) ?? dense;
     });
   }
+
   /** What `densifySkip` gives, or stands for it, without writing the filled map; undefined where that does not pay. */
   private foldSkip(features: Tensor, level: number): Skip | undefined {
     const { tokenFolding = true, network } = this.options;
