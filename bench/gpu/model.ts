@@ -25,30 +25,7 @@ export function stepData(plan: Plan, step: number, ratio: number): StepData {
   return { patches, shape, mask: sampleMask(masking, { seed: 1, step, samples: plan.batch }) };
 }
 
-/** What an emulated device gets through in seconds, in place of any other size. */
-const drySize: PlanInput = {
-  patch: [16, 16, 16],
-  batch: 1,
-  mask: { block: 8 },
-  network: {
-    features: [4, 8],
-    blocks: [1, 1],
-    kernels: [
-      [3, 3, 3],
-      [3, 3, 3],
-    ],
-    strides: [
-      [1, 1, 1],
-      [2, 2, 2],
-    ],
-    decoder: { convs: [1] },
-  },
-};
-
-/** With channels enough for every kernel on tensor cores. */
-export const wideNetwork: PlanInput["network"] = {
-  features: [32, 64],
-  blocks: [1, 1],
+const twoStages: PlanInput["network"] = {
   kernels: [
     [3, 3, 3],
     [3, 3, 3],
@@ -58,6 +35,25 @@ export const wideNetwork: PlanInput["network"] = {
     [2, 2, 2],
   ],
   decoder: { convs: [1] },
+};
+
+/** What an emulated device gets through in seconds, in place of any other size. */
+const drySize: PlanInput = {
+  patch: [16, 16, 16],
+  batch: 1,
+  mask: { block: 8 },
+  network: {
+    features: [4, 8],
+    blocks: [1, 1],
+    ...twoStages,
+  },
+};
+
+/** With channels enough for every kernel on tensor cores. */
+export const wideNetwork: PlanInput["network"] = {
+  features: [32, 64],
+  blocks: [1, 1],
+  ...twoStages,
 };
 
 export function planFor(precision: Precision, preset: PresetName, input: PlanInput = {}): Plan {

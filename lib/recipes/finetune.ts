@@ -1,10 +1,10 @@
-import { NonFiniteError } from "../errors";
 import { stageAt } from "../optim/schedules";
 import { type FinetunePlan, finetuneStages } from "../plans/finetune";
 import { tuningRate } from "../plans/finetune-stages";
 import type { DeviceName } from "../tensor";
 import { Ahead } from "./ahead";
 import { type LabelledPatches, shapesOf, stepOn } from "./finetune-step";
+import { FiniteGradients } from "./finite-gradients";
 import type { Tuner } from "./segmenter";
 import { takeItems } from "./step";
 import { StepRunner } from "./step-runner";
@@ -36,9 +36,6 @@ export interface FinetuneStep {
   lossScale?: number | undefined;
 }
 
-/** Updates that may be skipped in a row because the gradient was not finite. */
-const MAX_NON_FINITE = 20;
-
 /**
  * Fine-tuning for segmentation (CVPR 2025, §3; method.md §7): for every step draw labelled patches, predict, compare,
  * update what the schedule trains. Patches, rates and the trained set are pure functions of (seed, step), so a run
@@ -58,7 +55,7 @@ export async function* finetune(
     return { upload: () => runner.upload({ x: images, target: labels }), waitSeconds };
   };
   using ahead = new Ahead(fetch, (inputs) => runner.free(inputs), device);
-  let nonFinite = 0;
+  const gradients = new FiniteGradients();
   while (tuner.step < plan.steps) {
     const [step, start] = [tuner.step, performance.now()];
     const { inputs, waitSeconds } = await ahead.take(step);
@@ -69,12 +66,7 @@ export async function* finetune(
     const lossScale = tuner.lossScale?.value;
     tuner.lossScale?.update(Number.isFinite(gradientNorm));
     tuner.step = step + 1;
-    nonFinite = Number.isFinite(gradientNorm) ? 0 : nonFinite + 1;
-    if (nonFinite === MAX_NON_FINITE)
-      throw new NonFiniteError(
-        "ERR_VOXELSPARK_NON_FINITE",
-        `the gradient was not finite for ${MAX_NON_FINITE} steps up to step ${step}; lower the learning rate (${rate(step)}) or look at the data`,
-      );
+    gradients.check(gradientNorm, step, rate(step));
     yield {
       step: tuner.step,
       loss,

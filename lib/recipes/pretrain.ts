@@ -1,10 +1,10 @@
-import { NonFiniteError } from "../errors";
 import { maskedShare, sampleMask } from "../masking";
 import type { S3D } from "../models/s3d";
 import type { SGD } from "../optim/sgd";
 import { learningRate, type Plan } from "../plans/plan";
 import type { DeviceName } from "../tensor";
 import { Ahead } from "./ahead";
+import { FiniteGradients } from "./finite-gradients";
 import { PretrainSteps } from "./pretrain-steps";
 import { takeItems } from "./step";
 
@@ -39,9 +39,6 @@ export interface PretrainState {
   step: number;
 }
 
-/** Updates that may be skipped in a row because the gradient was not finite. */
-const MAX_NON_FINITE = 20;
-
 /**
  * S3D pre-training (CVPR 2025, §3): for every step draw patches and masks, reconstruct the masked voxels, update.
  * Patches, masks and learning rate are pure functions of (seed, step), so a run resumed from a state is the same run.
@@ -62,7 +59,7 @@ export async function* pretrain(
   };
   using ahead = new Ahead(fetch, (inputs) => steps.runner.free(inputs), device);
   const masking = { ...plan.mask, patch: plan.patch };
-  let nonFinite = 0;
+  const gradients = new FiniteGradients();
   while (state.step < plan.steps) {
     const [step, start] = [state.step, performance.now()];
     const { inputs, waitSeconds } = await ahead.take(step);
@@ -73,12 +70,7 @@ export async function* pretrain(
     const lossScale = state.optimizer.lossScale?.value;
     state.optimizer.lossScale?.update(Number.isFinite(gradientNorm));
     state.step = step + 1;
-    nonFinite = Number.isFinite(gradientNorm) ? 0 : nonFinite + 1;
-    if (nonFinite === MAX_NON_FINITE)
-      throw new NonFiniteError(
-        "ERR_VOXELSPARK_NON_FINITE",
-        `the gradient was not finite for ${MAX_NON_FINITE} steps up to step ${step}; lower the learning rate (${rate(step)}) or look at the data`,
-      );
+    gradients.check(gradientNorm, step, rate(step));
     yield {
       step: state.step,
       loss,

@@ -11,32 +11,11 @@ import {
 import { launch } from "../../lib/launch";
 import { regionAttributes } from "../../lib/ops/label-counts";
 import { resampleAffine, resize } from "../../lib/ops/resample";
-import type { Random } from "../../lib/random";
-import { drawMask, type OpRecord, type Sample } from "../op-suite";
-import * as checks from "../op-suite-checks";
-import { forget, schedules, steer } from "./control";
+import { drawMask, type Sample } from "../op-suite";
+import { forget } from "./control";
+import { check, judged } from "./shape-check";
 
 afterAll(forget);
-
-const like = (gradient: OpRecord["gradient"], tolerance: number): OpRecord => ({
-  op: "data shapes",
-  kernels: [],
-  samples: () => [],
-  large: () => {
-    throw new Error("not used");
-  },
-  errors: [],
-  gradient,
-  tolerance,
-});
-
-async function check(title: string, record: OpRecord, draw: (random: Random) => Sample): Promise<void> {
-  const random = checks.stream("cuda", title);
-  const variants = schedules.slice(1, 3).map((s) => [JSON.stringify(s), () => steer(s)] as const);
-  await checks.reproducible(title, () =>
-    checks.matchesReference(record, random, draw(random), "cuda", variants),
-  );
-}
 
 describe.each([8, 6, 5, 4, 2, 1])("folded_conv3d, blocks of edge %i", (edge) => {
   test.each([
@@ -45,7 +24,7 @@ describe.each([8, 6, 5, 4, 2, 1])("folded_conv3d, blocks of edge %i", (edge) => 
     ["alone", 0, 20, 9, 3],
     ["alone, kernel 1", 0, 3, 4, 1],
   ] as const)("%s", (name, up, channels, outputs, kernel) =>
-    check(`folded_conv3d of edge ${edge}, ${name}`, like("linear", 4e-6), (random) => {
+    check(`folded_conv3d of edge ${edge}, ${name}`, judged("linear", 4e-6), (random) => {
       const grid: Triple = [2, 3, 2];
       const size = grid.map((g) => g * edge) as [number, number, number];
       return {
@@ -85,7 +64,7 @@ describe.each([0, 1, 3] as const)("resampling of order %i", (order) => {
     ["long lines, shrunk to a few voxels", [6, 90, 2], [9, 4, 5]],
     ["axes of one voxel", [1, 40, 1], [7, 37, 1]],
   ])("resize, %s", (name, from, to) =>
-    check(`resize of order ${order}, ${name}`, like("linear", 1e-5), () => ({
+    check(`resize of order ${order}, ${name}`, judged("linear", 1e-5), () => ({
       name,
       inputs: { x: { shape: [1, 2, ...from] } },
       run: ({ x }) => resize(x!, to, { order, clip: false }),
@@ -97,7 +76,7 @@ describe.each([0, 1, 3] as const)("resampling of order %i", (order) => {
     ["turned far and shrunk to half", 2.2, [9, 13, 11], [6, 7, 5]],
     ["larger than the volume", -0.7, [5, 4, 6], [9, 11, 8]],
   ])("affine, %s", (name, angle, from, to) =>
-    check(`affine of order ${order}, ${name}`, like("linear", 1e-5), (random) => {
+    check(`affine of order ${order}, ${name}`, judged("linear", 1e-5), (random) => {
       const matrices = [0, 1].flatMap((i) => turned(angle + 0.1 * i, random.uniformIn(0.7, 1.9), from, to));
       return {
         name,
@@ -109,7 +88,7 @@ describe.each([0, 1, 3] as const)("resampling of order %i", (order) => {
 
   // The second output axis reads where the first one does: the gradient's candidates are all outputs.
   test("affine, a map without inverse", () =>
-    check(`affine of order ${order} without inverse`, like("linear", 1e-5), () => ({
+    check(`affine of order ${order} without inverse`, judged("linear", 1e-5), () => ({
       name: "without inverse",
       inputs: { x: { shape: [1, 1, 6, 6, 6] } },
       run: ({ x }) =>
@@ -118,7 +97,7 @@ describe.each([0, 1, 3] as const)("resampling of order %i", (order) => {
 });
 
 test("ranges of slices, in several splits", () =>
-  check("clipped", like("none", 1e-5), () => ({
+  check("clipped", judged("none", 1e-5), () => ({
     name: "clipped along y",
     inputs: { x: { shape: [2, 2, 40, 5, 120] } },
     run: ({ x }) => resize(x!, [43, 7, 110], { order: [3, 0, 3], clipAxis: 1 }),
@@ -138,18 +117,18 @@ test.each<[string, (x: Tensor) => void]>([
   ["inverted gamma", (x) => correctGamma(x, 2.1, true)],
   ["noise", (x) => gaussianNoise(x, { sigma: 0.7, seed: 2 ** 52 + 12345, step: 2 ** 32 - 1, index: 7 })],
 ])("%s of many splits", (name, change) =>
-  check(name, like("none", 5e-6), () => ({ name, ...changed(change) })),
+  check(name, judged("none", 5e-6), () => ({ name, ...changed(change) })),
 );
 
 test("a blur that reaches over the whole volume, several times", () =>
-  check("blur", like("none", 2e-6), () => ({
+  check("blur", judged("none", 2e-6), () => ({
     name: "blur",
     inputs: { x: { shape: [2, 1, 5, 30, 7] } },
     run: ({ x }) => gaussianBlur(x!, [6, 9.5, 0]),
   })));
 
 test("labels of many splits and regions, surfaces too", () =>
-  check("labels", like("none", 2e-6), () => {
+  check("labels", judged("none", 2e-6), () => {
     const regions = [1, [1, 2], 0, [0, 65535], 7];
     const shape = [1, 1, 24, 25, 26];
     return {

@@ -1,33 +1,13 @@
 /** Shapes that the op records leave out because the CPU does not care: block edges of every stage, many splits. */
 import { avgPool3d, conv3d, convTranspose3d, densify, maskedMse, maskedNorm, type Triple } from "../../lib";
 import type { Random } from "../../lib/random";
-import { drawMask, type OpRecord, type Sample } from "../op-suite";
-import * as checks from "../op-suite-checks";
-import { forget, schedules, steer } from "./control";
+import { drawMask, type Sample } from "../op-suite";
+import { forget } from "./control";
+import { check, judged } from "./shape-check";
 
 afterAll(forget);
 
 const cube = (e: number): Triple => [e, e, e];
-const record = (gradient: OpRecord["gradient"] = "linear", tolerance = 2e-6): OpRecord => ({
-  op: "shapes",
-  kernels: [],
-  samples: () => [],
-  large: () => {
-    throw new Error("not used");
-  },
-  errors: [],
-  gradient,
-  tolerance,
-});
-
-async function check(title: string, like: OpRecord, draw: (random: Random) => Sample): Promise<void> {
-  const random = checks.stream("cuda", title);
-  const variants = schedules.slice(1, 3).map((s) => [JSON.stringify(s), () => steer(s)] as const);
-  await checks.reproducible(title, () =>
-    checks.matchesReference(like, random, draw(random), "cuda", variants),
-  );
-}
-
 /** A masked volume of 2 x 2 x 2 cells of the edge, or a dense one of that size. */
 const volume = (random: Random, edge: number, masked: boolean, samples = 2) => ({
   size: cube(2 * edge),
@@ -48,7 +28,7 @@ describe.each([16, 8, 6, 5, 4, 2, 1])("blocks of edge %i", (edge) => {
   const channels = edge > 8 ? 4 : 20;
   test.each(possible(edge))("conv3d, %s", async (name, kernel, stride) => {
     const padding = kernel.map((k) => (k - 1) / 2) as unknown as Triple;
-    await check(`conv3d of edge ${edge}, ${name}`, record(), (random) => {
+    await check(`conv3d of edge ${edge}, ${name}`, judged(), (random) => {
       const { size, mask } = volume(random, edge, true);
       return {
         name,
@@ -64,7 +44,7 @@ describe.each([16, 8, 6, 5, 4, 2, 1])("blocks of edge %i", (edge) => {
   });
 
   test("conv_transpose3d", () =>
-    check(`conv_transpose3d of edge ${edge}`, record(), (random) => {
+    check(`conv_transpose3d of edge ${edge}`, judged(), (random) => {
       const { size, mask } = volume(random, edge, true);
       return {
         name: "kernel 2",
@@ -79,7 +59,7 @@ describe.each([16, 8, 6, 5, 4, 2, 1])("blocks of edge %i", (edge) => {
     }));
 
   test.each(["instance", "batch"] as const)("masked_norm, %s", (kind) =>
-    check(`masked_norm ${kind} of edge ${edge}`, record("smooth", 1e-5), (random) => {
+    check(`masked_norm ${kind} of edge ${edge}`, judged("smooth", 1e-5), (random) => {
       const { size, mask } = volume(random, edge, true);
       return {
         name: kind,
@@ -95,7 +75,7 @@ describe.each([16, 8, 6, 5, 4, 2, 1])("blocks of edge %i", (edge) => {
   );
 
   test("densify with a token, then a dense convolution of what pooling left", () =>
-    check(`densify of edge ${edge}`, record(), (random) => {
+    check(`densify of edge ${edge}`, judged(), (random) => {
       const { size, mask } = volume(random, edge, true);
       return {
         name: "densify",
@@ -107,14 +87,14 @@ describe.each([16, 8, 6, 5, 4, 2, 1])("blocks of edge %i", (edge) => {
 });
 
 test("a dense odd volume under stride 2: classes of the gradient differ in size", () =>
-  check("odd volume", record(), () => ({
+  check("odd volume", judged(), () => ({
     name: "5 x 7 x 9",
     inputs: { x: { shape: [2, 3, 5, 7, 9] }, weight: { shape: [4, 3, 3, 3, 3] } },
     run: ({ x, weight }) => conv3d(x!, weight!, undefined, { stride: [2, 2, 2], padding: [1, 1, 1] }),
   })));
 
 test("a dense x whose output is masked", () =>
-  check("masked output", record(), (random) => ({
+  check("masked output", judged(), (random) => ({
     name: "mask attribute",
     inputs: { x: { shape: [1, 4, 8, 8, 8] }, weight: { shape: [4, 4, 3, 3, 3] } },
     mask: drawMask(random, 1, [2, 2, 2]) as NonNullable<Sample["mask"]>,
@@ -123,21 +103,21 @@ test("a dense x whose output is masked", () =>
   })));
 
 test("a weight gradient of several splits and a bias of as many", () =>
-  check("splits", record(), () => ({
+  check("splits", judged(), () => ({
     name: "24 x 24 x 24",
     inputs: { x: { shape: [1, 2, 24, 24, 24] }, weight: { shape: [3, 2, 3, 3, 3] }, bias: { shape: [3] } },
     run: ({ x, weight, bias }) => conv3d(x!, weight!, bias, { padding: [1, 1, 1] }),
   })));
 
 test("statistics of many splits", () =>
-  check("statistics", record("smooth", 1e-5), () => ({
+  check("statistics", judged("smooth", 1e-5), () => ({
     name: "40 x 20 x 20",
     inputs: { x: { shape: [2, 3, 40, 20, 20] }, gamma: { shape: [3] }, beta: { shape: [3] } },
     run: ({ x, gamma, beta }) => maskedNorm(x!, gamma, beta, { kind: "instance", eps: 1e-2 }),
   })));
 
 test("a loss of many splits", () =>
-  check("loss", record("smooth"), (random) => ({
+  check("loss", judged("smooth"), (random) => ({
     name: "24 x 24 x 24",
     inputs: { prediction: { shape: [1, 1, 24, 24, 24] }, target: { shape: [1, 1, 24, 24, 24] } },
     mask: drawMask(random, 1, [3, 3, 3]) as NonNullable<Sample["mask"]>,
