@@ -17,8 +17,8 @@ export {
 
 /**
  * 3D convolution. Under a mask only visible voxels are stored and computed; masked voxels of a sparse x read as zero.
- * @param x (N, C, D, H, W); of two maps a, b the same as of concat(a, b), which is not made (but where Winograd convolution
- *   is allowed and a has no multiple of 16 channels, and on CUDA)
+ * @param x (N, C, D, H, W); of two maps a, b the same as of concat(a, b), which is not made (but on the CPU where
+ *   Winograd convolution is allowed and a has no multiple of 16 channels)
  * @param weight (K, C, kD, kH, kW), any kernel size
  * @param bias (K)
  * @returns (N, K, D', H', W') with D' = ⌊(D + 2·padding − kD) / stride⌋ + 1, sparse if x is or a mask is given
@@ -29,9 +29,8 @@ export function conv3d(x: Conv3dInput, weight: Tensor, bias?: Tensor, options: C
   const [first, second] = parts as readonly [Tensor, Tensor?];
   if (parts.length > 2) throw new ArgumentTypeError(`conv3d joins two maps, got ${parts.length}`);
   const { stride = [1, 1, 1], padding = [0, 0, 0], mask, winograd = "off" } = options;
-  if (second?.device === "cuda") return conv3d(concat(first, second), weight, bias, options);
-  // The kernels are right for any channels, but Winograd convolution is worth a copy.
-  if (second && winograd !== "off" && (first.shape[1] as number) % 16)
+  // The kernels are right for any channels, but the CPU's Winograd convolution is worth a copy.
+  if (second && second.device !== "cuda" && winograd !== "off" && (first.shape[1] as number) % 16)
     return conv3d(concat(first, second), weight, bias, options);
   const geometry = { stride, padding, winograd: winogradNumbers[winograd] };
   // Of two maps a pending norm is written.

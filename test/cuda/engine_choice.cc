@@ -45,6 +45,26 @@ static void engines() {
   EXPECT(convolution_workspace({kThree, false, wide, wide}) == 0);
 }
 
+// Runs of 8 channels must not go on into a second map; the gather GEMM stores channel by channel where they would.
+static void joined_maps() {
+  const Layout two = map(64, 16), one = map(32, 16), narrow = map(24, 16);
+  const auto forward = [&](const Layout& x, int64_t split) { return choose_engine({kThree, false, x, one, split}); };
+  const auto adjoint = [&](const Layout& gx, int64_t split) { return choose_engine({kThree, true, one, gx, split}); };
+  const auto weight = [&](const Layout& x, int64_t split) { return choose_weight_engine(kThree, x, one, split); };
+  for (const int64_t split : {8, 32, 40}) {
+    EXPECT(forward(two, split) == ConvEngine::tensor_halo && adjoint(two, split) == ConvEngine::tensor_halo);
+    EXPECT(weight(two, split) == ConvEngine::tensor_halo);
+  }
+  EXPECT(forward(narrow, 16) == ConvEngine::tensor_gather && weight(narrow, 16) == ConvEngine::tensor_gather);
+  for (const int64_t split : {1, 4, 27, 63}) {
+    EXPECT(forward(two, split) == ConvEngine::gather && weight(two, split) == ConvEngine::gather);
+    EXPECT(adjoint(two, split) == ConvEngine::tensor_gather);
+  }
+  EXPECT(convolution_workspace({kThree, false, two, one, 27}) == 0);
+  const int64_t rows = convolution_workspace({kThree, true, one, two, 27});
+  EXPECT(rows >= TensorGemmPlan::of(kThree, true, one, two).bytes());
+}
+
 template <class Call>
 static bool refused(const Call& call) {
   try {
@@ -66,7 +86,8 @@ static void forms() {
 
 // Tiles of warpgroups cover all columns, a tenth of them for nothing at most, and the workspace suits both forms.
 static void groups() {
-  const int expected[][2] = {{40, 64}, {64, 64}, {72, 128}, {128, 128}, {160, 160}, {192, 64}, {256, 256}, {320, 160}, {448, 160}};
+  const int expected[][2] = {{40, 64},  {64, 64},   {72, 128},  {128, 128}, {160, 160},
+                             {192, 64}, {256, 256}, {320, 160}, {448, 160}};
   for (const auto& [channels, columns] : expected) EXPECT(group_columns(channels) == columns);
   const auto plan = [](const ConvGeometry& g, bool adjoint, const Layout& x, const Layout& y) {
     return TensorGemmPlan::of_groups(g, adjoint, x, y);
@@ -117,6 +138,7 @@ static void cells() {
 
 int main() {
   engines();
+  joined_maps();
   forms();
   groups();
   splits();

@@ -43,7 +43,7 @@ static decltype(&tensor_gemm_cuda<T>) engine_of(ConvEngine engine, const ConvCal
 
 void convolve_cuda(const ConvGeometry& g, bool adjoint, const Tensor& source, const Tensor& weight,
                    const ConvStore& store, const Tensor& dest, void* workspace) {
-  const ConvCall call{g, adjoint, source.layout, dest.layout};
+  const ConvCall call{g, adjoint, source.layout, dest.layout, adjoint ? dest.first_channels : source.first_channels};
   const ConvEngine engine = choose_engine(call);
   if (engine == ConvEngine::gather)
     return adjoint ? adjoint_gemm_cuda(g, source, weight, store, dest)
@@ -54,7 +54,7 @@ void convolve_cuda(const ConvGeometry& g, bool adjoint, const Tensor& source, co
 }
 
 void convolve_weight_cuda(const ConvGeometry& g, const Tensor& x, const Tensor& gy, const Tensor& gw, void* workspace) {
-  const ConvEngine engine = choose_weight_engine(g, x.layout, gy.layout);
+  const ConvEngine engine = choose_weight_engine(g, x.layout, gy.layout, x.first_channels);
   if (engine == ConvEngine::gather) return weight_gradient_cuda(g, x, gy, gw, workspace);
   const bool halo = engine == ConvEngine::tensor_halo, bf16 = x.layout.dtype == DType::bfloat16;
   const auto run = halo   ? bf16 ? halo_weight_cuda<__nv_bfloat16> : halo_weight_cuda<__half>
@@ -83,18 +83,26 @@ static MomentSlots slots_of(const ConvCall& c) {
   return {y, 1, 0};
 }
 
-static void require_one_map(bool one, const char* op) {
-  require(one, "DEVICE", std::string(op) + " does not read or write joined maps on CUDA; concat them");
+static Tensor joined(const Tensor& first, const Tensor& second) {
+  Tensor both = first;
+  both.layout.shape.dims[1] += second.layout.channels();
+  both.first_channels = first.layout.channels();
+  both.second = second.data;
+  return both;
+}
+
+// x, with what is pending on it; or x and x2.
+static Tensor source_of(const Inputs& in, size_t affine, double slope) {
+  return present(in, 4) ? joined(in[0], in[4]) : with_pending(in, 0, affine, slope);
 }
 
 void conv3d_forward_cuda(const Descriptor& d, const Launch& l) {
-  require_one_map(!present(l.inputs, 4), "conv3d_forward");
   const auto& a = as<ConvForward>(d);
-  const Tensor x = with_pending(l.inputs, 0, 3, a.slope), &weight = l.inputs[1], &y = l.outputs[0];
+  const Tensor x = source_of(l.inputs, 3, a.slope), &weight = l.inputs[1], &y = l.outputs[0];
   const ConvGeometry g{kernel_of(weight), a.stride, a.padding};
   ConvStore store{present(l.inputs, 2) ? l.inputs[2].f32() : nullptr};
   if (!a.moments) return convolve_cuda(g, false, x, weight, store, y, l.workspace);
-  const ConvCall call{g, false, x.layout, y.layout};
+  const ConvCall call{g, false, x.layout, y.layout, x.first_channels};
   Parts parts(static_cast<char*>(l.workspace) + whole_lines(convolution_workspace(call)));
   const MomentsMemory memory(parts, y.layout, cells_of(call));
   store.moments = {memory.partial, memory.counts, static_cast<int>(y.layout.channels())};
@@ -103,17 +111,16 @@ void conv3d_forward_cuda(const Descriptor& d, const Launch& l) {
 }
 
 void conv3d_grad_input_cuda(const Descriptor& d, const Launch& l) {
-  require_one_map(as<ConvGradInput>(d).split == 0, "conv3d_grad_input");
   const auto& a = as<ConvGradInput>(d);
   require(!present(l.inputs, 2), "DEVICE", "conv3d_grad_input: sums for a normalisation are not left on CUDA");
   const ConvGeometry g{kernel_of(l.inputs[1]), a.stride, a.padding};
-  convolve_cuda(g, true, l.inputs[0], l.inputs[1], {}, l.outputs[0], l.workspace);
+  const Tensor gx = a.split ? joined(l.outputs[0], l.outputs[1]) : l.outputs[0];
+  convolve_cuda(g, true, l.inputs[0], l.inputs[1], {}, gx, l.workspace);
 }
 
 void conv3d_grad_weight_cuda(const Descriptor& d, const Launch& l) {
-  require_one_map(!present(l.inputs, 4), "conv3d_grad_weight");
   const auto& a = as<ConvGradWeight>(d);
-  const Tensor x = with_pending(l.inputs, 0, 2, a.slope), gy = with_pending(l.inputs, 1, 3, a.slope);
+  const Tensor x = source_of(l.inputs, 2, a.slope), gy = with_pending(l.inputs, 1, 3, a.slope);
   convolve_weight_cuda({a.kernel, a.stride, a.padding}, x, gy, l.outputs[0], l.workspace);
   if (a.bias) channel_sums_cuda(l.inputs[1], l.outputs[1], l.workspace);
 }

@@ -10,10 +10,13 @@ struct ConvCall {
   ConvGeometry geometry;
   bool adjoint;
   Layout source, dest;
+  // Where the source or, with `adjoint`, the destination is two joined maps: the channels of the first; 0: one map.
+  int64_t split = 0;
 };
 
 // gather: any shape, without tensor cores. tensor_gather: source channels in multiples of 8. tensor_halo: 3 x 3 x 3
-// kernels of stride 1 on channels in multiples of 32 and blocks of edges from 8.
+// kernels of stride 1 on channels in multiples of 32 and blocks of edges from 8. A first map's channels must be a
+// multiple of 8 too, but for the map that tensor_gather writes.
 enum class ConvEngine { gather, tensor_gather, tensor_halo };
 
 // Tiles that stick out of their cells compute voxels that do not exist; beyond this share the gather GEMM does less.
@@ -25,17 +28,21 @@ inline bool fills_halo_tiles(const Layout& source, const Layout& dest) {
   return computed <= 2 * edge.product();
 }
 
+// Channels that tensor-core kernels load, and those on halo tiles store, at once; they must not go on into another map.
+constexpr int64_t kRunChannels = 8;
+
 inline ConvEngine choose_engine(const ConvCall& c) {
   if (!is_16_bit(c.source.dtype)) return ConvEngine::gather;
-  if (HaloPlan::of(c.geometry, c.source, c.dest).possible && fills_halo_tiles(c.source, c.dest))
+  const bool whole_runs = c.split % kRunChannels == 0;
+  if (whole_runs && HaloPlan::of(c.geometry, c.source, c.dest).possible && fills_halo_tiles(c.source, c.dest))
     return ConvEngine::tensor_halo;
   const bool possible = TensorGemmPlan::of(c.geometry, c.adjoint, c.source, c.dest).possible;
-  return possible ? ConvEngine::tensor_gather : ConvEngine::gather;
+  return possible && (whole_runs || c.adjoint) ? ConvEngine::tensor_gather : ConvEngine::gather;
 }
 
-// The same for gradients of weights, where both maps must suit.
-inline ConvEngine choose_weight_engine(const ConvGeometry& g, const Layout& x, const Layout& gy) {
-  if (!is_16_bit(x.dtype)) return ConvEngine::gather;
+// The same for gradients of weights, where both maps must suit; `split` is that of x.
+inline ConvEngine choose_weight_engine(const ConvGeometry& g, const Layout& x, const Layout& gy, int64_t split = 0) {
+  if (!is_16_bit(x.dtype) || split % kRunChannels) return ConvEngine::gather;
   if (HaloWeightPlan::of(g, x, gy).possible && fills_halo_tiles(x, gy)) return ConvEngine::tensor_halo;
   return TensorWeightPlan::of(g, x, gy).possible ? ConvEngine::tensor_gather : ConvEngine::gather;
 }

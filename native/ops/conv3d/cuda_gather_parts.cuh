@@ -22,7 +22,7 @@ struct GatherGemm {
   ChannelSource<uint16_t> x;
   const Vector16* weights;  // [tile of columns][tap][slice][plane][column]
   ConvStore store;
-  uint16_t* y;
+  JoinedMap<uint16_t> y;
   float* partial;  // [split][voxel][channel], or null
 };
 
@@ -89,11 +89,11 @@ struct GatherProducer {
   __device__ void copy_rows(SharedAddress to, int slice) const {
     const int plane = threadIdx.x % S::kPlanes, channel = slice * kSliceChannels + plane * 8;
     const bool has_channel = channel < g.source_channels;
-    const ChannelRun<uint16_t> x = g.x.from(has_channel ? channel : 0);
+    const ChannelRun<const uint16_t> x = g.x.from(has_channel ? channel : 0);
 #pragma unroll
     for (int i = 0; i < kOwnRows; i++) {
       const bool valid = has_channel && from[i] >= 0;
-      copy_async(to + (plane * S::kPitch + own_row(i)) * 16, x.at + (valid ? int64_t{from[i]} * x.pitch : 0), valid);
+      copy_async(to + (plane * S::kPitch + own_row(i)) * 16, x.of(valid ? from[i] : 0), valid);
     }
   }
   // Where a normalisation is pending on the source, rows go through registers: they are fetched a step ahead, then
@@ -174,25 +174,29 @@ struct GatherProducer {
   }
 };
 
+template <class T>
+__device__ void put_sum(uint16_t* to, float sum, bool adds) {
+  *to = static_cast<uint16_t>(adds ? sum_of<T>(*to, sum, 0) : pack<T>(sum, 0));
+}
 // Two neighbouring channels of a voxel, c being the first.
-__device__ inline void put_sums(float* to, int c, const GatherGemm& g, float low, float high) {
+__device__ inline void put_partial(float* to, int c, const GatherGemm& g, float low, float high) {
   to[c] = low;
   if (c + 1 < g.dest_channels) to[c + 1] = high;
 }
 template <class T>
-__device__ void put_sums(uint16_t* to, int c, const GatherGemm& g, float low, float high) {
+__device__ void put_sums(const GatherGemm& g, int64_t voxel, int c, float low, float high) {
   const bool both = c + 1 < g.dest_channels, adds = g.store.adds;
   if (g.store.bias) {
     low += g.store.bias[c];
     if (both) high += g.store.bias[c + 1];
   }
-  if (g.dest_channels % 2 == 0) {
-    uint32_t* word = reinterpret_cast<uint32_t*>(to + c);
+  if (g.y.in_runs_of(2)) {
+    uint32_t* word = reinterpret_cast<uint32_t*>(g.y.from(c).of(voxel));
     *word = adds ? sum_of<T>(*word, low, high) : pack<T>(low, high);
     return;
   }
-  to[c] = static_cast<uint16_t>(adds ? sum_of<T>(to[c], low, 0) : pack<T>(low, 0));
-  if (both) to[c + 1] = static_cast<uint16_t>(adds ? sum_of<T>(to[c + 1], high, 0) : pack<T>(high, 0));
+  put_sum<T>(g.y.from(c).of(voxel), low, adds);
+  if (both) put_sum<T>(g.y.from(c + 1).of(voxel), high, adds);
 }
 
 // The statistics of a tile, unless the sum is split: by warps that hold rows own, own + 8, ... of it. Rows are the
@@ -227,8 +231,8 @@ __device__ void write_sums(const GatherGemm& g, const GatherPart& part, int row,
     const int c = part.first_column + column + n * 8 + static_cast<int>(threadIdx.x) % 4 * 2;
     if (c >= g.dest_channels) continue;
     const float low = line[n * 4], high = line[n * 4 + 1];
-    if (g.partial) put_sums(g.partial + (part.split * g.dest_voxels + voxel) * g.dest_channels, c, g, low, high);
-    else put_sums<T>(g.y + voxel * g.dest_channels, c, g, low, high);
+    if (g.partial) put_partial(g.partial + (part.split * g.dest_voxels + voxel) * g.dest_channels, c, g, low, high);
+    else put_sums<T>(g, voxel, c, low, high);
   }
 }
 
@@ -238,20 +242,21 @@ struct AddParts {
   const float* partial;
   ConvStore store;
   int64_t elements;
-  int splits, channels;
-  uint16_t* y;
+  int splits;
+  JoinedMap<uint16_t> y;
 
   __device__ float sum(int64_t i) const {
     float sum = 0;
     for (int s = 0; s < splits; s++) sum += partial[s * elements + i];
     return sum;
   }
-  __device__ void write(int64_t i, int channel, float sum) const {
+  __device__ void write(int64_t voxel, int channel, float sum) const {
     if (store.bias) sum += store.bias[channel];
-    y[i] = static_cast<uint16_t>(store.adds ? sum_of<T>(y[i], sum, 0) : pack<T>(sum, 0));
+    put_sum<T>(y.from(channel).of(voxel), sum, store.adds);
   }
   __device__ void operator()(int64_t i) const {
-    write(i, static_cast<int>(i - quotient(i, channels) * channels), sum(i));
+    const int64_t voxel = quotient(i, y.channels);
+    write(voxel, static_cast<int>(i - voxel * y.channels), sum(i));
   }
 };
 
@@ -266,10 +271,10 @@ __global__ void __launch_bounds__(kReduceThreads) add_parts_kernel(AddParts<T> p
   float sums[kOwn] = {};
 #pragma unroll
   for (int r = 0; r < kOwn; r++) {
-    const int64_t voxel = first + r * kRows + at.row, i = voxel * p.channels + at.channel;
-    if (voxel >= voxels || at.channel >= p.channels) continue;
-    sums[r] = p.sum(i);
-    p.write(i, at.channel, sums[r]);
+    const int64_t voxel = first + r * kRows + at.row;
+    if (voxel >= voxels || at.channel >= p.y.channels) continue;
+    sums[r] = p.sum(voxel * p.y.channels + at.channel);
+    p.write(voxel, at.channel, sums[r]);
   }
   const int64_t end = first + kFewestRows < voxels ? first + kFewestRows : voxels;
   each_run(y, blockIdx.x, first, end, [&](int64_t slot, int count, int64_t from, int64_t to) {
@@ -304,7 +309,7 @@ GatherGemm prepare_gather_gemm(const TensorGemmPlan& p, const ConvGeometry& geom
           channel_source<uint16_t>(source),
           reinterpret_cast<const Vector16*>(memory),
           store,
-          dest.as<uint16_t>(),
+          joined_map<uint16_t>(dest),
           p.splits > 1 ? reinterpret_cast<float*>(memory + p.packed_bytes) : nullptr};
 }
 
@@ -317,7 +322,7 @@ template <class T>
 void add_parts(const GatherGemm& g) {
   if (g.splits == 1) return;
   const int64_t elements = g.dest_voxels * g.dest_channels;
-  const AddParts<T> parts{g.partial, g.store, elements, g.splits, g.dest_channels, g.y};
+  const AddParts<T> parts{g.partial, g.store, elements, g.splits, g.y};
   if (!g.store.moments.partial) return launch_elementwise(elements, parts, "a convolution");
   const dim3 grid(static_cast<unsigned>(tiles_of(g.dest_voxels, kFewestRows)), channel_tiles(g.dest_channels));
   LAUNCH_KERNEL(add_parts_kernel<T>, grid, kReduceThreads, parts, g.rows.dest, g.dest_voxels);

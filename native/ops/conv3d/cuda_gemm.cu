@@ -19,15 +19,14 @@ struct Gather {
   ChannelSource<T> x;
   const float* weights;
   ConvStore store;
-  T* y;
+  JoinedMap<T> y;
 
   __device__ int64_t source_voxel(const DeviceLattice& l, Voxel base, const SumCursor& at) const {
     return at.ended(l) ? -1 : rows.source.find(l.source(base, at.z, at.y, at.x));
   }
   template <int V>
   __device__ Channels<V> source_at(int64_t voxel, int sample, int channel) const {
-    const ChannelRun<T> run = x.from(channel);
-    Channels<V> values = load<V>(run.at + voxel * run.pitch);
+    Channels<V> values = load<V>(x.from(channel).of(voxel));
     if (x.norm) settle<T>(values, x.norm, sample, channel);
     return values;
   }
@@ -96,7 +95,7 @@ __device__ void write(const Gather<T>& g, const ConvSums& sums, const int64_t* d
     for (int j = 0; j < kConvWork; j++) {
       const int c = first_column + ConvSums::column() + j;
       if (c < g.dest_channels)
-        g.y[voxel * g.dest_channels + c] = narrow<T>(sums.total[i][j] + (g.store.bias ? g.store.bias[c] : 0.0f));
+        *g.y.from(c).of(voxel) = narrow<T>(sums.total[i][j] + (g.store.bias ? g.store.bias[c] : 0.0f));
     }
   }
 }
@@ -155,8 +154,7 @@ void run(const Gather<T>& g) {
   const auto tiles = [](int64_t n) { return static_cast<unsigned>((n + kConvTile - 1) / kConvTile); };
   const int64_t classes = g.rows.family.classes();
   const dim3 grid(tiles(g.rows.rows), tiles(g.dest_channels), static_cast<unsigned>(classes < 65535 ? classes : 65535));
-  if (g.source_channels % 4 == 0 && g.x.first_channels % 4 == 0)
-    LAUNCH_KERNEL((gather_gemm_kernel<T, true>), grid, kConvThreads, g);
+  if (g.x.in_runs_of(4)) LAUNCH_KERNEL((gather_gemm_kernel<T, true>), grid, kConvThreads, g);
   else LAUNCH_KERNEL((gather_gemm_kernel<T, false>), grid, kConvThreads, g);
   check_cuda(cudaGetLastError(), "a convolution");
 }
@@ -174,7 +172,7 @@ Gather<T> gather_of(const ConvGeometry& g, bool adjoint, const Tensor& source, c
           channel_source<T>(source),
           weight.f32(),
           store,
-          dest.as<T>()};
+          joined_map<T>(dest)};
 }
 
 }  // namespace

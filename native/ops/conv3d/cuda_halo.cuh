@@ -66,12 +66,11 @@ __device__ void copy_halo(const CellView& source, const CellTiles::Tile& tile, S
                           const ChannelSource<uint16_t>& x, int slice, SharedAddress to, int thread) {
   using Tile = HaloTile<kDepth>;
   const int plane = thread % kHaloPlanes;
-  const ChannelRun<uint16_t> run = x.from(slice * kSliceChannels + plane * 8);
+  const ChannelRun<const uint16_t> run = x.from(slice * kSliceChannels + plane * 8);
 #pragma unroll 2
   for (int h = thread / kHaloPlanes; h < Tile::kVoxels; h += kThreads / kHaloPlanes) {
     const int voxel = halo_voxel<kDepth>(source, tile, table, h);
-    const int64_t at = voxel < 0 ? 0 : int64_t{voxel} * run.pitch;
-    copy_async(to + (plane * Tile::kPitch + h) * 16, run.at + at, voxel >= 0);
+    copy_async(to + (plane * Tile::kPitch + h) * 16, run.of(voxel < 0 ? 0 : voxel), voxel >= 0);
   }
 }
 
@@ -81,8 +80,8 @@ constexpr int kSettledBatch = 4;
 // Settles voxels of 8 channels and stores them at `to`, 16 bytes a voxel: turns [begin, end) of a thread, turn i being
 // that of voxel first + i * step; find(voxel) gives it in storage, or -1: zero then, after the normalisation.
 template <class T, class Find>
-__device__ void settle_voxels(const ChannelRun<uint16_t>& run, const ChannelNorm<8>& norm, SharedAddress to, int first,
-                              int step, int voxels, int begin, int end, const Find& find) {
+__device__ void settle_voxels(const ChannelRun<const uint16_t>& run, const ChannelNorm<8>& norm, SharedAddress to,
+                              int first, int step, int voxels, int begin, int end, const Find& find) {
 #pragma unroll 1
   for (int turn = begin; turn < end; turn += kSettledBatch) {
     Vector16 held[kSettledBatch];
@@ -92,7 +91,7 @@ __device__ void settle_voxels(const ChannelRun<uint16_t>& run, const ChannelNorm
       const int v = first + (turn + i) * step, from = v < voxels ? find(v) : -1;
       valid[i] = from >= 0;
       held[i] = {};
-      if (valid[i]) held[i] = load_global(run.at + int64_t{from} * run.pitch);
+      if (valid[i]) held[i] = load_global(run.of(from));
     }
 #pragma unroll
     for (int i = 0; i < kSettledBatch; i++) {

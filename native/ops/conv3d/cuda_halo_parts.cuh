@@ -15,11 +15,11 @@ constexpr int kHaloTaps = 27;
 struct HaloConv {
   CellView source, dest;
   CellTiles tiles;
-  int dest_channels, slices, column_tiles;
+  int slices, column_tiles;
   ChannelSource<uint16_t> x;
   const Vector16* weights;  // [tile of columns][slice][tap][plane][column]
   ConvStore store;
-  uint16_t* y;
+  JoinedMap<uint16_t> y;
 
   // The first piece of work from `item` on that a thread block has to do: of what is added, only tiles that read a
   // stored voxel of x.
@@ -181,7 +181,7 @@ struct HaloSums {
   // 32 channels of 8 voxels: a quad holds a voxel, and each of its lanes writes 8 channels.
   __device__ void write_line(const HaloConv& g, const float* line, int64_t voxel, int channel) const {
     const int q = lane % 4;
-    Vector16* to = reinterpret_cast<Vector16*>(g.y + voxel * g.dest_channels + channel + q * 8);
+    Vector16* to = reinterpret_cast<Vector16*>(g.y.from(channel + q * 8).of(voxel));
     Vector16 out = {};
     if (g.store.adds) {  // all lanes: what they hold goes the way back
       if (voxel >= 0) out = *to;
@@ -230,13 +230,12 @@ HaloConv prepare_halo_conv(bool adjoint, const Tensor& source, const Tensor& wei
   return {cell_view(source.layout, grid),
           cell_view(dest.layout, grid),
           cell_tiles(dest.layout, grid, depth),
-          k,
           slices,
           k / columns,
           channel_source<uint16_t>(source),
           static_cast<const Vector16*>(workspace),
           store,
-          dest.as<uint16_t>()};
+          joined_map<uint16_t>(dest)};
 }
 
 // Thread blocks that stay: one a processor, or fewer.

@@ -42,7 +42,7 @@ template <class T>
 __device__ void copy_gradient(const HaloWeight& w, const CellTiles::Tile& tile, SharedAddress to, int thread) {
   const int plane = thread % kHaloPlanes, channel = w.dest_slice() * kSliceChannels + plane * 8;
   const int corner = w.dest.corner(tile.cell), first = thread / kHaloPlanes, step = kProducers / kHaloPlanes;
-  const ChannelRun<uint16_t> gy = w.gy.from(channel);
+  const ChannelRun<const uint16_t> gy = w.gy.from(channel);
   const SharedAddress own = to + plane * kDestPitch * 16;
   const auto find = [&](int v) {
     const int z = tile.z + v / 64, y = tile.y + v / 8 % 8, x = tile.x + v % 8;
@@ -56,7 +56,7 @@ __device__ void copy_gradient(const HaloWeight& w, const CellTiles::Tile& tile, 
 #pragma unroll 2
   for (int v = first; v < kTileVoxels; v += step) {
     const int voxel = find(v);
-    copy_async(own + v * 16, gy.at + (voxel < 0 ? 0 : int64_t{voxel} * gy.pitch), voxel >= 0);
+    copy_async(own + v * 16, gy.of(voxel < 0 ? 0 : voxel), voxel >= 0);
   }
 }
 

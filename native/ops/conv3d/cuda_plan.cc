@@ -12,8 +12,8 @@ static int64_t partials_without_tensor_cores(const ConvGeometry& g, const Layout
   return splits > 1 ? splits * gy.channels() * columns * static_cast<int64_t>(sizeof(float)) : 0;
 }
 
-static int64_t weight_partials(const ConvGeometry& g, const Layout& x, const Layout& gy) {
-  switch (choose_weight_engine(g, x, gy)) {
+static int64_t weight_partials(const ConvGeometry& g, const Layout& x, const Layout& gy, int64_t split) {
+  switch (choose_weight_engine(g, x, gy, split)) {
     case ConvEngine::tensor_halo: return HaloWeightPlan::of(g, x, gy).partial_bytes();
     case ConvEngine::tensor_gather: return TensorWeightPlan::of(g, x, gy).partial_bytes;
     case ConvEngine::gather: return partials_without_tensor_cores(g, x, gy);
@@ -21,12 +21,18 @@ static int64_t weight_partials(const ConvGeometry& g, const Layout& x, const Lay
   return 0;
 }
 
-int64_t cuda_weight_gradient_workspace(const ConvGeometry& g, const Layout& x, const Layout& gy, const Layout* biased) {
-  return std::max(weight_partials(g, x, gy), biased ? VoxelSplits::of(*biased, true).bytes(1, biased->channels()) : 0);
+int64_t cuda_weight_gradient_workspace(const ConvGeometry& g, const Layout& x, const Layout& gy, const Layout* biased,
+                                       int64_t split) {
+  return std::max(weight_partials(g, x, gy, split),
+                  biased ? VoxelSplits::of(*biased, true).bytes(1, biased->channels()) : 0);
 }
 
+// Channels of the first of two maps, or 0.
+static int64_t split_of(const Inputs& in) { return present(in, 4) ? in[0].layout.channels() : 0; }
+
 int64_t ConvForward::cuda_workspace(const Inputs& in) const {
-  const ConvCall call{{kernel_of(in[1]), stride, padding}, false, in[0].layout, infer(in)[0]};
+  const Layout x = joined_layout("conv3d", in, 0, 4);
+  const ConvCall call{{kernel_of(in[1]), stride, padding}, false, x, infer(in)[0], split_of(in)};
   if (!moments) return convolution_workspace(call);
   Parts parts;
   MomentsMemory(parts, call.dest, cells_of(call));
@@ -34,7 +40,9 @@ int64_t ConvForward::cuda_workspace(const Inputs& in) const {
 }
 
 int64_t ConvGradInput::cuda_workspace(const Inputs& in) const {
-  return convolution_workspace({{kernel_of(in[1]), stride, padding}, true, in[0].layout, infer(in)[0]});
+  Layout gx = infer(in)[0];
+  gx.shape.dims[1] = in[1].layout.channels();  // of both parts
+  return convolution_workspace({{kernel_of(in[1]), stride, padding}, true, in[0].layout, gx, split});
 }
 
 int64_t ConvTransposeForward::cuda_workspace(const Inputs& in) const {
@@ -48,8 +56,8 @@ int64_t ConvTransposeGradInput::cuda_workspace(const Inputs& in) const {
 }
 
 int64_t ConvGradWeight::cuda_workspace(const Inputs& in) const {
-  const Layout &x = in[0].layout, &gy = in[1].layout;
-  return cuda_weight_gradient_workspace({kernel, stride, padding}, x, gy, bias ? &gy : nullptr);
+  const Layout x = joined_layout("conv3d", in, 0, 4), &gy = in[1].layout;
+  return cuda_weight_gradient_workspace({kernel, stride, padding}, x, gy, bias ? &gy : nullptr, split_of(in));
 }
 
 // The input and the output exchange their parts.

@@ -24,7 +24,9 @@ struct WeightSplits {
   }
 };
 
-// Bytes. The bias gradient, of the sums of `biased`, uses the same memory afterwards; null: there is none.
-int64_t cuda_weight_gradient_workspace(const ConvGeometry& g, const Layout& x, const Layout& gy, const Layout* biased);
+// Bytes. The bias gradient, of the sums of `biased`, uses the same memory afterwards; null: there is none. `split`: of
+// two maps joined to x, the channels of the first.
+int64_t cuda_weight_gradient_workspace(const ConvGeometry& g, const Layout& x, const Layout& gy, const Layout* biased,
+                                       int64_t split = 0);
 
 }  // namespace voxelspark

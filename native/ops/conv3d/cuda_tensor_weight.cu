@@ -77,14 +77,14 @@ struct Producer {
   __device__ void copy(SharedAddress buffer, SharedAddress table, int64_t first) const {
     const int c = source_channel(), k = dest_channel();
     const bool copies_x = c < w.source_channels, copies_gy = k < w.dest_channels;
-    const ChannelRun<uint16_t> x = w.x.from(copies_x ? c : 0), gy = w.gy.from(copies_gy ? k : 0);
+    const ChannelRun<const uint16_t> x = w.x.from(copies_x ? c : 0), gy = w.gy.from(copies_gy ? k : 0);
     for (int i = 0; i < kOwnVoxels; i++) {
       const int v = own_voxel(i);
       const int64_t from = load_shared(table + v * 4);
       const bool has_x = from >= 0 && copies_x, has_gy = from >= 0 && copies_gy;
       const SharedAddress to = buffer + (plane() * kPitch + v) * 16;
-      if (!w.gy.norm) copy_async(to, gy.at + (has_gy ? (first + v) * gy.pitch : 0), has_gy);
-      if (!w.x.norm) copy_async(to + kOperandBytes, x.at + (has_x ? from * x.pitch : 0), has_x);
+      if (!w.gy.norm) copy_async(to, gy.of(has_gy ? first + v : 0), has_gy);
+      if (!w.x.norm) copy_async(to + kOperandBytes, x.of(has_x ? from : 0), has_x);
     }
   }
   // The map on which a normalisation is pending, through registers; voxel(v) is what it holds of voxel v of the step.

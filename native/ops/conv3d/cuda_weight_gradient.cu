@@ -33,9 +33,7 @@ struct SourceLoader {
   __device__ const T* row(Voxel base, const SumCursor& c) const {
     if (c.ended(l)) return nullptr;
     const int64_t voxel = w.source.find(l.source(base, c.z, c.y, c.x));
-    if (voxel < 0) return nullptr;
-    const ChannelRun<T> x = w.x.from(c.channel);
-    return x.at + voxel * x.pitch;
+    return voxel < 0 ? nullptr : w.x.from(c.channel).of(voxel);
   }
   __device__ Channels<4> at(int64_t voxel) const {
     Channels<4> values = {};
@@ -128,8 +126,7 @@ void run(const ConvGeometry& g, const Tensor& x, const Tensor& gy, const Tensor&
                        split ? static_cast<float*>(workspace) : gw.f32()};
   const auto tiles = [](int64_t n) { return static_cast<unsigned>((n + kConvTile - 1) / kConvTile); };
   const dim3 grid(tiles(w.rows), tiles(w.columns), static_cast<unsigned>(splits.splits));
-  if (w.source_channels % 4 == 0 && w.x.first_channels % 4 == 0)
-    LAUNCH_KERNEL((weight_gradient_kernel<T, true>), grid, kConvThreads, w);
+  if (w.x.in_runs_of(4)) LAUNCH_KERNEL((weight_gradient_kernel<T, true>), grid, kConvThreads, w);
   else LAUNCH_KERNEL((weight_gradient_kernel<T, false>), grid, kConvThreads, w);
   check_cuda(cudaGetLastError(), "a weight gradient");
   if (split) launch_elementwise(elements, AddSplits{w.partial, splits.splits, elements, gw.f32()}, "a weight gradient");
