@@ -197,7 +197,7 @@ const bugs: Bug[] = [
   {
     name: "two channels at once where the first map ends between them",
     notices: "13 of 24 channels, written by tensor cores, joined",
-    file: "cuda_gather_parts.cuh",
+    file: "cuda_gather_store.cuh",
     found: "put_sum<T>(g.y.from(c + 1).of(voxel), high, adds);",
     planted: "put_sum<T>(g.y.from(c).of(voxel) + 1, high, adds);",
   },

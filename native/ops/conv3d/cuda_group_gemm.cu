@@ -5,7 +5,7 @@
 // come by one bulk copy a step. A warpgroup multiplies 64 rows by all columns, both operands in shared memory, and
 // keeps the products of one step running while it waits for the next.
 #include "device/cuda_wgmma.cuh"
-#include "ops/conv3d/cuda_gather_parts.cuh"
+#include "ops/conv3d/cuda_gather_store.cuh"
 #include "ops/conv3d/cuda_tensor_gemm.cuh"
 
 namespace voxelspark {

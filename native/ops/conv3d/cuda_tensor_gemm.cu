@@ -7,7 +7,7 @@
 //
 // Sums are float32 and in one order, taps then channels; where a product has too few tiles to fill a device the sum is
 // split, and the parts are added in order by a second kernel. So the same bits in every run.
-#include "ops/conv3d/cuda_gather_parts.cuh"
+#include "ops/conv3d/cuda_gather_store.cuh"
 #include "ops/conv3d/cuda_tensor_gemm.cuh"
 
 namespace voxelspark {
