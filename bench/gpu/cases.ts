@@ -69,28 +69,36 @@ interface Layer {
   edge: number;
   kernel?: number;
   stride?: number;
+  /** Channels of the first of two maps that are read as one. */
+  first?: number;
 }
 
 /** "Same" convolutions; `edge` is the input's, of 4 cells. */
 function convolution(
   random: Random,
-  { channels: [c, k], edge, kernel = 3, stride = 1 }: Layer,
+  { channels: [c, k], edge, kernel = 3, stride = 1, first = c }: Layer,
   share: Share,
 ): Case {
   const mask = share === "none" ? undefined : drawCells(random, 2, Math.min(4, edge / stride), share);
   const padding = cube((kernel - 1) / 2);
+  const map = (channels: number): CaseInput => ({
+    ...{ shape: [2, channels, ...cube(edge)], feature: true },
+    ...{ masked: share !== "none", constant: c === 1 },
+  });
+  const two = first < c;
   return {
     op: "conv3d",
-    name: `conv3d ${c} to ${k}, ${edge}³, kernel ${kernel}, stride ${stride}, ${share === "none" ? "dense" : `masked ${share}`}`,
+    name: `conv3d ${two ? `${first} + ${c - first}` : c} to ${k}, ${edge}³, kernel ${kernel}, stride ${stride}, ${share === "none" ? "dense" : `masked ${share}`}`,
     inputs: {
-      x: { shape: [2, c, ...cube(edge)], feature: true, masked: share !== "none", constant: c === 1 },
+      x: map(first),
+      ...(two && { x2: map(c - first) }),
       weight: { shape: [k, c, ...cube(kernel)] },
       bias: { shape: [k] },
     },
     ...(mask && { mask }),
     attributes: { stride: cube(stride), padding },
-    run: ({ x, weight, bias }) =>
-      conv3d(x!, weight!, bias, { stride: cube(stride), padding, winograd: "off" }),
+    run: ({ x, x2, weight, bias }) =>
+      conv3d(x2 ? [x!, x2] : x!, weight!, bias, { stride: cube(stride), padding, winograd: "off" }),
   };
 }
 
@@ -173,6 +181,7 @@ export function drawCases(seed: number, small: boolean): Case[] {
       convolution(random, { channels: [3, 4], edge: 8 }, 0.75),
       convolution(random, { channels: [32, 32], edge: 8 }, "none"),
       convolution(random, { channels: [32, 64], edge: 8, stride: 2 }, 0.75),
+      convolution(random, { channels: [24, 8], edge: 8, first: 8 }, "none"),
       transposed(random, 3, 2, 4),
       norm(random, 3, 8, 0.6),
       ...others(random).slice(1),
@@ -195,7 +204,10 @@ export function drawCases(seed: number, small: boolean): Case[] {
     convolution(random, { channels: [256, 320], edge: 16, stride: 2 }, 0.75),
     convolution(random, { channels: [64, 128], edge: 16, kernel: 1 }, 0.6),
     convolution(random, { channels: [64, 32], edge: 32 }, "none"),
-    convolution(random, { channels: [256, 128], edge: 16 }, "none"),
+    convolution(random, { channels: [64, 32], edge: 32, first: 32 }, "none"),
+    convolution(random, { channels: [256, 128], edge: 16, first: 128 }, "none"),
+    convolution(random, { channels: [320, 320], edge: 8, first: 40 }, 0.75),
+    convolution(random, { channels: [30, 32], edge: 16, first: 13 }, 0.75),
     transposed(random, 64, 32, 16),
     transposed(random, 320, 256, 8),
     ...stages.map(([c, edge]) => norm(random, c, edge, edge > 4 ? 0.75 : "none")),

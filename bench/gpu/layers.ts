@@ -27,6 +27,8 @@ export interface Layer {
   /** Whether the encoder has it, so that it is computed under a mask. */
   sparse: boolean;
   transposed?: boolean;
+  /** Whether its input is two joined maps, as a decoder stage's: the upsampled one and the skip. */
+  joined?: boolean;
 }
 
 const cube = (n: number): Triple => [n, n, n];
@@ -40,9 +42,9 @@ export const paperLayers: readonly Layer[] = [
   layer(32, 32, 160, 1),
   layer(64, 64, 80, 2),
   layer(128, 128, 40, 2),
-  layer(64, 32, 160, 1, { sparse: false }),
+  layer(64, 32, 160, 1, { sparse: false, joined: true }),
   layer(256, 256, 20, 6),
-  layer(128, 64, 80, 2, { sparse: false }),
+  layer(128, 64, 80, 2, { sparse: false, joined: true }),
   layer(320, 320, 10, 6),
   layer(32, 64, 80, 2, { stride: 2 }),
   layer(64, 32, 160, 1, { transposed: true, sparse: false, kernel: 2, stride: 2 }),
@@ -56,11 +58,12 @@ export const smallLayers: readonly Layer[] = [
   layer(4, 4, 5, 1),
   layer(2, 4, 5, 1, { stride: 2 }),
   layer(32, 64, 5, 1, { stride: 2 }),
+  layer(32, 16, 5, 1, { sparse: false, joined: true }),
 ];
 
-export const nameOf = ({ channels, edge, samples, kernel, stride, transposed }: Layer) =>
+export const nameOf = ({ channels, edge, samples, kernel, stride, transposed, joined }: Layer) =>
   `${channels.join(" to ")}, ${edge}³ × ${samples}${transposed ? ", transposed" : kernel === 3 ? "" : `, kernel ${kernel}`}` +
-  `${stride > 1 && !transposed ? `, stride ${stride}` : ""}`;
+  `${stride > 1 && !transposed ? `, stride ${stride}` : ""}${joined ? ", of two maps" : ""}`;
 
 /** Multiply-adds of every output voxel, twice. */
 export function flopsOf({ channels: [c, k], edge, samples, kernel, stride, transposed }: Layer): number {
@@ -108,6 +111,7 @@ export function operands(l: Layer, precision: Precision, masked: number): Operan
     kernel,
     stride,
     transposed = false,
+    joined = false,
   } = l;
   const input = transposed ? edge / stride : edge * stride;
   const block = input / 5;
@@ -116,11 +120,14 @@ export function operands(l: Layer, precision: Precision, masked: number): Operan
         sampleMask({ patch: cube(input), block, ratio: masked, per: "batch" }, { seed: 0, step: 0, samples }),
       )
     : undefined;
-  const x = feature([samples, c, ...cube(input)], precision, mask);
+  const [x, x2] = Array.from({ length: joined ? 2 : 1 }, () =>
+    feature([samples, joined ? c / 2 : c, ...cube(input)], precision, mask),
+  );
   const gy = feature([samples, k, ...cube(edge)], precision, mask);
   const weight = parameter(transposed ? [c, k, ...cube(kernel)] : [k, c, ...cube(kernel)]);
   const bias = zeros([k], { device: "cuda" });
   const how = { stride: cube(stride), padding: cube((kernel - 1) / 2) };
+  const split = joined ? c / 2 : 0;
   const runs: Operands["runs"] = transposed
     ? {
         forward: () => launch("conv_transpose3d_forward", [x, weight, bias], {}),
@@ -128,17 +135,22 @@ export function operands(l: Layer, precision: Precision, masked: number): Operan
         grad_weight: () => launch("conv_transpose3d_grad_weight", [x, gy], { bias: true }),
       }
     : {
-        forward: () => launch("conv3d_forward", [x, weight, bias], how),
-        grad_input: () => launch("conv3d_grad_input", [gy, weight], { ...how, size: cube(input), mask }),
+        forward: () => launch("conv3d_forward", [x, weight, bias, undefined, x2], how),
+        grad_input: () =>
+          launch("conv3d_grad_input", [gy, weight], { ...how, size: cube(input), mask, split }),
         grad_weight: () =>
-          launch("conv3d_grad_weight", [x, gy], { ...how, kernel: cube(kernel), bias: true }),
+          launch("conv3d_grad_weight", [x, gy, undefined, undefined, x2], {
+            ...how,
+            kernel: cube(kernel),
+            bias: true,
+          }),
       };
   const share = mask?.visibleShare ?? 1;
   return {
     runs,
     share,
     free: () => {
-      for (const t of [x, gy, weight, bias, mask]) t?.dispose();
+      for (const t of [x, x2, gy, weight, bias, mask]) t?.dispose();
     },
   };
 }

@@ -25,7 +25,8 @@ def times(x, cells):
 
 
 def conv3d(i, a, cells):
-    return times(F.conv3d(times(i["x"], cells), i["weight"], i["bias"], a["stride"], a["padding"]), cells)
+    x = torch.cat((i["x"], i["x2"]), 1) if "x2" in i else i["x"]
+    return times(F.conv3d(times(x, cells), i["weight"], i["bias"], a["stride"], a["padding"]), cells)
 
 
 def masked_norm(i, a, cells):
