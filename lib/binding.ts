@@ -3,6 +3,7 @@
  * `code`; `rethrow` gives them the classes of errors.ts, so that `instanceof` works in every realm.
  */
 import { existsSync } from "node:fs";
+import { totalmem } from "node:os";
 import { join } from "node:path";
 import {
   ArgumentRangeError,
@@ -125,7 +126,7 @@ function load(): NativeAddon {
   } catch (cause) {
     throw new NativeLoadError(
       "ERR_VOXELSPARK_NATIVE_LOAD",
-      `The native addon could not be loaded from ${file}: ${(cause as Error).message}\n` +
+      `The native addon could not be loaded from ${file}: ${(cause as Error).message.split("\n")[0]}\n` +
         "Possible solutions: run `npm rebuild voxelspark --foreground-scripts` (needs g++, make and python3); " +
         "if packages were installed with --ignore-scripts, the addon was never built.",
       { cause },
@@ -135,7 +136,18 @@ function load(): NativeAddon {
   const built = join(packageRoot, "build-cuda", "Release", "voxelspark_cuda.so");
   const cuda = process.env.VOXELSPARK_CUDA_LIBRARY || built;
   if (existsSync(cuda)) addon.configure({ cudaLibrary: cuda });
+  // Linux grants memory that it does not have and kills who uses it: a request beyond the machine's is refused here.
+  addon.configure({
+    memoryLimit: Math.min(totalmem(), process.constrainedMemory() || Number.POSITIVE_INFINITY),
+  });
+  requireIsa(process.env.VOXELSPARK_ISA);
   return addon;
+}
+
+/** The addon itself takes what it knows and ignores the rest. */
+function requireIsa(wish: string | undefined): void {
+  if (!wish || ["scalar", "avx2", "avx512"].includes(wish)) return;
+  throw new ArgumentRangeError(`VOXELSPARK_ISA is '${wish}', allowed are scalar, avx2 and avx512`);
 }
 
 function rethrow(error: unknown): never {

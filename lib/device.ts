@@ -17,11 +17,12 @@ export function info(): BuildInfo {
 
 /**
  * The device to run on. A wish for "cuda" is fulfilled or refused, never turned into the CPU.
- * @param wish "auto", "cpu" or "cuda"; left out: the environment variable VOXELSPARK_DEVICE, else "auto", which is
+ * @param asked "auto", "cpu" or "cuda"; left out: the environment variable VOXELSPARK_DEVICE, else "auto", which is
  * CUDA where a GPU can be used and the CUDA backend has every kernel
  * @throws DeviceError with reason and cure when CUDA is asked for and cannot be used
  */
-export function resolveDevice(wish = process.env.VOXELSPARK_DEVICE || "auto"): DeviceChoice {
+export function resolveDevice(asked?: string): DeviceChoice {
+  const wish = asked ?? (process.env.VOXELSPARK_DEVICE || "auto");
   const { isa, threads, cuda } = info();
   const cpu = `${threads} thread${threads === 1 ? "" : "s"}, ${isa}`;
   if (wish === "cpu") return { device: "cpu", reason: `cpu (${cpu}), as asked for` };
@@ -32,8 +33,10 @@ export function resolveDevice(wish = process.env.VOXELSPARK_DEVICE || "auto"): D
       `device 'cuda' cannot be used: ${cuda.reason}; device 'cpu' works`,
     );
   }
-  if (wish !== "auto")
-    throw new DeviceError("ERR_VOXELSPARK_DEVICE", `device is '${wish}', allowed are auto, cpu and cuda`);
+  if (wish !== "auto") {
+    const what = asked === undefined ? "VOXELSPARK_DEVICE" : "device";
+    throw new DeviceError("ERR_VOXELSPARK_DEVICE", `${what} is '${wish}', allowed are auto, cpu and cuda`);
+  }
   const why = cuda.deviceCount ? lacking(cuda.missingKernels) : cuda.reason;
   if (why) return { device: "cpu", reason: `cpu (${cpu}), since cuda cannot be used: ${why}` };
   return { device: "cuda", reason: `cuda (${cuda.devices[0]})` };

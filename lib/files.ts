@@ -25,7 +25,7 @@ export async function writeFileAtomic(target: string, content: FileContent): Pro
   const temporary = temporaryBeside(target);
   return guarded(target, "write", async () => {
     try {
-      await fs.mkdir(path.dirname(target), { recursive: true });
+      await makeFolder(path.dirname(target));
       const written = await writeFlushed(temporary, content);
       await fs.rename(temporary, target);
       await syncFolder(path.dirname(target));
@@ -53,7 +53,7 @@ export async function writeFolderAtomic<T>(
 ): Promise<T> {
   const temporary = temporaryBeside(target);
   try {
-    await guarded(target, "create", () => fs.mkdir(temporary, { recursive: true }));
+    await guarded(target, "create", () => makeFolder(temporary));
     const result = await fill(temporary);
     await guarded(target, "create", () => replaceFolder(temporary, target));
     return result;
@@ -80,7 +80,19 @@ async function replaceFolder(temporary: string, target: string): Promise<void> {
 
 /** Makes a folder and its parents; fine if it exists. */
 export async function ensureFolder(folder: string): Promise<void> {
-  await guarded(folder, "create folder", () => fs.mkdir(folder, { recursive: true }));
+  await guarded(folder, "create folder", () => makeFolder(folder));
+}
+
+/** mkdir -p, which Node itself fails with ENOENT on a read-only volume: one folder at a time says what is wrong. */
+async function makeFolder(folder: string): Promise<void> {
+  try {
+    await fs.mkdir(folder, { recursive: true });
+  } catch (error) {
+    if (codeOf(error) !== "ENOENT") throw error;
+    const above = path.dirname(folder);
+    if (!(await exists(above))) await makeFolder(above);
+    await fs.mkdir(folder);
+  }
 }
 
 /** Removes a folder that nothing was put into; does nothing otherwise. */
@@ -228,6 +240,8 @@ export async function ioError(action: string, file: string, cause: unknown): Pro
     hint = ` Free space there: ${(await freeBytes(path.dirname(file))) ?? "an unknown number of"} bytes. Make room or choose another folder.`;
   } else if (code === "EACCES" || code === "EPERM" || code === "EROFS") {
     hint = " Check the permissions of the folder or choose another one.";
+  } else if (code === "EISDIR") {
+    hint = " It is a folder, a file is needed.";
   }
   const reason = cause instanceof Error || code !== undefined ? (cause as Error).message : String(cause);
   return new IoError("ERR_VOXELSPARK_IO", `Cannot ${action} ${file}: ${reason}.${hint}`, { cause });

@@ -270,12 +270,15 @@ export function resetPeak(device: DeviceName = defaultDevice): void {
   native.configure({ resetPeak: deviceIndex(device) });
 }
 
-/** Threads of the CPU device; results do not depend on it. */
+/** Threads of the CPU device, 1 to 1024; results do not depend on it. @throws ArgumentRangeError */
 export function setThreads(threads: number): void {
   native.configure({ threads });
 }
 
-/** Upper bound in bytes of what the CPU pool holds; 0 = none. Beyond it allocations throw OutOfMemoryError. */
+/**
+ * Upper bound in bytes of the CPU's live tensors; 0 = none. Beyond it allocations throw OutOfMemoryError. At first it is
+ * the memory of the machine.
+ */
 export function setMemoryLimit(bytes: number): void {
   native.configure({ memoryLimit: bytes });
 }

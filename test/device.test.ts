@@ -36,12 +36,22 @@ describe("the choice of a device", () => {
       process.env.VOXELSPARK_DEVICE = "cpu";
       expect(resolveDevice().reason).toMatch(/as asked for/);
       process.env.VOXELSPARK_DEVICE = "gpu";
-      expect(refused(() => resolveDevice()).message).toBe("device is 'gpu', allowed are auto, cpu and cuda");
+      expect(refused(() => resolveDevice()).message).toBe(
+        "VOXELSPARK_DEVICE is 'gpu', allowed are auto, cpu and cuda",
+      );
+      expect(refused(() => resolveDevice("tpu")).message).toMatch(/^device is 'tpu', allowed/);
       expect(resolveDevice("cpu").device).toBe("cpu");
     } finally {
       if (before === undefined) delete process.env.VOXELSPARK_DEVICE;
       else process.env.VOXELSPARK_DEVICE = before;
     }
+  });
+});
+
+test("a request beyond the machine's memory is refused, not granted", () => {
+  expect(refused(() => zeros([1, 1, 32768, 32768, 32768]))).toMatchObject({
+    code: "ERR_VOXELSPARK_OUT_OF_MEMORY",
+    message: expect.stringMatching(/limit \d+/),
   });
 });
 

@@ -3,6 +3,7 @@ import { promises as fs, mkdtempSync, readdirSync, readFileSync, rmSync, writeFi
 import os from "node:os";
 import path from "node:path";
 import {
+  ensureFolder,
   exists,
   readFileBounded,
   readTextFile,
@@ -166,6 +167,19 @@ function failCall(k: number, code: string): () => number {
   });
   return () => count;
 }
+
+test("what stands in the way is told: a read-only volume, a folder in the place of a file", async () => {
+  const { mkdir } = fs;
+  jest.spyOn(fs, "mkdir").mockImplementation((name, options) => {
+    // As Node does on a read-only volume.
+    const recursive = (options as { recursive?: boolean } | undefined)?.recursive === true;
+    if (!String(name).includes("sealed")) return mkdir(name, options);
+    return Promise.reject(Object.assign(new Error("mocked"), { code: recursive ? "ENOENT" : "EROFS" }));
+  });
+  const sealed = ensureFolder(path.join(folder, "sealed", "a", "b"));
+  await expect(sealed).rejects.toThrow(/sealed.*Check the permissions of the folder/);
+  await expect(writeFileAtomic(folder, "text")).rejects.toThrow(/It is a folder, a file is needed/);
+});
 
 describe("writeFolderAtomic", () => {
   test("appears complete or not at all", async () => {

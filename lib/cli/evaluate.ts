@@ -1,6 +1,7 @@
 import { dirname, join } from "node:path";
 import type { CommandModule } from "yargs";
 import { readDatasetJson } from "../data/dataset-json";
+import { findCases } from "../data/sources";
 import { evaluateFolders, type FolderOptions, optionsOf, regionNames } from "../evaluation/folders";
 import { type MeanMetrics, type Summary, writeSummary } from "../evaluation/summary";
 import { exists } from "../files";
@@ -99,6 +100,7 @@ async function whatToEvaluate({
   reference,
 }: Args): Promise<{ scheme?: LabelScheme; options: FolderOptions }> {
   if (labels) return { options: { regions: labels.map(region) } };
+  await findCases(reference); // a missing folder is no matter of dataset.json
   const beside = join(dirname(join(reference, ".")), "dataset.json");
   if (!datasetJson && !(await exists(beside)))
     throw new UsageError(`evaluate needs --dataset-json or --labels, since ${beside} does not exist`);

@@ -15,9 +15,8 @@ import {
   SCHEDULES,
   type ScheduleKind,
 } from "../plans/finetune";
-import type { PresetName } from "../plans/plan";
 import { openPretrained } from "../runs/pretrained";
-import { given, overridesOf, type PlanArgs, planOptions } from "./options";
+import { given, overridesOf, type PlanArgs, planOptions, presetOf } from "./options";
 import { UsageError } from "./output";
 
 export interface FinetunePlanArgs extends PlanArgs {
@@ -75,7 +74,7 @@ export async function finetunePlanOf(
     file,
     options,
   ].reduce((base, over) => mergeFinetuneInputs(base, over));
-  const plan = createFinetunePlan(input, args.preset as PresetName, path ? `Plan ${path}` : "Command line");
+  const plan = createFinetunePlan(input, presetOf(args), path ? `Plan ${path}` : "Command line");
   requireSameData(plan, { channels, labels }, args.data);
   return plan;
 }

@@ -1,11 +1,12 @@
 #!/usr/bin/env node
+import "./uncaught";
 import yargs from "yargs";
 import { hideBin } from "yargs/helpers";
 import { compare } from "./compare";
 import { evaluate } from "./evaluate";
 import { finetune } from "./finetune";
 import { info } from "./info";
-import { log, UsageError } from "./output";
+import { tell, UsageError } from "./output";
 import { predict } from "./predict";
 import { preprocess } from "./preprocess";
 import { pretrain } from "./pretrain";
@@ -40,7 +41,9 @@ async function main(): Promise<void> {
     .alias("help", "h")
     .exitProcess(false)
     .fail((message, error) => {
-      throw error ?? new UsageError(message);
+      // yargs calls what stands without a name "non-option arguments".
+      const lacking = /^Not enough non-option/.test(message);
+      throw error ?? new UsageError(lacking ? `${hideBin(process.argv)[0]} needs a file or folder` : message);
     });
   try {
     await parser.parseAsync();
@@ -49,23 +52,20 @@ async function main(): Promise<void> {
   }
 }
 
-/** Refuses options whose value is no number though one is needed, or empty. */
+/** Refuses options without a value where one is needed, and those whose value is no number though it should be. */
 function requireValues(options: Record<string, unknown>): boolean {
   for (const [name, value] of Object.entries(options))
-    if ([value].flat().some((v) => v === "" || Number.isNaN(v)))
-      throw new UsageError(
-        `--${name} needs a value${Number.isNaN([value].flat()[0]) ? " that is a number" : ""}`,
-      );
+    if (name !== "_" && isLacking(value)) {
+      const dashes = name.length === 1 ? "-" : "--";
+      const what = Number.isNaN([value].flat()[0]) ? "a value that is a number" : "a value";
+      throw new UsageError(`${dashes}${name} needs ${what}`);
+    }
   return true;
 }
 
-function tell(error: unknown): number {
-  const { code, message, stack } = error as { code?: string; message: string; stack?: string };
-  const known = code?.startsWith("ERR_VOXELSPARK_") && code !== "ERR_VOXELSPARK_INTERNAL";
-  log(`error: ${known ? `${message} [${code}]` : stack}`);
-  if (!(error instanceof UsageError)) return 1;
-  log("Run `voxelspark --help` or `voxelspark <command> --help` for what is allowed.");
-  return 2;
+function isLacking(value: unknown): boolean {
+  const values = [value].flat();
+  return values.length === 0 || values.some((v) => v === undefined || v === "" || Number.isNaN(v));
 }
 
 void main();

@@ -54,7 +54,7 @@ export function chooseDevice(
 
 export interface PlanArgs {
   plan?: string | undefined;
-  preset: string;
+  preset?: string | undefined;
   patch?: string | undefined;
   batch?: number | undefined;
   steps?: number | undefined;
@@ -77,8 +77,7 @@ export function planOptions<T>(yargs: Argv<T>): Argv<T & PlanArgs> {
     })
     .option("preset", {
       choices: Object.keys(PRESETS),
-      default: "s3d",
-      describe: "Complete plan to start from",
+      describe: "Complete plan to start from (default: s3d)",
     })
     .option("patch", { type: "string", describe: "Patch edge in voxels, or z,y,x" })
     .option("batch", { type: "number", describe: "Patches a step" })
@@ -131,11 +130,20 @@ export function overridesOf(args: PlanArgs) {
   });
 }
 
-/** The plan that file, preset and options describe; options win. */
-export async function planOf(args: PlanArgs): Promise<Plan> {
+/** --preset, which is the paper's plan where it is not given. */
+export function presetOf({ preset = "s3d" }: PlanArgs): PresetName {
+  return preset as PresetName;
+}
+
+/**
+ * The plan that file, preset and options describe; options win.
+ * @param own file of the plan to go on with where neither file nor preset is named
+ */
+export async function planOf(args: PlanArgs, own?: string): Promise<Plan> {
   const overrides = overridesOf(args) as PlanInput | undefined;
-  const preset = args.preset as PresetName;
-  return args.plan
-    ? planFromFile(args.plan, { preset, ...(overrides ? { overrides } : {}) })
+  const preset = presetOf(args);
+  const file = args.plan ?? (args.preset === undefined ? own : undefined);
+  return file
+    ? planFromFile(file, { preset, ...(overrides ? { overrides } : {}) })
     : createPlan(overrides ?? {}, preset, "Command line");
 }

@@ -10,6 +10,16 @@ export function log(text: string): void {
   process.stderr.write(`${text}\n`);
 }
 
+/** Says what went wrong and returns the exit code: a sentence where it is an error of ours, else a stack. */
+export function tell(error: unknown): number {
+  const { code, message, stack } = error as { code?: string; message: string; stack?: string };
+  const known = code?.startsWith("ERR_VOXELSPARK_") && code !== "ERR_VOXELSPARK_INTERNAL";
+  log(`error: ${known ? `${message} [${code}]` : stack}`);
+  if (!(error instanceof UsageError)) return 1;
+  log("Run `voxelspark --help` or `voxelspark <command> --help` for what is allowed.");
+  return 2;
+}
+
 /** One JSON document on stdout. */
 export function printJson(value: unknown): void {
   process.stdout.write(`${JSON.stringify(value, null, 2)}\n`);

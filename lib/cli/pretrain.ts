@@ -1,4 +1,6 @@
+import { join } from "node:path";
 import type { CommandModule } from "yargs";
+import { exists } from "../files";
 import { overridePlan, type Plan } from "../plans/plan";
 import { dryRun } from "../recipes/dry-run";
 import { openCases, resolvePreprocessing } from "../runs/cases";
@@ -30,7 +32,10 @@ export const pretrain: CommandModule<object, Args> = {
     planOptions(computeOptions(yargs))
       .option("data", { type: "string", describe: "Images as for preprocess, or a case folder" })
       .option("out", { type: "string", describe: "Run folder: plan, metrics, progress picture, checkpoints" })
-      .option("resume", { type: "boolean", describe: "Go on from the newest checkpoint in --out" })
+      .option("resume", {
+        type: "boolean",
+        describe: "Go on from the newest checkpoint in --out, with its plan",
+      })
       .option("allow-previous", {
         type: "boolean",
         describe: "With --resume: go back past damaged checkpoints",
@@ -40,7 +45,7 @@ export const pretrain: CommandModule<object, Args> = {
         describe: "Check the plan and tell its memory; compute nothing",
       }) as never,
   handler: async (args) => {
-    const plan = await planOf(args);
+    const plan = await planOf(args, await ownPlan(args));
     if (args.dryRun) {
       tellDryRun(args.device ? overridePlan(plan, { device: args.device }, "Command line") : plan, args.json);
       return;
@@ -51,6 +56,12 @@ export const pretrain: CommandModule<object, Args> = {
     await train(plan, { ...args, data, out });
   },
 };
+
+/** The plan of the run that --resume goes on with, so that its options need not be repeated. */
+async function ownPlan({ out, resume }: Args): Promise<string | undefined> {
+  const file = resume && out ? join(out, "plan.json") : undefined;
+  return file && (await exists(file)) ? file : undefined;
+}
 
 function tellDryRun(plan: Plan, json?: boolean): void {
   const { device, parameters, peakBytes, residentBytes } = dryRun(plan);

@@ -4,7 +4,7 @@
  */
 import { open, stat } from "node:fs/promises";
 import { DataError, FormatError } from "../errors";
-import { ioError } from "../files";
+import { guarded, ioError } from "../files";
 import { type Geometry, type GeometryChoice, geometryOf, type Vector3 } from "./geometry";
 import { BoundedSink, isGzip, readHead, readInto } from "./gzip";
 import {
@@ -143,7 +143,9 @@ async function firstBytes(path: string): Promise<Uint8Array> {
     throw await ioError("open", path, error);
   });
   try {
-    const { buffer, bytesRead } = await handle.read({ buffer: Buffer.alloc(2), position: 0 });
+    const { buffer, bytesRead } = await guarded(path, "read", () =>
+      handle.read({ buffer: Buffer.alloc(2), position: 0 }),
+    );
     return buffer.subarray(0, bytesRead);
   } finally {
     await handle.close();

@@ -118,6 +118,15 @@ async function bidsCases(folder: string): Promise<ImageCase[]> {
   return cases;
 }
 
+/** A labelled data set as a whole: its label maps must not pass as images. */
+async function refuseRawLayout(folder: string, input: string): Promise<void> {
+  const names = await readdir(folder);
+  if (names.includes("dataset.json") && names.includes("imagesTr"))
+    fail(
+      `${input} is a data set in nnU-Net's raw layout, whose label maps are no images; name ${join(input, "imagesTr")}.`,
+    );
+}
+
 async function folderCases(folder: string): Promise<ImageCase[]> {
   const files = await search(folder);
   return files.map((path) => {
@@ -169,6 +178,7 @@ export async function findCases(input: string): Promise<ImageCase[]> {
   });
   let cases: ImageCase[];
   if (info.isDirectory()) {
+    await refuseRawLayout(root, input);
     cases = (await isBids(root)) ? await bidsCases(root) : await folderCases(root);
   } else if (!info.isFile()) {
     fail(`${input} is no regular file; a folder, a NIfTI file or a pretrain_data.json is needed.`);

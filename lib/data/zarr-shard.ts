@@ -6,6 +6,7 @@
  */
 import type { FileHandle } from "node:fs/promises";
 import { DataError } from "../errors";
+import { guarded } from "../files";
 import { crc32c } from "./crc32c";
 
 export type Shape4 = readonly [number, number, number, number]; // (C, D, H, W)
@@ -220,7 +221,9 @@ async function readExactly(
   const buffer = Buffer.allocUnsafeSlow(length); // filled completely below
   let got = 0;
   while (got < length) {
-    const { bytesRead } = await file.read(buffer, got, length - got, position + got);
+    const { bytesRead } = await guarded(path, "read", () =>
+      file.read(buffer, got, length - got, position + got),
+    );
     if (bytesRead === 0) throw damaged(path, `it ends ${length - got} bytes too early`);
     got += bytesRead;
   }

@@ -1,4 +1,5 @@
 import { BlockMask } from "../block-mask";
+import { DataError } from "../errors";
 import { tileRows, tiles } from "../inference/tiles";
 import { sampleMask } from "../masking";
 import type { S3D } from "../models/s3d";
@@ -23,6 +24,7 @@ export interface Reconstruction {
 /**
  * Masks a whole preprocessed volume patch by patch and lets the model fill it in.
  * @param data z-scored voxels, shape[0] · shape[1] · shape[2]; smaller volumes are padded with their minimum
+ * @throws DataError when no voxel of a small volume lies in a masked block
  * @yields the number of patches done and to do; returns the composed volume
  */
 export async function* reconstruct(
@@ -70,5 +72,10 @@ function errors(data: Float32Array, reconstruction: Float32Array, visible: Uint8
     error += (data[i]! - reconstruction[i]!) ** 2;
     baseline += data[i]! ** 2;
   }
+  if (masked === 0)
+    throw new DataError(
+      "ERR_VOXELSPARK_DATA",
+      `none of the ${data.length} voxels is masked, so there is nothing to reconstruct; take a larger image or another seed.`,
+    );
   return { maskedMse: error / masked, baselineMse: baseline / masked };
 }

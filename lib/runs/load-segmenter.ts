@@ -5,6 +5,7 @@ import { CheckpointError } from "../errors";
 import { exists } from "../files";
 import type { ResEncUNet } from "../models/resenc-unet";
 import { type FinetunePlan, finetunePlanFromJson } from "../plans/finetune";
+import { planFromFile } from "../plans/plan";
 import { buildSegmenter } from "../recipes/segmenter";
 import type { DeviceName } from "../tensor";
 import { loadWeights } from "./train-state";
@@ -51,9 +52,21 @@ export async function loadSegmenter(
 export function finetunePlanOf({ state, folder }: Checkpoint): FinetunePlan {
   const kind = (state.plan as { kind?: unknown } | null)?.kind;
   if (kind === "finetune") return finetunePlanFromJson(state.plan, folder);
+  return refusePretraining(folder, "a checkpoint");
+}
+
+function refusePretraining(path: string, what: string): never {
   throw new CheckpointError(
     "ERR_VOXELSPARK_CHECKPOINT",
-    `${folder} is a checkpoint of pre-training, which predicts no labels; fine-tune from it first.`,
+    `${path} is ${what} of pre-training, which predicts no labels; fine-tune from it first.`,
+  );
+}
+
+/** Whether a folder holds a plan of pre-training, which the two kinds of plans tell by their fields. */
+function isPretraining(run: string): Promise<boolean> {
+  return planFromFile(join(run, "plan.json")).then(
+    () => true,
+    () => false,
   );
 }
 
@@ -62,6 +75,7 @@ export async function checkpointFolder(path: string, which: "final" | "best"): P
   if ((await exists(join(path, "state.json"))) || /^(final|best|step-\d+)$/.test(basename(path))) return path;
   const folder = join(path, which);
   if (await exists(folder)) return folder;
+  if (await isPretraining(path)) refusePretraining(path, "a run");
   const why =
     which === "final"
       ? "a run that has not ended holds step-XXXXXXXX/ folders, which can be named instead"

@@ -1,5 +1,6 @@
 /** From channel files to label maps on their own grid, with one fine-tuned network or an ensemble (method.md §8). */
-import { join } from "node:path";
+import { realpath } from "node:fs/promises";
+import { basename, dirname, join, resolve } from "node:path";
 import type { ChannelFiles } from "../data/channel-files";
 import type { Vector3 } from "../data/geometry";
 import type { NiftiHeader } from "../data/nifti-header";
@@ -177,7 +178,7 @@ export interface PredictionRun extends Omit<PredictOptions, "probabilities"> {
   out: string;
   /** Also writes `<case>.npy`. */
   saveProbabilities?: boolean | undefined;
-  /** Leaves cases alone whose label map is there already. */
+  /** Leaves cases alone whose label map, and probabilities if wanted, are there already. */
   skipFinished?: boolean | undefined;
 }
 
@@ -194,12 +195,26 @@ export type PredictionEvent =
   | ({ type: "case"; case: string; done: number; total: number } & CaseOutcome)
   | { type: "end"; reason: "finished" | "interrupted" };
 
+/** @throws DataError when a label map would take the place of an image */
+async function requireOtherFiles({ cases, out }: PredictionRun): Promise<void> {
+  const real = (folder: string) => realpath(folder).catch(() => resolve(folder)); // one that is still to be made
+  const folder = await real(out);
+  for (const { id, files } of cases)
+    for (const file of files)
+      if (basename(file) === `${id}.nii.gz` && (await real(dirname(file))) === folder)
+        throw new DataError(
+          "ERR_VOXELSPARK_DATA",
+          `the label map of ${id} would replace its image ${file}; choose another output folder.`,
+        );
+}
+
 /**
  * Predicts a folder's cases one by one. A case that cannot be predicted is reported and the rest goes on; errors of the
  * output folder end it. An abort ends it after the window under way, and the case under way leaves nothing behind.
  */
 export async function* runPrediction(run: PredictionRun): AsyncGenerator<PredictionEvent> {
   requireEnsemble(run.models);
+  await requireOtherFiles(run);
   const isNew = !(await exists(run.out));
   const lock = await lockFolder(run.out);
   try {
@@ -229,8 +244,9 @@ async function* oneCase(
   const took = () => (performance.now() - began) / 1000;
   const target = join(out, `${id}.nii.gz`);
   if (signal?.aborted) return undefined;
-  if (run.skipFinished && (await exists(target))) return { status: "current", warnings: [], seconds: 0 };
   const probabilities = run.saveProbabilities ? join(out, `${id}.npy`) : undefined;
+  const isThere = (await exists(target)) && (probabilities === undefined || (await exists(probabilities)));
+  if (run.skipFinished && isThere) return { status: "current", warnings: [], seconds: 0 };
   const steps = predictWindows(models, files, { ...run, probabilities });
   try {
     for (;;) {

@@ -1,8 +1,9 @@
 /** Gathers what a run left behind and writes its page. */
+import { access } from "node:fs/promises";
 import { join } from "node:path";
 import { checkpointSteps } from "../checkpoints/train-state";
 import { DataError } from "../errors";
-import { exists, readTextFile, writeFileAtomic } from "../files";
+import { exists, guarded, readTextFile, writeFileAtomic } from "../files";
 import { JsonError, parseJson } from "../json";
 import { type Metrics, readMetrics } from "../metrics-log";
 import { MAX_PLAN_BYTES, planFromJson } from "../plans/plan";
@@ -43,6 +44,7 @@ export interface ReportResult {
 export async function* writeReport(options: ReportOptions): AsyncGenerator<ReportStep, ReportResult> {
   const { run, out = join(run, "report.html") } = options;
   const plan = await readPlan(run);
+  if (options.data !== undefined) await requireReadable(options.data);
   const metrics = await metricsOf(run);
   const tuned = (plan as { kind?: unknown } | null)?.kind === "finetune";
   const { page, missing } = tuned
@@ -63,6 +65,11 @@ async function* pretrainingReport(
   const { reconstructions, missing } = yield* reconstructCases(options, plan, checkpoints);
   const page = pretrainingPage({ plan, metrics, checkpoints, reconstructions, missing, footer: footer(run) });
   return { page, missing };
+}
+
+/** What a run lacks, its page says; what the caller named must be there. */
+async function requireReadable(path: string): Promise<void> {
+  await guarded(path, "read", () => access(path));
 }
 
 /** @throws DataError when `run` is no run folder or its plan is not JSON */

@@ -74,7 +74,7 @@ Napi::Value Addon::configure(const Info& info) {
       runtime_.queue.submit([n] { omp_set_num_threads(static_cast<int>(n)); });
     }
     if (!isa.IsUndefined()) runtime_.queue.submit([set] { set_isa(set); });
-    for (DeviceKind d : {DeviceKind::cpu, DeviceKind::reference, DeviceKind::null})
+    for (DeviceKind d : {DeviceKind::cpu, DeviceKind::reference})
       if (!limit.IsUndefined()) runtime_.pool(d).set_limit(bytes);
     if (!path.empty()) open_cuda(path);
     runtime_.null_counts = counted;

@@ -60,6 +60,8 @@ describe("help and usage", () => {
       ["pretrain", "--dry-run", "--steps", "many"],
       /--steps needs a value that is a number/,
     ],
+    ["no value", ["pretrain", "--dry-run", "--threads"], /--threads needs a value/],
+    ["no run", ["report"], /report needs a file or folder/],
     ["an empty value", ["pretrain", "--data", "", "--out", "x"], /--data needs a value/],
     [
       "a patch of two axes",

@@ -235,6 +235,15 @@ describe("damaged files", () => {
   });
 });
 
+// A file whose size is known and whose bytes the system cannot read, as of a failing disk.
+(process.platform === "linux" ? test : test.skip)("a read error names the file", async () => {
+  const error = await failure(() => readNifti("/proc/self/mem"));
+  expect(error).toMatchObject({
+    code: "ERR_VOXELSPARK_IO",
+    message: expect.stringMatching(/\/proc\/self\/mem/),
+  });
+});
+
 describe("non-finite voxels", () => {
   const good = fixture("v1_le_f4.nii");
   test.each([

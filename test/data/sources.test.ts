@@ -56,6 +56,15 @@ describe("a folder", () => {
     }
   });
 
+  test("a labelled data set is refused as a whole; its images are not", async () => {
+    const folder = tree("dataset.json", "imagesTr/a_0000.nii.gz", "labelsTr/a.nii.gz");
+    expect(await failure(() => findCases(folder))).toMatchObject({
+      code: "ERR_VOXELSPARK_DATA",
+      message: expect.stringMatching(/raw layout, whose label maps are no images; name .*imagesTr\./),
+    });
+    expect(await ids(join(folder, "imagesTr"))).toEqual(["a_0000"]);
+  });
+
   test("without images it is an error", async () => {
     const folder = tree("readme.txt");
     expect(await failure(() => findCases(folder))).toEqual({

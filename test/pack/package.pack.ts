@@ -1,6 +1,6 @@
 /** The tarball as a stranger meets it: installed into an empty folder, used from every kind of module. */
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 
@@ -87,6 +87,20 @@ test.each(["nodenext", "node16"])("a TypeScript consumer without any ambient typ
   const options = { strict: true, module, target: "es2022", types: [], lib: ["es2022"], noEmit: true };
   put("tsconfig.json", JSON.stringify({ compilerOptions: options, files: ["strict.cts", "strict.mts"] }));
   run(bin("tsc"), ["-p", "."]);
+});
+
+test("without its addon the command line says so in a sentence", () => {
+  const addon = join(folder, "node_modules", "voxelspark", "build");
+  renameSync(addon, `${addon}.off`);
+  try {
+    const command = join(folder, "node_modules", ".bin", "voxelspark");
+    const { status, stderr } = spawnSync(command, ["--help"], { encoding: "utf8" });
+    expect(stderr).toMatch(/^error: The native addon could not be loaded .*\n.*npm rebuild voxelspark/);
+    expect(stderr).not.toMatch(/\n\s+at /);
+    expect(status).toBe(1);
+  } finally {
+    renameSync(`${addon}.off`, addon);
+  }
 });
 
 test("the command line", () => {

@@ -1,5 +1,5 @@
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
 import { conv3d, full, readNifti, resetPeak, stats, type Tensor, tensor, writeNifti } from "../../lib";
 import {
   type PredictionEvent,
@@ -246,6 +246,28 @@ describe("a folder of cases", () => {
       "failed",
       "done",
     ]);
+  });
+
+  test("what is there is complete only with its probabilities, where they are wanted", async () => {
+    const run = { models: [oracle()], cases: [await id("p")], out: join(folder, "with"), skipFinished: true };
+    const status = async (more: Partial<PredictionRun>) =>
+      (await collect({ ...run, ...more })).cases.map((e) => e.status);
+    expect(await status({})).toEqual(["done"]);
+    expect(await status({ saveProbabilities: true })).toEqual(["done"]);
+    expect(await status({ saveProbabilities: true })).toEqual(["current"]);
+  });
+
+  test("a label map never takes the place of its image, by whatever path", async () => {
+    const { files } = await id("own");
+    const before = readFileSync(files[0]!);
+    const link = join(folder, "link");
+    symlinkSync(dirname(files[0]!), link);
+    const run = { models: [oracle()], cases: [{ id: basename(files[0]!, ".nii.gz"), files }], out: link };
+    expect(await failure(() => collect(run))).toMatchObject({
+      code: "ERR_VOXELSPARK_DATA",
+      message: expect.stringMatching(/would replace its image .*; choose another output folder/),
+    });
+    expect(readFileSync(files[0]!)).toEqual(before);
   });
 
   test("an abort leaves nothing half-written and frees everything", async () => {
