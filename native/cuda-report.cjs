@@ -1,7 +1,7 @@
 // What ptxas said when the CUDA backend was built: registers, shared memory and spills of every kernel and target.
 //   node native/cuda-report.cjs    after `VOXELSPARK_CUDA=1 node native/install.cjs` from an empty build-cuda/
-// Fails where a kernel spills or keeps arrays in local memory, on any warning (C7508: register hand-over ignored, C7510:
-// wgmma in sequence), where a target is missing, and where a tensor-core kernel lacks the instructions that it is written
+// Fails where a kernel spills or keeps arrays in local memory, on any warning (C7508: register hand-over ignored, C7510
+// to C7518: wgmma in sequence), where registers to hand over are too few, where a target is missing, and where a tensor-core kernel lacks the instructions that it is written
 // for, by cuobjdump or, without it, in PTX (see sass.cjs). Shared memory is what ptxas knows: that of tensor-core kernels
 // comes with the launch.
 const { execFileSync } = require("node:child_process");
@@ -34,7 +34,7 @@ function parse(text) {
         registers: Number(used[1]),
         shared: Number(/(\d+) bytes smem/.exec(line)?.[1] ?? 0),
       });
-    else if (/warning|C7508|C7510/i.test(line)) problems.push(line.trim());
+    else if (/warning|C7508|serialized/i.test(line)) problems.push(line.trim());
   }
   return { kernels, problems };
 }
@@ -53,12 +53,20 @@ function demangled(symbols) {
   }
 }
 
+// What kLaunchRegisters of cuda_wgmma.cuh says. With fewer, warps that take their share wait forever.
+const handsOver = /(halo_group|group_gemm)_kernel/;
+const launchRegisters = 168;
+
 function complaints({ kernels, problems }, targets = ["sm_80", "sm_90a"]) {
   const found = [...problems];
   for (const k of kernels) {
     if (k.registers === undefined || k.spills === undefined) found.push(`${k.symbol}: the log is cut off`);
     else if (k.spills || k.stack)
       found.push(`${k.name} on ${k.target}: ${k.spills} bytes of spills, ${k.stack} bytes of stack`);
+    else if (k.target === "sm_90a" && handsOver.test(k.symbol) && k.registers !== launchRegisters)
+      found.push(
+        `${k.name} is launched with ${k.registers} registers a thread, to share out are ${launchRegisters}`,
+      );
   }
   for (const target of targets)
     if (!kernels.some((k) => k.target === target)) found.push(`no kernel was compiled for ${target}`);

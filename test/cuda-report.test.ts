@@ -15,9 +15,9 @@ const { faults, parsePtx, parseSass } = require("../native/sass.cjs") as {
   parseSass(sass: string): Counted[];
 };
 
-const kernel = (target: string, { stack = 0, spills = 0 } = {}) => `
-ptxas info    : Compiling entry function '_Z4axpyv' for '${target}'
-ptxas info    : Function properties for _Z4axpyv
+const kernel = (target: string, { stack = 0, spills = 0, symbol = "_Z4axpyv" } = {}) => `
+ptxas info    : Compiling entry function '${symbol}' for '${target}'
+ptxas info    : Function properties for ${symbol}
     ${stack} bytes stack frame, ${spills} bytes spill stores, ${spills} bytes spill loads
 ptxas info    : Used 40 registers, used 1 barriers, 2048 bytes smem, 400 bytes cmem[0]
 ptxas info    : Compile time = 1.5 ms`;
@@ -43,8 +43,17 @@ test.each([
   ["a missing target", [kernel("sm_80")], /no kernel was compiled for sm_90a/],
   [
     "wgmma in sequence",
-    [kernel("sm_80"), kernel("sm_90a"), "ptxas info : (C7510) Potential Performance Loss: wgmma.mma_async"],
-    /C7510/,
+    [
+      kernel("sm_80"),
+      kernel("sm_90a"),
+      "ptxas info : (C7515) Potential Performance Loss: wgmma.mma_async instructions are serialized due to",
+    ],
+    /C7515/,
+  ],
+  [
+    "too few registers to hand over",
+    [kernel("sm_80"), kernel("sm_90a", { symbol: "_Z17group_gemm_kernelv" })],
+    /launched with 40 registers a thread, to share out are 168/,
   ],
   ["a warning", [kernel("sm_80"), kernel("sm_90a"), "x.cu(3): warning #177-D: unused"], /warning #177-D/],
   [

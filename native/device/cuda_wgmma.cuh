@@ -20,10 +20,18 @@ __host__ __device__ constexpr uint64_t matrix_layout(uint32_t rows, uint32_t sum
 }
 __host__ __device__ inline uint64_t matrix_at(uint64_t layout, SharedAddress start) { return layout | start >> 4; }
 
+// Registers of a thread, which producers give to consumers: a block of one warpgroup of producers and two of consumers
+// is launched with as many as fit, and who takes more than are left waits forever.
+constexpr int kLaunchRegisters = 65536 / (3 * kGroupThreads) / 8 * 8;
+constexpr bool can_hand_over(int producers, int consumers) {
+  const bool granules = producers % 8 == 0 && consumers % 8 == 0 && producers >= 24 && consumers <= 256;
+  return granules && producers + 2 * consumers <= 3 * kLaunchRegisters;
+}
+
 #ifdef __CUDACC__
 #if VS_HAS_WGMMA
 
-// Registers of a thread: producers give theirs to consumers. Of all warps of a warpgroup.
+// To be executed by all warps of a warpgroup.
 template <int kRegisters>
 __device__ inline void give_registers() {
   asm volatile("setmaxnreg.dec.sync.aligned.u32 %0;" ::"n"(kRegisters));
@@ -140,7 +148,7 @@ inline void take_registers() {}
 using emulator::commit_products;
 using emulator::copy_bulk;
 inline void fence_barriers() {}
-inline void begin_products() {}
+using emulator::begin_products;
 template <int kGroups>
 inline void wait_products() {
   emulator::wait_products(kGroups);
@@ -149,6 +157,7 @@ using emulator::commit_copies;
 template <int kGroups>
 inline void wait_for_copies() {
   emulator::wait_copies(kGroups);
+  emulator::fence_async();
 }
 template <class T, int kColumns>
 inline void multiply_group(float (&d)[kColumns / 2], uint64_t a, uint64_t b) {

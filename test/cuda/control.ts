@@ -2,7 +2,8 @@
 import { renameSync, rmSync, writeFileSync } from "node:fs";
 
 export interface Steering {
-  order?: "ascending" | "descending" | "drawn";
+  order?: "ascending" | "descending" | "drawn" | "starved";
+  /** Of an order that is drawn; the warp that is starved. */
   seed?: number;
   /** How many kernels run before one fails; -1: none does. */
   launches?: number;
@@ -24,7 +25,7 @@ const file = (pid = process.pid) => `${process.env.VOXELSPARK_EMULATOR_CONTROL}$
 export function steer(steering: Steering = {}, pid?: number): void {
   const { order = "ascending", seed = 0, launches = -1, memory = 2 ** 33 } = steering;
   const { late = "nothing", capability = 80, lateStreams = "none", graph = "nothing" } = steering;
-  const number = ["ascending", "descending", "drawn"].indexOf(order);
+  const number = ["ascending", "descending", "drawn", "starved"].indexOf(order);
   const delay = ["nothing", "copies", "products", "both"].indexOf(late);
   const streams = 4 * ["none", "threads", "created", "both"].indexOf(lateStreams);
   const failure = ["nothing", "begin", "capture", "memory"].indexOf(graph);
@@ -43,3 +44,10 @@ export const schedules: readonly Steering[] = [
   { order: "drawn", seed: 1, late: "products" },
   { order: "drawn", seed: 2, late: "both" },
 ];
+
+/** Warps that come late to everything: of kernels of 12, two of those that copy and two of those that multiply. */
+export const starvation: readonly Steering[] = [0, 1, 4, 11].map((seed) => ({
+  order: "starved",
+  seed,
+  late: "both",
+}));

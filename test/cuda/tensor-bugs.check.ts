@@ -11,7 +11,7 @@ const folder = "native/ops/conv3d";
 
 interface Bug {
   name: string;
-  /** Of tensor-cases.ts, that must notice. */
+  /** That must notice, of tensor-cases.ts, as one-tensor.ts takes it. */
   notices: string;
   file: string;
   found: string;
@@ -89,8 +89,35 @@ const bugs: Bug[] = [
     notices: "halo, several slices",
     form: "shared",
     file: "cuda_halo_group.cu",
-    found: "commit_products();\n    wait_products<0>();",
-    planted: "commit_products();",
+    found: "an empty product\n    }\n    wait_products<0>();",
+    planted: "an empty product\n    }",
+  },
+  {
+    name: "producers that wait for a buffer that another fills",
+    notices: "starved: halo, several slices",
+    form: "shared",
+    file: "cuda_halo_group.cu",
+    found: "if (threadIdx.x == 0) {\n      turn.wait_empty(this->memory.weights);",
+    planted: "turn.wait_empty(this->memory.weights);\n    if (threadIdx.x == 0) {",
+    says: /wait for what never happens/,
+  },
+  {
+    name: "rows that are stored without a fence for the products",
+    notices: "group, 64 columns, stride 2, pending",
+    form: "shared",
+    file: "cuda_group_gemm.cu",
+    found: "wait_for_copies<0>();  // there are none",
+    planted: "// there are none",
+    says: /a product reads what was stored and not fenced/,
+  },
+  {
+    name: "fragments that are loaded without a fence of registers",
+    notices: "halo, several slices",
+    form: "registers",
+    file: "cuda_halo_group.cu",
+    found: "m, dy, dx));\n        begin_products();",
+    planted: "m, dy, dx));",
+    says: /without wgmma\.fence/,
   },
   {
     name: "a wrong distance of rows in a descriptor",

@@ -22,14 +22,14 @@ test.each([
 test.each(Object.entries(wide))("%s", (name, c) => check(name, c, "bfloat16", schedules.slice(3)));
 
 /** Native code reads its environment, which a process of its own can choose. */
-function runInProcess(form: string, capability: number, names: readonly string[]) {
+function runInProcess(form: string, capability: number, names: readonly string[], machine = "") {
   const { status, stdout, stderr } = spawnSync(
     process.execPath,
     ["-r", require.resolve("tsx/cjs"), join(__dirname, "one-tensor.ts"), String(capability), ...names],
     {
       cwd: resolve(__dirname, "../.."),
       encoding: "utf8",
-      env: { ...process.env, VOXELSPARK_CUDA_WGMMA: form },
+      env: { ...process.env, VOXELSPARK_CUDA_WGMMA: form, VOXELSPARK_EMULATOR_MACHINE: machine },
     },
   );
   return { status, said: stdout + stderr };
@@ -43,6 +43,12 @@ describe("products of warpgroups", () => {
   test("the gather GEMM", () =>
     expect(runInProcess("shared", 90, Object.keys(group))).toEqual({ status: 0, said: "" }));
 
+  test("are refused where the build has no code for them", () =>
+    expect(runInProcess("shared", 90, ["halo, 128 channels"], "other-code")).toEqual({
+      status: 3,
+      said: expect.stringMatching(/has no code for sm_90a: rebuild with VOXELSPARK_CUDA_ARCH=90a/),
+    }));
+
   test.each([
     [
       "shared",
@@ -55,5 +61,17 @@ describe("products of warpgroups", () => {
       status: 3,
       said: expect.stringMatching(sentence),
     });
+  });
+});
+
+/** What one warp does long after the others must not depend on how long: barriers keep two phases apart, no more. */
+describe("warps that come late", () => {
+  test.each([
+    ["off", 80, ["halo, several slices", "gather, blocks of edge 1", "gather, weights in splits"]],
+    ["shared", 90, ["halo, several slices", "halo, 128 channels", "group, 64 columns, stride 2"]],
+    ["registers", 90, ["halo, several slices"]],
+  ] as const)("products %s", (form, capability, names) => {
+    const late = names.flatMap((name) => [`starved: ${name}`, `starved: ${name}, pending`]);
+    expect(runInProcess(form, capability, late)).toEqual({ status: 0, said: "" });
   });
 });

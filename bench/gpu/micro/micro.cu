@@ -151,6 +151,7 @@ __global__ void bulk_kernel(const unsigned char* from, int rounds, int bytes, un
     barrier_wait(barrier[slot], round / 2 % 2);
     for (int i = threadIdx.x; i < bytes; i += blockDim.x)
       to[static_cast<size_t>(round) * bytes + i] = memory[slot * bytes + i];
+    fence_async();  // what is read here is overwritten by the copy after the next
     __syncthreads();
   }
 #endif
@@ -164,6 +165,15 @@ __global__ void copy_kernel(const uint4* from, uint4* to, int count) {
   wait_copies();
   __syncthreads();
   to[i] = reinterpret_cast<uint4*>(memory)[i];
+}
+
+// start + a product of three quarters of the last bit of 1: which of the two neighbours a tensor core's sum becomes.
+__global__ void rounding_kernel(float start, float sign, float* out) {
+  const bool first = threadIdx.x % 4 == 0;                                      // lanes that hold k = 0
+  const uint32_t a[4] = {first ? (sign < 0 ? 0xB9C0u : 0x39C0u) : 0, 0, 0, 0};  // 1.5 * 2^-12
+  float sums[4] = {start, start, start, start};
+  mma(sums, a, first ? 0x3980u : 0, 0);  // 2^-12
+  if (threadIdx.x == 0) *out = sums[0];
 }
 
 constexpr int kTimed = 64, kTiles = 4;
@@ -291,6 +301,20 @@ class Tests {
     say("cp.async fills zeros where there is no source", same, same ? "every byte" : "other bytes");
   }
 
+  // Kernels' errors depend on it: sums that are cut off all err towards zero.
+  void rounding() {
+    const auto sum = [](float sign) {
+      Device<float> out(1);
+      rounding_kernel<<<1, kWarp>>>(sign, sign, out.data);
+      return out.host()[0];
+    };
+    const float last = std::ldexp(1.0f, -23), above = sum(1), below = sum(-1);
+    const bool known = (above == 1 || above == 1 + last) && (below == -1 || below == -1 - last);
+    say("mma.sync adds to within the last bit", known, std::to_string(above) + " and " + std::to_string(below));
+    const char* how = above == 1 ? below == -1 ? "towards zero" : "down" : below == -1 ? "up" : "to the nearest";
+    std::printf("{\"fact\": \"sums of mma.sync are rounded\", \"value\": \"%s\"}\n", how);
+  }
+
   template <int kColumns>
   void cycles() {
     struct Reading {
@@ -330,6 +354,7 @@ int main() {
   Tests tests;
   tests.mma_shifts();
   tests.copies_with_zeros();
+  tests.rounding();
   if (device.major != 9) return 0;  // the rest is Hopper's
   tests.wgmma_shifts(kBothShared, "wgmma, both operands in shared memory, at 32 shifts");
   tests.wgmma_shifts(kRegisters, "wgmma, A in registers by ldmatrix, at 32 shifts");

@@ -24,7 +24,10 @@ static int compute_capability() {
 }
 
 static ProductForm product_form() {
-  return choose_product_form(compute_capability(), std::getenv("VOXELSPARK_CUDA_WGMMA"));
+  const ProductForm form = choose_product_form(compute_capability(), std::getenv("VOXELSPARK_CUDA_WGMMA"));
+  require(form == ProductForm::warps || has_group_code(), "DEVICE",
+          "VOXELSPARK_CUDA_WGMMA is set, but this build has no code for sm_90a: rebuild with VOXELSPARK_CUDA_ARCH=90a");
+  return form;
 }
 
 static bool gathers_by_groups(ProductForm form, const ConvCall& c) {

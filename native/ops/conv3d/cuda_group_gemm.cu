@@ -14,6 +14,7 @@ namespace {
 
 #if VS_HAS_WGMMA
 constexpr int kProducerRegisters = 120, kConsumerRegisters = 192;  // producers hold rows on which a norm is pending
+static_assert(can_hand_over(kProducerRegisters, kConsumerRegisters), "or consumers wait forever");
 constexpr int kLead = 2;  // steps that are being copied while an earlier one is waited for
 
 template <class S>
@@ -156,6 +157,14 @@ void group_gemm_cuda(const ConvGeometry& g, bool adjoint, const Tensor& source, 
   const GatherGemm gemm = prepare_gather_gemm<T>(p, g, adjoint, source, weight, store, dest, workspace);
   launch<T>(gemm, p, group_slices(source.layout.channels()));
   add_parts<T>(gemm);
+}
+
+// Code that the driver made of PTX for an older device has empty kernels here.
+bool has_group_code() {
+  cudaFuncAttributes attributes;
+  check_cuda(cudaFuncGetAttributes(&attributes, group_gemm_kernel<__half, GatherShape<64, 1, 8>>),
+             "a look at a kernel");
+  return attributes.ptxVersion >= 90;
 }
 
 template void group_gemm_cuda<__nv_bfloat16>(const ConvGeometry&, bool, const Tensor&, const Tensor&, const ConvStore&,

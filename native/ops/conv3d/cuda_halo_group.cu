@@ -14,6 +14,7 @@ namespace {
 
 #if VS_HAS_WGMMA
 constexpr int kProducerRegisters = 88, kConsumerRegisters = 208;
+static_assert(can_hand_over(kProducerRegisters, kConsumerRegisters), "or consumers wait forever");
 
 template <class T, class S>
 struct Producer : HaloProducer<T, S, Producer<T, S>> {
@@ -25,12 +26,15 @@ struct Producer : HaloProducer<T, S, Producer<T, S>> {
     barrier_arrive(this->memory.halos.full(this->halo_turn.buffer));
     this->halo_turn.next();
   }
+  // Only who fills a buffer waits for it: the ring goes on without the others, and who comes two phases late finds the
+  // parity that it waits to see over.
   __device__ void copy_weights(const HaloPlace& place, int unit) {
     auto& turn = this->weight_turn;
-    turn.wait_empty(this->memory.weights);
-    if (threadIdx.x == 0)
+    if (threadIdx.x == 0) {
+      turn.wait_empty(this->memory.weights);
       copy_bulk(this->memory.unit(turn.buffer), this->unit_of(place, unit), S::kUnitBytes,
                 this->memory.weights.full(turn.buffer));
+    }
     turn.next();
   }
 };
@@ -63,8 +67,8 @@ struct Consumer {
             multiply_group<T, S::kColumns>(sums.plane[m],
                                            first + static_cast<uint32_t>(S::Tile::offset(2 * k, m, dy, dx) / 16),
                                            weights_at(unit, dy * 3 + dx, k));
+      commit_products();  // behind the last product: a group of its own would be an empty product
     }
-    commit_products();
     wait_products<0>();
   }
   // Fragments in two turns: one is loaded while the products of the other run.

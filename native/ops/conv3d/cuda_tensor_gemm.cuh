@@ -14,5 +14,7 @@ void tensor_gemm_cuda(const ConvGeometry& g, bool adjoint, const Tensor& source,
 template <class T>
 void group_gemm_cuda(const ConvGeometry& g, bool adjoint, const Tensor& source, const Tensor& weight,
                      const ConvStore& store, const Tensor& dest, void* workspace);
+// Whether this build has code for products of warpgroups.
+bool has_group_code();
 
 }  // namespace voxelspark

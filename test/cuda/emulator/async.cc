@@ -22,6 +22,7 @@ struct Copy {
   enum Kind { values, arrival, group_end } kind;
   uint32_t to;  // or the barrier
   const void* from;
+  size_t thread;
 };
 
 struct BulkCopy {
@@ -64,12 +65,14 @@ void apply(const Copy& c) {
   if (c.kind == Copy::arrival) arrive(c.to);
   if (c.kind != Copy::values) return;
   uint8_t* to = shared_at(c.to, kVector);
+  wrote(c.thread, c.to);
   if (c.from) std::memcpy(to, c.from, kVector);
   else std::memset(to, 0, kVector);
 }
 
 void apply(const BulkCopy& c) {
   std::memcpy(shared_at(c.to, kVector), c.from, c.bytes);
+  for (uint32_t at = 0; at < c.bytes; at += kVector) copied_in_bulk(c.to + at);
   SharedBarrier& b = barrier_at(c.barrier);
   b.bytes -= c.bytes;
   complete_if_done(b);
@@ -97,7 +100,7 @@ bool finish_one_arrival(std::deque<Copy>& own) {
 
 }  // namespace
 
-void reset_instructions(Late late_instructions) {
+void reset_instructions(Late late_instructions, size_t shared_bytes) {
   late = late_instructions;
   barriers.clear();
   copies.assign(thread_count(), {});
@@ -105,6 +108,7 @@ void reset_instructions(Late late_instructions) {
   for (NamedBarrier& b : named) b = {};
   reset_warps();
   reset_products(late.products);
+  reset_proxies(shared_bytes);
 }
 
 bool finish_late_copies() {
@@ -116,12 +120,12 @@ bool finish_late_copies() {
 
 void copy_async(uint32_t to, const void* from, bool valid) {
   may_lose_turn();
-  if (valid && reinterpret_cast<uintptr_t>(from) % kVector) fail("a copy from an address that is not aligned", to);
+  if (reinterpret_cast<uintptr_t>(from) % kVector) fail("a copy from an address that is not aligned", to);
   shared_at(to, kVector);
-  issue({Copy::values, to, valid ? from : nullptr});
+  issue({Copy::values, to, valid ? from : nullptr, thread_number()});
 }
 
-void commit_copies() { own_copies().push_back({Copy::group_end, 0, nullptr}); }
+void commit_copies() { own_copies().push_back({Copy::group_end, 0, nullptr, thread_number()}); }
 
 void wait_copies(int groups) {
   std::deque<Copy>& own = own_copies();
@@ -135,10 +139,12 @@ void wait_copies(int groups) {
   may_lose_turn();
 }
 
-void arrive_after_copies(uint32_t barrier) { issue({Copy::arrival, barrier, nullptr}); }
+void arrive_after_copies(uint32_t barrier) { issue({Copy::arrival, barrier, nullptr, thread_number()}); }
 
 void copy_bulk(uint32_t to, const void* from, uint32_t bytes, uint32_t barrier) {
+  constexpr uint32_t kMostAnnounced = (1 << 20) - 1;  // bytes that a barrier can wait for
   if (reinterpret_cast<uintptr_t>(from) % kVector || bytes % kVector) fail("a bulk copy that is not aligned", to);
+  if (bytes > kMostAnnounced) fail("a bulk copy of more bytes than a barrier counts", bytes);
   shared_at(to, kVector);
   shared_at(to + bytes - kVector, kVector);
   SharedBarrier& b = barrier_at(barrier);

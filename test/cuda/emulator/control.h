@@ -7,19 +7,21 @@
 
 namespace emulator {
 
-// The order of turns.
+// The order of turns. `starved`: ascending, but the warp of the seed's number runs only when nobody else can, so that
+// it comes as late as it may to whatever it waits for.
 class Order {
  public:
-  enum Kind { ascending, descending, drawn };
-  Order(Kind kind, uint32_t seed) : kind_(kind), state_(seed * 2654435761u + 1) {}
+  enum Kind { ascending, descending, drawn, starved };
+  Order(Kind kind, uint32_t seed) : kind_(kind), warp_(seed), state_(seed * 2654435761u + 1) {}
   void arrange(std::vector<size_t>& turns);
+  bool starves(size_t thread) const { return kind_ == starved && thread / 32 == warp_; }
   // Now and then, where turns are drawn.
   bool lose_turn();
 
  private:
   uint32_t draw();
   Kind kind_;
-  uint32_t state_;
+  uint32_t warp_, state_;
 };
 
 // What may be delayed: without it, it takes effect at once, with it as late as is allowed. Asynchronous instructions of

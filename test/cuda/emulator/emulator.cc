@@ -137,12 +137,12 @@ const char* stuck() {
 
 void switch_to_scheduler() { emulator_switch(&current->stack_pointer, scheduler); }
 
-// Whether any thread could take its turn.
-bool run_round(const std::vector<size_t>& turns) {
+// Whether any thread could take its turn, of those that are starved or of the others.
+bool run_round(const std::vector<size_t>& turns, bool starved) {
   bool ran = false;
   for (const size_t t : turns) {
     current = &fibers[t];
-    if (!current->can_run()) continue;
+    if (!current->can_run() || current_turns->starves(t) != starved) continue;
     ran = true;
     current->state = State::ready;
     emulator_switch(&scheduler, current->stack_pointer);
@@ -155,16 +155,16 @@ void run_block(Order& order, Late late, size_t bytes) {
   shared.clear();
   dynamic.assign(bytes, 0xFF);  // NaN
   prepare(block_size.count());
-  reset_instructions(late);
+  reset_instructions(late, bytes);
   std::vector<size_t> turns(fibers.size());
   for (;;) {
     order.arrange(turns);
-    if (run_round(turns)) continue;
+    if (run_round(turns, false)) continue;
     if (!problem.empty() || all_in(State::ended)) return;
     if (at_one_barrier())
       for (Fiber& f : fibers) f.state = State::ready;
-    else if (!finish_late_copies()) {
-      problem = stuck();
+    else if (!finish_late_copies() && !run_round(turns, true)) {
+      if (problem.empty()) problem = stuck();
       return;
     }
   }

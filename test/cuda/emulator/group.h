@@ -1,6 +1,7 @@
 // Instructions that threads of a warp or a warpgroup execute together.
 #pragma once
 #include <cstddef>
+#include <cstdint>
 #include <vector>
 
 #include "emulator.h"
@@ -10,6 +11,15 @@ namespace emulator {
 // For a new block.
 void reset_warps();
 void reset_products(bool late);
+void reset_proxies(size_t bytes);  // of dynamic shared memory
+
+// Of shared memory, 16 bytes or a part of them; see proxies.cc.
+void wrote(size_t thread, uint32_t address);
+void copied_in_bulk(uint32_t address);
+void read_by_products(uint32_t address);
+
+// The calling thread changed registers that products may use.
+void changed_registers();
 
 // Columns of a product that the host adds to at once.
 typedef float Eight __attribute__((vector_size(32)));

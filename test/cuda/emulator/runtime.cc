@@ -1,5 +1,6 @@
 // What the runtime says of devices and errors, for a machine as VOXELSPARK_EMULATOR_MACHINE says: "" has one device,
-// "none", "no-driver", "old-driver", "broken-driver" and "old-device" have what their names say.
+// "none", "no-driver", "old-driver", "broken-driver" and "old-device" have what their names say, "other-code" has one
+// that runs code for older devices.
 #include <cstdlib>
 #include <cstring>
 #include <string>
@@ -64,5 +65,10 @@ cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attribute, int) {
   *value = attribute == cudaDevAttrMultiProcessorCount      ? kMultiprocessors
            : attribute == cudaDevAttrComputeCapabilityMajor ? capability / 10
                                                             : capability % 10;
+  return cudaSuccess;
+}
+
+cudaError_t cudaFuncGetAttributes(cudaFuncAttributes* attributes, const void*) {
+  attributes->ptxVersion = machine_is("other-code") ? 80 : emulator::compute_capability();
   return cudaSuccess;
 }

@@ -43,11 +43,13 @@ void named_barrier(int id, int threads);
 // wgmma of 64 x columns x 16; the first operand from shared memory, or from registers where `a` is not null.
 void group_multiply(Format format, int columns, float* sums, const uint32_t* a, uint64_t a_descriptor,
                     uint64_t b_descriptor);
+void begin_products();  // wgmma.fence
 void commit_products();
 void wait_products(int groups);
+void fence_async();  // fence.proxy.async
 
 // Of the emulator: for a new block; completes copies that a kernel in need of them waits for, if there are any.
-void reset_instructions(Late late);
+void reset_instructions(Late late, size_t shared_bytes);
 bool finish_late_copies();
 
 }  // namespace emulator

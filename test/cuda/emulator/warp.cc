@@ -108,6 +108,7 @@ uint16_t narrow(Format format, float value) {
 void store_shared(uint32_t address, const void* from, uint32_t bytes) {
   may_lose_turn();
   std::memcpy(shared_at(address, bytes), from, bytes);
+  wrote(thread_number(), address);
 }
 
 void load_shared(void* to, uint32_t address, uint32_t bytes) { std::memcpy(to, shared_at(address, bytes), bytes); }
@@ -129,6 +130,7 @@ uint32_t shuffle_xor(uint32_t value, int mask) {
 
 void load_matrices(uint32_t (&fragment)[4], uint32_t address, bool transposed) {
   MatrixLoad own{fragment, address};
+  changed_registers();
   meet(warps, kWarp, &own, transposed ? load_columns : load_rows);
 }
 

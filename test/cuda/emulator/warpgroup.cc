@@ -30,6 +30,7 @@ struct LaneProduct {
 bool late = false;
 std::vector<Meeting> groups;
 std::vector<std::deque<std::vector<Product>>> queues;  // of every warpgroup; the last is not committed yet
+std::vector<bool> fenced;                              // of every thread, its registers since they changed
 
 uint32_t field(uint64_t descriptor, int shift) { return static_cast<uint32_t>(descriptor >> shift & 0x3FFF) << 4; }
 
@@ -38,7 +39,9 @@ void read_matrix(Format format, uint64_t descriptor, int rows, float (*values)[1
   const uint32_t start = field(descriptor, 0), leading = field(descriptor, 16), stride = field(descriptor, 32);
   for (uint32_t r = 0; r < static_cast<uint32_t>(rows); r++)
     for (uint32_t half = 0; half < 2; half++) {
-      const uint8_t* from = shared_at(start + r / 8 * stride + r % 8 * 16 + half * leading, 16);
+      const uint32_t at = start + r / 8 * stride + r % 8 * 16 + half * leading;
+      const uint8_t* from = shared_at(at, 16);
+      read_by_products(at);
       for (int k = 0; k < 8; k++) {
         uint16_t bits;
         std::memcpy(&bits, from + 2 * k, sizeof bits);
@@ -102,9 +105,13 @@ void issue(void** lanes) {
 
 void group_multiply(Format format, int columns, float* sums, const uint32_t* a, uint64_t a_descriptor,
                     uint64_t b_descriptor) {
+  if (!fenced[thread_number()]) fail("a product without wgmma.fence since its registers changed", thread_number());
   LaneProduct own{format, columns, sums, a, a_descriptor, b_descriptor};
   meet(groups, kWarpgroup, &own, issue);
 }
+
+void begin_products() { fenced[thread_number()] = true; }
+void changed_registers() { fenced[thread_number()] = false; }
 
 void commit_products() {
   meet(groups, kWarpgroup, nullptr, [](void**) { own_queue().emplace_back(); });
@@ -118,10 +125,12 @@ void wait_products(int count) {
       own.pop_front();
     }
   });
+  changed_registers();  // the kernel may read and change them from now on
 }
 
 void reset_products(bool late_products) {
   late = late_products;
+  fenced.assign(thread_count(), false);
   groups.clear();
   queues.clear();
 }
