@@ -26,7 +26,7 @@ const kernels = [
   kernel("PyTorch", "contiguous", 0.001, { pass: "grad_input" }),
 ];
 const step = (by: string, ratio: number, seconds: number, peakBytes: number): StepTime => ({
-  ...{ by, precision: by === "voxelspark" ? "bf16" : "fp16", ratio, seconds, peakBytes },
+  ...{ by, how: "", precision: by === "voxelspark" ? "bf16" : "fp16", ratio, seconds, peakBytes },
   quartiles: [seconds, seconds],
 });
 const steps = [
@@ -54,6 +54,40 @@ describe("ratios", () => {
       ["bf16, 75 % masked", 5],
       ["bf16, 75 % masked", 2],
     ]));
+
+  test("of a peer's ways the fastest counts, of ours each", () => {
+    const rows = [
+      ...[step("voxelspark", 0.75, 0.1, 1), { ...step("voxelspark", 0.75, 0.2, 1), how: "wgmma shared" }],
+      ...["contiguous", "channels_last"].map((how, i) => ({
+        ...step("PyTorch at its best", 0.75, 0.6 - i / 5, 1),
+        how,
+      })),
+    ];
+    expect(
+      compareSteps(rows).map(({ what, peer, timesFaster }) => [what, peer.name, Math.round(timesFaster)]),
+    ).toEqual([
+      ["bf16, 75 % masked", "PyTorch at its best, fp16, channels_last", 4],
+      ["bf16 wgmma shared, 75 % masked", "PyTorch at its best, fp16, channels_last", 2],
+    ]);
+  });
+
+  test("bits and errors are targets too", () => {
+    const check = (what: string, ok: boolean) => ({ what, ok, says: "" });
+    const checks = [
+      check("bf16 conv, twice", true),
+      check("bf16: the same steps twice, the same bits", false),
+    ];
+    const off = (what: string, error: number, own: number) => ({ what, precision: "bf16", error, own });
+    const found = targetsOf([], [], checks, [
+      off("a", 2e-3, 2e-3),
+      off("b", 3e-3, 1e-3),
+      off("exact", 1e-6, 0),
+    ]);
+    expect(found).toMatchObject([
+      { found: "1 of 2 repetitions", met: false },
+      { found: "3.00 times, b", met: false },
+    ]);
+  });
 
   test("curves are held against PyTorch's in float32", () => {
     const curve = (by: string, precision: string, losses: number[]) => ({ by, precision, losses });
@@ -85,12 +119,14 @@ const parts = new Map<string, PartData>([
   ["kernels", { kernels }],
   ["step", { steps, checks: [{ what: "one", ok: false, says: "error 1e-1, allowed 1e-3" }] }],
   ["curves", { reason: "no GPU: there is no NVIDIA driver" }],
+  ["mixed", { running: "bf16 conv3d 64 to 64" }],
 ]);
 const records = [
   record("kernels", 124),
   record("step", 1),
   record("curves", 1),
   record("ncu", 1, "\nncu broke\n"),
+  record("mixed", 137),
 ];
 
 test("every stage that is not well has its reason, and a cut-off keeps its figures", () => {
@@ -101,6 +137,7 @@ test("every stage that is not well has its reason, and a cut-off keeps its figur
     ["failed", "1 checks: one: error 1e-1, allowed 1e-3"],
     ["failed", "no GPU: there is no NVIDIA driver"],
     ["failed", "ncu broke"],
+    ["cut off", "longer than 20 s, at: bf16 conv3d 64 to 64"],
   ]);
   expect(results.comparisons).toHaveLength(4);
   const text = table(results);

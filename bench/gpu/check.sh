@@ -4,8 +4,8 @@
 #   [NODE_BIN=node] [PYTHON=python3] [OUT=folder] bash bench/gpu/check.sh [--dry] [--only stage,stage]
 #
 # Needs nvcc and a Python with PyTorch, uses compute-sanitizer and ncu, fetches nothing. NODE_BIN may be packed by xz.
-# Every stage has its own time limit and none stops the ones that follow; the whole ends after CHECK_SECONDS (540), and
-# another number scales the limits.
+# Every stage has its own time limit and none stops the ones that follow; the whole ends after CHECK_SECONDS (540), in
+# which what matters most comes first. Another number scales the limits.
 # Leaves results.json (rewritten after each stage), table.txt, check.log and ncu.txt in the folder; prints the table
 # last. --dry: tiny sizes, peers on the CPU, to test the check itself on the device that VOXELSPARK_CUDA_LIBRARY brings.
 set -uo pipefail
@@ -66,25 +66,37 @@ stage() { # name limit
     code=124
   fi
   printf '%s\t%s\t%s\t%s\t%s\n' "$name" "$limit" "$code" "$began" "$(now)" >>"$work/stages.tsv"
-  cat "$work/$name.log" >>"$log" 2>/dev/null
+  tail -c 1000000 "$work/$name.log" >>"$log" 2>/dev/null
   "${run[@]}" report >"$work/table" 2>>"$log"
   tail -n 3 "$work/$name.log" 2>/dev/null
 }
 
+# Reading gigabytes of libraries for the first time takes long; from here on they are in memory.
+timeout 100 "$PYTHON" -c 'import torch; torch.cuda.is_available() and torch.zeros(1, device="cuda")' </dev/null >/dev/null 2>&1 &
+
+# What matters most first, what may hang after what does not, and each in processes of its own.
+stage facts 15
 given=${VOXELSPARK_CUDA_LIBRARY:-}
-stage build 60
-# What was built here, not what came along, unless the caller names a backend.
-[ -z "$given" ] && [ -f "$work/voxelspark_cuda.so" ] && export VOXELSPARK_CUDA_LIBRARY=$work/voxelspark_cuda.so
-stage smoke 15
-stage micro 25
-stage correct 75
+# A backend that came along and can use the GPU is measured; without one it is built first.
+if [ -z "$given" ] && [ ! -e "$work/usable" ]; then
+  stage build 90
+  [ -f "$work/voxelspark_cuda.so" ] && export VOXELSPARK_CUDA_LIBRARY=$work/voxelspark_cuda.so
+fi
+stage smoke 20
+stage correct 60
+stage mixed 60
+stage groups 45
+stage step 60
+stage peers 150
+stage kernels 90
+stage ceilings 20
 stage repeat 20
-stage kernels 80
-stage step 130
 stage curves 45
-stage sanitizer 45
-stage predict 25
-stage ncu 20
+stage micro 30
+stage sanitizer 70
+stage predict 30
+stage ncu 50
+[ -f "$work/build.json" ] || stage build 90
 
 echo
 "${run[@]}" report

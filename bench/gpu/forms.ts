@@ -2,11 +2,14 @@
  * The forms of products that the backend has (native/ops/conv3d/README.md): "off", those of warps, which run unless
  * VOXELSPARK_CUDA_WGMMA asks for one of the others, of warpgroups.
  */
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { conv3d, sync, zeros } from "../../lib";
 import { scope } from "../../lib/scope";
+import { workFolder, writeWhole } from "./part";
 import { kernelPrecisions } from "./precisions";
 
-const forms = ["off", "shared", "registers"] as const;
+export const forms = ["off", "shared", "registers"] as const;
 export type Form = (typeof forms)[number];
 
 const variable = "VOXELSPARK_CUDA_WGMMA";
@@ -28,6 +31,10 @@ export async function inForm<T>(form: Form, work: () => Promise<T>): Promise<T> 
   }
 }
 
+/** Where the stage `groups` leaves the forms that gave right results in a process of their own. */
+const verified = () => join(workFolder(), "forms.json");
+export const keepForms = (forms: readonly Form[]) => writeWhole(verified(), JSON.stringify(forms));
+
 async function works(form: Form): Promise<boolean> {
   try {
     await inForm(form, async () => {
@@ -44,8 +51,9 @@ async function works(form: Form): Promise<boolean> {
   }
 }
 
-/** Besides "off", those that the device has. */
+/** Besides "off", those that the device has and that were not found wrong. */
 export async function groupForms(): Promise<Form[]> {
   if (!kernelPrecisions().includes("bf16")) return [];
+  if (existsSync(verified())) return JSON.parse(readFileSync(verified(), "utf8")) as Form[];
   return (await works("shared")) ? ["shared", "registers"] : [];
 }

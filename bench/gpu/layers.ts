@@ -71,13 +71,18 @@ export function flopsOf({ channels: [c, k], edge, samples, kernel, stride, trans
   return 2 * samples * places * c * k * kernel ** 3;
 }
 
+/** Normals take longer to draw than kernels to run. */
+const drawn = new Map<number, Float32Array>();
+
 function parameter(shape: readonly number[]): Tensor {
-  const values = rng(3, 0, "bench").fillNormal(new Float32Array(shape.reduce((a, b) => a * b, 1)));
-  return tensor(
-    values.map((v) => v / 5),
-    shape,
-    { device: "cuda" },
-  );
+  const size = shape.reduce((a, b) => a * b, 1);
+  const values =
+    drawn.get(size) ??
+    rng(3, 0, "bench")
+      .fillNormal(new Float32Array(size))
+      .map((v) => v / 5);
+  drawn.set(size, values);
+  return tensor(values, shape, { device: "cuda" });
 }
 
 /** Random values, made on the device: noise through a convolution, since copies of gigabytes would take the time. */

@@ -4,13 +4,18 @@ import { report } from "./report";
 
 type Stage = (part: Part) => Promise<void>;
 const stages: Record<string, () => { default: Stage }> = {
+  facts: () => require("./stages/facts"),
   build: () => require("./stages/build"),
   smoke: () => require("./stages/smoke"),
-  micro: () => require("./stages/micro"),
   correct: () => require("./stages/correct"),
-  repeat: () => require("./stages/repeat"),
-  kernels: () => require("./stages/kernels"),
+  mixed: () => require("./stages/mixed"),
+  groups: () => require("./stages/groups"),
   step: () => require("./stages/step"),
+  peers: () => require("./stages/peers"),
+  ceilings: () => require("./stages/ceilings"),
+  kernels: () => require("./stages/kernels"),
+  repeat: () => require("./stages/repeat"),
+  micro: () => require("./stages/micro"),
   curves: () => require("./stages/curves"),
   sanitizer: () => require("./stages/sanitizer"),
   predict: () => require("./stages/predict"),

@@ -1,10 +1,10 @@
 /** Pre-training steps as `pretrain` runs them, on random patches, for stages that time, compare or repeat them. */
-import type { DeviceName, S3D, SGD } from "../../lib";
+import type { DeviceName, S3D, SGD, Tensor } from "../../lib";
 import { type SampledMask, sampleMask } from "../../lib/masking";
 import { createPlan, type Plan, type PlanInput, type PresetName } from "../../lib/plans/plan";
 import { rng } from "../../lib/random";
 import { PretrainSteps } from "../../lib/recipes/pretrain-steps";
-import { buildS3D, buildSGD, pretrainStep, takeItems } from "../../lib/recipes/step";
+import { buildS3D, buildSGD, takeItems } from "../../lib/recipes/step";
 import { dry } from "./part";
 import { type Precision, planPrecision } from "./precisions";
 
@@ -67,30 +67,47 @@ export function planFor(precision: Precision, preset: PresetName, input: PlanInp
 export class Trainer implements Disposable {
   readonly model: S3D;
   readonly optimizer: SGD;
-  private readonly graphs: PretrainSteps | undefined;
+  private readonly steps: PretrainSteps;
+  private ahead: { data: StepData; x: Tensor } | undefined;
 
   constructor(
     readonly plan: Plan,
-    readonly device: DeviceName,
+    device: DeviceName,
   ) {
     this.model = buildS3D(plan, device);
     this.optimizer = buildSGD(plan, this.model);
-    if (plan.cudaGraph) this.graphs = new PretrainSteps(this.model, plan, device);
+    this.steps = new PretrainSteps(this.model, plan, device);
   }
 
-  /** One whole step, from patches in JavaScript's memory to updated weights. @returns the loss */
-  async step({ patches, shape, mask }: StepData, rate = this.plan.optimizer.learningRate): Promise<number> {
-    const { model, optimizer, graphs, device } = this;
-    const result = graphs
-      ? graphs.step(optimizer, graphs.runner.upload({ x: patches }).x, mask, rate)
-      : pretrainStep(model, optimizer, { patches, shape, mask, device }, rate);
+  /**
+   * One whole step, from patches in JavaScript's memory to updated weights.
+   * @param next data of the step that follows, brought to the device while this one computes, as `pretrain` does it
+   * @returns the loss
+   */
+  async step(data: StepData, rate = this.plan.optimizer.learningRate, next?: StepData): Promise<number> {
+    const { optimizer, steps } = this;
+    const result = steps.step(optimizer, this.uploaded(data), data.mask, rate);
+    if (next) this.ahead = { data: next, x: steps.runner.upload({ x: next.patches }).x };
     const [loss, gradientNorm] = await takeItems(result.loss, result.gradientNorm);
-    this.optimizer.lossScale?.update(Number.isFinite(gradientNorm));
+    optimizer.lossScale?.update(Number.isFinite(gradientNorm));
     return loss;
   }
 
+  private uploaded(data: StepData): Tensor {
+    const { ahead } = this;
+    if (ahead?.data !== data) this.forget();
+    this.ahead = undefined;
+    return ahead?.data === data ? ahead.x : this.steps.runner.upload({ x: data.patches }).x;
+  }
+
+  private forget(): void {
+    if (this.ahead) this.steps.runner.free({ x: this.ahead.x });
+    this.ahead = undefined;
+  }
+
   [Symbol.dispose](): void {
-    this.graphs?.dispose();
+    this.forget();
+    this.steps.dispose();
     this.optimizer.dispose();
     this.model.dispose();
   }

@@ -1,5 +1,5 @@
 /** What a stage of the check leaves: figures and checks, written after each of them, so that a cut-off keeps the rest. */
-import { writeFileSync } from "node:fs";
+import { renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { info } from "../../lib";
 
@@ -32,6 +32,8 @@ export interface KernelTime {
 
 export interface StepTime {
   by: string;
+  /** "", or what is special: a CUDA graph, a form of products, a memory layout. */
+  how: string;
   precision: string;
   /** Share of masked blocks. */
   ratio: number;
@@ -55,14 +57,25 @@ export interface PredictionTime {
   peakBytes: number;
 }
 
+/** A result in 16 bits: how far it is off, and how far PyTorch's own in the same precision. */
+export interface Deviation {
+  what: string;
+  precision: string;
+  error: number;
+  own: number;
+}
+
 export interface PartData {
   facts?: Record<string, unknown>;
   checks?: Check[];
+  deviations?: Deviation[];
   kernels?: KernelTime[];
   steps?: StepTime[];
   curves?: Curve[];
   predictions?: PredictionTime[];
   reason?: string;
+  /** What it was at, should it never end. */
+  running?: string;
 }
 
 const environment = (name: string) => {
@@ -79,11 +92,21 @@ export const python = process.env.PYTHON ?? "python3";
 export const workFolder = () => environment("CHECK_WORK");
 export const outFolder = () => environment("OUT");
 
+/** Whole or not at all: whoever is killed meanwhile leaves the file as it was. */
+export function writeWhole(file: string, text: string): void {
+  writeFileSync(`${file}.new`, text);
+  renameSync(`${file}.new`, file);
+}
+
+/** Between saves that nothing hinges on; hundreds of checks would spend their time writing. */
+const SAVE_EVERY = 200;
+
 /** A stage ends early for a reason to be read by people. */
 export class StageFailure extends Error {}
 
 export class Part {
   readonly data: PartData = {};
+  private saved = 0;
 
   constructor(readonly name: string) {}
 
@@ -92,19 +115,19 @@ export class Part {
     this.save();
   }
 
-  add<K extends "kernels" | "steps" | "curves" | "predictions">(
+  add<K extends "kernels" | "steps" | "curves" | "predictions" | "deviations">(
     kind: K,
     ...rows: NonNullable<PartData[K]>
   ): void {
     const all = (this.data[kind] ?? []) as unknown[];
     this.data[kind] = [...all, ...rows] as PartData[K];
-    this.save();
+    this.saveSometimes();
   }
 
   check(what: string, ok: boolean, says: string): void {
     this.data.checks = [...(this.data.checks ?? []), { what, ok, says }];
     if (!ok) console.log(`WRONG: ${what}: ${says}`);
-    this.save();
+    this.saveSometimes();
   }
 
   /** A relative error against what is allowed; NaN never passes. */
@@ -118,9 +141,13 @@ export class Part {
 
   /** Runs a piece whose failure must not stop the others. */
   async attempt(what: string, work: () => unknown): Promise<void> {
+    this.data.running = what; // a kernel that hangs leaves nothing else
+    this.save();
     try {
       await work();
+      delete this.data.running;
     } catch (error) {
+      delete this.data.running;
       this.check(what, false, (error as Error).message.split("\n").slice(0, 4).join(" "));
     }
   }
@@ -130,8 +157,13 @@ export class Part {
     this.save();
   }
 
+  private saveSometimes(): void {
+    if (performance.now() - this.saved > SAVE_EVERY) this.save();
+  }
+
   save(): void {
-    writeFileSync(join(workFolder(), `${this.name}.json`), JSON.stringify(this.data));
+    writeWhole(join(workFolder(), `${this.name}.json`), JSON.stringify(this.data));
+    this.saved = performance.now();
   }
 }
 

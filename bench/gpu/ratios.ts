@@ -1,5 +1,5 @@
 /** The arithmetic of the comparisons: who is beside whom, and how many times faster. */
-import type { Curve, KernelTime, StepTime } from "./part";
+import type { Check, Curve, Deviation, KernelTime, StepTime } from "./part";
 
 interface Side {
   name: string;
@@ -56,26 +56,30 @@ export function compareKernels(rows: readonly KernelTime[]): Comparison[] {
     });
 }
 
-/** Each of our precisions beside each peer, which chooses its own, at the same share of masked blocks. */
+/** Each of our ways beside the fastest of each peer, which chooses its precision, at the same share of masked blocks. */
 export function compareSteps(rows: readonly StepTime[]): Comparison[] {
   const good = succeeded(rows);
-  const side = ({ by, precision, seconds, peakBytes }: StepTime): Side => ({
-    name: `${by}, ${precision}`,
+  const side = ({ by, how, precision, seconds, peakBytes }: StepTime): Side => ({
+    name: [by, precision, how].filter(Boolean).join(", "),
     seconds,
     peakBytes,
   });
+  const peers = new Set(good.map(({ by }) => by).filter((by) => by !== "voxelspark"));
   return good
     .filter(({ by }) => by === "voxelspark")
     .flatMap((ours) =>
-      good
-        .filter(({ by, ratio }) => by !== "voxelspark" && ratio === ours.ratio)
-        .map((peer) => ({
+      [...peers].flatMap((name) => {
+        const peer = fastest(good.filter(({ by, ratio }) => by === name && ratio === ours.ratio));
+        if (!peer) return [];
+        const what = [ours.precision, ours.how].filter(Boolean).join(" ");
+        return {
           kind: "step" as const,
-          what: `${ours.precision}, ${Math.round(ours.ratio * 100)} % masked`,
+          what: `${what}, ${Math.round(ours.ratio * 100)} % masked`,
           ours: side(ours),
           peer: side(peer),
           timesFaster: peer.seconds / ours.seconds,
-        })),
+        };
+      }),
     );
 }
 
@@ -94,49 +98,78 @@ export function deviations(
   }));
 }
 
-/** What the backend must reach at 75 % masked and on dense layers, by the fastest of our precisions. */
-export function targetsOf(kernels: readonly Comparison[], steps: readonly Comparison[]): Target[] {
+const atLeast = (what: string, rows: readonly Comparison[], wanted: number): Target[] => {
+  const best = Math.max(...rows.map(({ timesFaster }) => timesFaster));
+  return rows.length
+    ? [{ what, found: `${best.toFixed(2)} times`, wanted: `at least ${wanted}`, met: best >= wanted }]
+    : [];
+};
+
+const memoryTarget = (bytes: number | undefined): Target[] =>
+  bytes === undefined
+    ? []
+    : [
+        {
+          what: "peak memory of the step",
+          found: `${(bytes / 1e9).toFixed(1)} GB`,
+          wanted: "at most 15 GB",
+          met: bytes <= 15e9,
+        },
+      ];
+
+/** What checks of the same name find twice. */
+function repeatTarget(checks: readonly Check[]): Target[] {
+  const twice = checks.filter(({ what }) => /, twice$|the same bits$/.test(what));
+  const equal = twice.filter(({ ok }) => ok).length;
+  return twice.length
+    ? [
+        {
+          what: "the same bits from run to run",
+          found: `${equal} of ${twice.length} repetitions`,
+          wanted: "all",
+          met: equal === twice.length,
+        },
+      ]
+    : [];
+}
+
+/** By the result that compares worst, of those that PyTorch does not get exactly. */
+function errorTarget(deviations: readonly Deviation[]): Target[] {
+  const rows = deviations.filter(({ precision, own }) => precision === "bf16" && own > 1e-4);
+  if (rows.length === 0) return [];
+  const worst = rows.reduce((a, b) => (b.error / b.own > a.error / a.own ? b : a));
+  const ratio = worst.error / worst.own;
+  const found = `${ratio.toFixed(2)} times, ${worst.what}`;
+  return [{ what: "error in bf16 beside PyTorch's own", found, wanted: "at most 2 times", met: ratio <= 2 }];
+}
+
+/** What the backend must reach at 75 % masked and on dense layers, by the fastest of our precisions and forms. */
+export function targetsOf(
+  kernels: readonly Comparison[],
+  steps: readonly Comparison[],
+  checks: readonly Check[] = [],
+  deviations: readonly Deviation[] = [],
+): Target[] {
   const at = (rows: readonly Comparison[], pattern: RegExp, peer: RegExp) =>
     rows.filter(({ what, peer: { name } }) => pattern.test(what) && peer.test(name));
-  const best = (rows: readonly Comparison[]) => Math.max(...rows.map(({ timesFaster }) => timesFaster));
-  const atLeast = (what: string, rows: readonly Comparison[], wanted: number): Target[] =>
-    rows.length
-      ? [
-          {
-            what,
-            found: `${best(rows).toFixed(2)} times`,
-            wanted: `at least ${wanted}`,
-            met: best(rows) >= wanted,
-          },
-        ]
-      : [];
   const step = /75 % masked/;
-  const memory = fastest(at(steps, step, /./).map(({ ours }) => ours))?.peakBytes;
+  const layers = [
+    [32, 2],
+    [64, 1.3],
+    [128, 1],
+  ] as const;
   return [
     ...atLeast("step beside PyTorch as published", at(steps, step, /published/), 4),
     ...atLeast("step beside PyTorch at its best", at(steps, step, /best/), 2.5),
-    ...(memory === undefined
-      ? []
-      : [
-          {
-            what: "peak memory of the step",
-            found: `${(memory / 1e9).toFixed(1)} GB`,
-            wanted: "at most 15 GB",
-            met: memory <= 15e9,
-          },
-        ]),
-    ...(
-      [
-        [32, 2],
-        [64, 1.3],
-        [128, 1],
-      ] as const
-    ).flatMap(([c, wanted]) =>
+    ...memoryTarget(fastest(at(steps, step, /./).map(({ ours }) => ours))?.peakBytes),
+    ...layers.flatMap(([c, wanted]) =>
       atLeast(
         `dense ${c} to ${c} forward beside cuDNN`,
-        at(kernels, new RegExp(`forward, ${c} to ${c}, .*dense`), /./),
+        at(kernels, new RegExp(`^bf16 forward, ${c} to ${c}, .*dense`), /./),
         wanted,
       ),
     ),
+    ...repeatTarget(checks),
+    ...errorTarget(deviations),
   ];
 }

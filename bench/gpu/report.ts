@@ -1,7 +1,7 @@
 /** Puts together what the stages left: results.json with everything, and the table of what matters. */
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { dry, outFolder, type PartData, workFolder } from "./part";
+import { dry, outFolder, type PartData, workFolder, writeWhole } from "./part";
 import { type Comparison, compareKernels, compareSteps, deviations, type Target, targetsOf } from "./ratios";
 
 export interface StageRecord {
@@ -37,7 +37,7 @@ function stageResult(record: StageRecord, part: PartData | undefined): StageResu
   const outcome = code === 0 ? "ok" : cut ? "cut off" : "failed";
   const wrong = part?.checks?.filter(({ ok }) => !ok) ?? [];
   const reason = cut
-    ? `longer than ${limit} s`
+    ? `longer than ${limit} s${part?.running ? `, at: ${part.running}` : ""}`
     : (part?.reason ??
       (wrong[0] ? `${wrong.length} checks: ${wrong[0].what}: ${wrong[0].says}` : lastLine(said)));
   return { name, outcome, seconds, limit, ...(outcome !== "ok" && { reason }), ...part };
@@ -58,7 +58,14 @@ export function collect(
     dry: isDry,
     stages,
     comparisons: [...kernels, ...steps],
-    targets: isDry ? [] : targetsOf(kernels, steps),
+    targets: isDry
+      ? []
+      : targetsOf(
+          kernels,
+          steps,
+          all("checks") as NonNullable<PartData["checks"]>,
+          all("deviations") as NonNullable<PartData["deviations"]>,
+        ),
   };
 }
 
@@ -111,10 +118,10 @@ function stepLines(rows: readonly Comparison[]): string[] {
   if (steps.length === 0) return [];
   return [
     "",
-    `${"whole step".padEnd(24)}  ours ms       GB   peer ms       GB  times faster  than`,
+    `${"whole step".padEnd(42)}  ours ms       GB   peer ms       GB  times faster  than`,
     ...steps.map(
       ({ what, ours, peer, timesFaster }) =>
-        `${what.padEnd(24)}${number(ours.seconds * 1e3, 1, 9)}${number(gigabytes(ours.peakBytes), 2, 9)}` +
+        `${what.padEnd(42)}${number(ours.seconds * 1e3, 1, 9)}${number(gigabytes(ours.peakBytes), 2, 9)}` +
         `${number(peer.seconds * 1e3, 1, 10)}${number(gigabytes(peer.peakBytes), 2, 9)}${number(timesFaster, 2, 14)}  ${peer.name}`,
     ),
   ];
@@ -210,8 +217,8 @@ export function report(): number {
   }
   const results = collect(records, parts, dry);
   const text = table(results);
-  writeFileSync(join(outFolder(), "results.json"), `${JSON.stringify(results, undefined, 1)}\n`);
-  writeFileSync(join(outFolder(), "table.txt"), text);
+  writeWhole(join(outFolder(), "results.json"), `${JSON.stringify(results, undefined, 1)}\n`);
+  writeWhole(join(outFolder(), "table.txt"), text);
   process.stdout.write(text);
   return results.ok ? 0 : 1;
 }

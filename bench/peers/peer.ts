@@ -63,6 +63,9 @@ export class Peer {
   stop(): void {
     this.process.kill();
   }
+  [Symbol.dispose](): void {
+    this.stop();
+  }
 
   private answer(): Promise<Answer> {
     if (this.ended) return Promise.reject(this.ended);

@@ -3,10 +3,11 @@
 
 python bench/peers/step.py --patch 64 --threads 2 --batch 1 --mask-ratio 0.75 [--layout channels_last]
                            [--malloc tuned] [--norm gather|sums] [--block-edge 32] [--warm-up 1]
-                           [--device cuda] [--precision fp16] [--best]
+                           [--device cuda] [--precision fp16]
 Protocol: see protocol.py. `{"cmd": "step"}` → seconds, loss, peakBytes (of tensors on a GPU), peakRssBytes, on the CPU
-also forward, backward, optimizer. `{"cmd": "mask", "ratio": 0.6}` draws another mask. A precision other than fp32 is
-autocast, with a loss scaler for fp16. --best compiles the norms and takes the faster memory layout.
+also forward, backward, optimizer. `{"cmd": "mask", "ratio": 0.6}` draws another mask,
+`{"cmd": "variant", "layout": "channels_last", "norms": "compiled"}` takes another memory layout and compiles the norms. A
+precision other than fp32 is autocast, with a loss scaler for fp16.
 """
 
 import argparse
@@ -39,7 +40,6 @@ def arguments():
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
     parser.add_argument("--precision", choices=list(AUTOCAST), default="fp32")
-    parser.add_argument("--best", action="store_true")
     return parser.parse_args()
 
 
@@ -136,18 +136,20 @@ def compile_norms() -> str:
     return "compiled"
 
 
-def choose_layout(step: Step) -> None:
-    """The memory layout in which the step is faster; one that fails is not."""
-    times = {}
-    for layout in ("contiguous", "channels_last"):
-        try:
-            step.lay_out(layout)
-            step.run()
-            step.run()
-            times[layout] = step.run()["seconds"]
-        except Exception as error:
-            print(f"{layout}: {error}", file=sys.stderr)
-    step.lay_out(min(times, key=times.get))
+class Variants:
+    """What a step can be given beside its sizes."""
+
+    def __init__(self, step):
+        self.step, self.eager, self.compiled = step, s3d_torch.instance_norm, None
+
+    def take(self, message) -> dict:
+        norms = message["norms"]
+        if norms == "compiled" and self.compiled is None:
+            norms = compile_norms()
+            self.compiled = s3d_torch.instance_norm
+        s3d_torch.instance_norm = self.compiled if norms == "compiled" else self.eager
+        self.step.lay_out(message["layout"])
+        return {"norms": norms, "layout": self.step.layout}
 
 
 def main():
@@ -155,16 +157,14 @@ def main():
     use_malloc(options.malloc)
     torch.set_num_threads(options.threads)
     torch.backends.cudnn.benchmark = True
-    norms = compile_norms() if options.best else "eager"
     step = Step(options)
-    if options.best:
-        choose_layout(step)
     for _ in range(options.warm_up):
         step.run()
     ready = {"options": vars(options), "visibleBlocks": step.visible, "blocks": step.cells.numel()}
     ready["parameters"] = sum(p.numel() for p in step.model.parameters())
-    ready |= {"norms": norms, "layout": step.layout, "device": name_of(options.device)}
-    serve({"step": step.run, "mask": step.draw_mask}, ready)
+    ready |= {"layout": step.layout, "device": name_of(options.device)}
+    commands = {"step": step.run, "mask": step.draw_mask, "variant": Variants(step).take}
+    serve(commands, ready, go_on=options.device == "cuda")
 
 
 if __name__ == "__main__":

@@ -60,6 +60,7 @@ export interface PlanArgs {
   steps?: number | undefined;
   seed?: number | undefined;
   precision?: Precision | undefined;
+  cudaGraph?: boolean | undefined;
   workers?: number | undefined;
   spacing?: number[] | undefined;
   nonFinite?: Preprocessing["nonFinite"] | undefined;
@@ -84,6 +85,11 @@ export function planOptions<T>(yargs: Argv<T>): Argv<T & PlanArgs> {
     .option("steps", { type: "number", describe: "Training steps" })
     .option("seed", { type: "number", describe: "Everything random follows from it" })
     .option("precision", precisionOption)
+    .option("cuda-graph", {
+      type: "boolean",
+      describe:
+        "On CUDA, repeat training steps as CUDA graphs; never changes a result (default: the plan's, no)",
+    })
     .option("workers", { type: "number", describe: "Loader threads; never changes a result" })
     .option("spacing", {
       type: "number",
@@ -118,12 +124,13 @@ export function given<T extends object>(
 
 /** The fields that the options state. */
 export function overridesOf(args: PlanArgs) {
-  const { patch, batch, steps, seed, precision, workers, spacing, nonFinite, geometry } = args;
+  const { patch, batch, steps, seed, precision, cudaGraph, workers, spacing, nonFinite, geometry } = args;
   return given({
     batch,
     steps,
     seed,
     precision,
+    cudaGraph,
     patch: patch === undefined ? undefined : triple(patch),
     loader: given({ workers }),
     preprocessing: given({ spacing, nonFinite, geometry }),

@@ -40,7 +40,7 @@ struct Backend {
   const char* name;
   bool on_host;  // whether its memory can be read and written directly; it has no transfers and no graphs then
   MemoryApi memory;
-  void (*synchronize)();
+  void (*synchronize)();  // with what the calling thread, that of a queue, has launched
   Transfers transfers = {};
   Graphs graphs = {};
 };
@@ -57,7 +57,9 @@ struct CudaBackend {
   void* (*find_kernel)(const char* name);  // a Kernel, or null
 };
 
-// Opens the shared object once; afterwards `cuda_backend()` is it, or null with `cuda_reason()` saying why.
+// Opens the shared object once; afterwards `cuda_backend()` is it, or null with `cuda_reason()` saying why. The driver
+// is not asked before somebody wants to know of devices: waking a GPU takes time that work on the CPU need not wait
+// for.
 void open_cuda(const std::string& path);
 const CudaBackend* cuda_backend();
 std::string cuda_reason();

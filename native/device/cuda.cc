@@ -27,7 +27,6 @@ void open_cuda(const std::string& path) {
     reason = "the CUDA backend at " + path + " was built from other sources: run `npm rebuild voxelspark`";
     return;
   }
-  reason = candidate->device_count() > 0 ? "" : candidate->reason();
   opened = candidate;
 }
 
@@ -37,6 +36,8 @@ const CudaBackend* cuda_backend() {
 }
 
 std::string cuda_reason() {
+  const CudaBackend* cuda = cuda_backend();
+  if (cuda) return cuda->device_count() > 0 ? "" : cuda->reason();
   std::lock_guard<std::mutex> lock(opening);
   return reason;
 }

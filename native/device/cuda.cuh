@@ -21,10 +21,38 @@
 
 namespace voxelspark {
 
+// What is to be done about an error. Those of kernels end the process's use of the device: every later call gives them.
+inline const char* cure_of(cudaError_t status) {
+  switch (status) {
+    case cudaErrorMemoryAllocation: return "; use a smaller patch or batch, or dispose tensors earlier";
+    case cudaErrorNoKernelImageForDevice:
+    case cudaErrorUnsupportedPtxVersion:
+      return "; this build has no code for the GPU: run `npm rebuild voxelspark` on this machine";
+    case cudaErrorECCUncorrectable:
+    case cudaErrorIllegalAddress:
+    case cudaErrorLaunchTimeout:
+    case cudaErrorAssert:
+    case cudaErrorHardwareStackError:
+    case cudaErrorIllegalInstruction:
+    case cudaErrorMisalignedAddress:
+    case cudaErrorInvalidAddressSpace:
+    case cudaErrorInvalidPc:
+    case cudaErrorLaunchFailure:
+      return "; this process cannot use the GPU any more: start it again and resume from the last checkpoint";
+    default: return "";
+  }
+}
+
+inline Failure failure_of(cudaError_t status, const char* what, const char* cure) {
+  cudaGetLastError();  // an error that does not last must not be found by a later launch
+  const bool memory = status == cudaErrorMemoryAllocation;
+  return Failure(memory ? "OUT_OF_MEMORY" : "DEVICE", std::string(memory ? "out of memory" : "CUDA failed") + " in " +
+                                                          what + ": " + cudaGetErrorName(status) + ", " +
+                                                          cudaGetErrorString(status) + cure);
+}
+
 inline void check_cuda(cudaError_t status, const char* what) {
-  if (status == cudaSuccess) return;
-  throw Failure("DEVICE", std::string("CUDA failed in ") + what + ": " + cudaGetErrorName(status) + ", " +
-                              cudaGetErrorString(status));
+  if (status != cudaSuccess) throw failure_of(status, what, cure_of(status));
 }
 
 // Blocks for a grid-stride loop over n elements: enough to fill any device, few enough for a 32-bit grid.

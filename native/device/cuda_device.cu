@@ -1,5 +1,6 @@
 // The CUDA device: memory, waiting, and why there is none. Failures of a device come back as cudaError_t and
 // leave as sentences; nothing here needs a driver in order to load.
+#include <algorithm>
 #include <cstdlib>
 
 #include "device/cuda.cuh"
@@ -12,6 +13,18 @@ namespace voxelspark {
 
 // Kernels are compiled for compute capability 8.0 and newer.
 static constexpr int kOldestMajor = 8;
+// 100 times the capabilities that this build has code for.
+static constexpr int kCompiledFor[] = {__CUDA_ARCH_LIST__};
+
+// Code for 8.0 comes with PTX, which newer devices compile for themselves; other code runs on its own major number from
+// its minor one on, and that with the instructions of 9.0 on nothing else.
+static bool has_code_for(int major, int minor) {
+  for (const int compiled : kCompiledFor) {
+    const int own_major = compiled / 100, own_minor = compiled / 10 % 10;
+    if (compiled == 800 || (own_major == major && (own_major == 9 ? minor == 0 : own_minor <= minor))) return true;
+  }
+  return false;
+}
 
 static std::string describe(cudaError_t status) {
   return std::string(cudaGetErrorName(status)) + ", " + cudaGetErrorString(status);
@@ -41,6 +54,10 @@ static std::string find_reason() {
   if (properties.major < kOldestMajor)
     return std::string(properties.name) + " has compute capability " + std::to_string(properties.major) + "." +
            std::to_string(properties.minor) + ", allowed are 8.0 and newer: choose another with CUDA_VISIBLE_DEVICES";
+  if (!has_code_for(properties.major, properties.minor))
+    return std::string(properties.name) + " has compute capability " + std::to_string(properties.major) + "." +
+           std::to_string(properties.minor) +
+           ", for which this build has no code: run `npm rebuild voxelspark` on this machine";
   return "";
 }
 
@@ -78,12 +95,19 @@ static void release(void* memory, int64_t) { cudaFree(memory); }
 
 constexpr int64_t kSegment = int64_t{256} << 20;
 
-static void synchronize() { check_cuda(cudaDeviceSynchronize(), "a kernel"); }
+// VOXELSPARK_CUDA_SEGMENT=1 makes every tensor an allocation of its own, whose ends compute-sanitizer knows.
+static int64_t segment() {
+  const char* wish = std::getenv("VOXELSPARK_CUDA_SEGMENT");
+  return wish ? std::max<int64_t>(1, std::atoll(wish)) : kSegment;
+}
+
+// Not of the whole device, on which another thread may be capturing: that would spoil its graph.
+static void synchronize() { check_cuda(cudaStreamSynchronize(cudaStreamPerThread), "a kernel"); }
 
 CudaBackend make_cuda_backend(uint64_t abi, void* (*find_kernel)(const char* name)) {
   const Transfers transfers{copy_to_device, copy_to_host, begin_read, finish_read, fill_device};
   const Graphs graphs{begin_capture, end_capture, abort_capture, launch_graph, free_graph, refresh_tables};
-  return {abi,          {"cuda", false, {allocate, release, kSegment}, synchronize, transfers, graphs},
+  return {abi,          {"cuda", false, {allocate, release, segment()}, synchronize, transfers, graphs},
           device_count, reason,
           device_name,  find_kernel};
 }

@@ -9,15 +9,13 @@ static constexpr const char* kCure = "; train with \"cudaGraph\": false in the p
 
 static void check_graph(cudaError_t status, const char* what) {
   if (status == cudaSuccess) return;
-  cudaGetLastError();  // one that is not sticky must not be found by a later launch
-  const bool memory = status == cudaErrorMemoryAllocation;
-  throw Failure(memory ? "OUT_OF_MEMORY" : "DEVICE", std::string(memory ? "out of memory" : "CUDA failed") + " in " +
-                                                         what + ": " + cudaGetErrorName(status) + ", " +
-                                                         cudaGetErrorString(status) + kCure);
+  const char* cure = cure_of(status);
+  throw failure_of(status, what, *cure && status != cudaErrorMemoryAllocation ? cure : kCure);
 }
 
+// Relaxed: what must not be captured is refused here, and a device that loads a kernel late must not be kept from it.
 void begin_capture() {
-  check_graph(cudaStreamBeginCapture(cudaStreamPerThread, cudaStreamCaptureModeThreadLocal),
+  check_graph(cudaStreamBeginCapture(cudaStreamPerThread, cudaStreamCaptureModeRelaxed),
               "beginning to capture a step in a CUDA graph");
   in_capture = true;
 }
@@ -52,10 +50,8 @@ void launch_graph(void* graph) {
               "launching the CUDA graph of a step");
 }
 
-void free_graph(void* graph) {
-  cudaStreamSynchronize(cudaStreamPerThread);
-  cudaGraphExecDestroy(static_cast<cudaGraphExec_t>(graph));
-}
+// One that runs is freed by the driver when it has run; no wait on the thread at hand could know.
+void free_graph(void* graph) { cudaGraphExecDestroy(static_cast<cudaGraphExec_t>(graph)); }
 
 bool capturing() { return in_capture; }
 

@@ -13,15 +13,26 @@ namespace {
 struct Entry {
   std::weak_ptr<const BlockGrid> grid;
   int32_t* tables;
+  size_t bytes;
 };
 
-// Of the grids of one thread: memory is freed in the order of its stream, after the last kernel that was queued with
-// it.
+// A power of two, so that masks whose numbers differ a little take turns with the same memory.
+size_t rounded(size_t bytes) {
+  size_t size = 4096;
+  while (size < bytes) size *= 2;
+  return size;
+}
+
+// Of the grids of one thread. Memory that the last kernel of a grid was queued with serves the next grid at once, since
+// both run in the order of the thread's stream; so masks that change with every step allocate nothing.
 struct Cache {
   std::map<const BlockGrid*, Entry> entries;
+  std::multimap<size_t, int32_t*> spare;  // by size
 
   ~Cache() {
-    for (auto& [grid, entry] : entries) cudaFreeAsync(entry.tables, cudaStreamPerThread);
+    cudaStreamSynchronize(cudaStreamPerThread);
+    for (auto& [grid, entry] : entries) cudaFree(entry.tables);
+    for (auto& [size, memory] : spare) cudaFree(memory);
   }
   void free_unused() {
     for (auto e = entries.begin(); e != entries.end();) {
@@ -29,9 +40,15 @@ struct Cache {
         ++e;
         continue;
       }
-      check_cuda(cudaFreeAsync(e->second.tables, cudaStreamPerThread), "freeing the tables of a mask");
+      spare.emplace(e->second.bytes, e->second.tables);
       e = entries.erase(e);
     }
+  }
+  int32_t* take(size_t bytes) {
+    if (const auto found = spare.find(bytes); found != spare.end()) return spare.extract(found).mapped();
+    void* memory = nullptr;
+    check_cuda(cudaMalloc(&memory, bytes), "making room for the tables of a mask");
+    return static_cast<int32_t*>(memory);
   }
 };
 
@@ -52,16 +69,12 @@ void upload(const BlockGrid& grid, int32_t* tables) {
   copy_to_device(tables, host.data(), static_cast<int64_t>(host.size() * sizeof(int32_t)));
 }
 
-int32_t* make_tables(const BlockGrid& grid) {
+Entry make_tables(const std::shared_ptr<const BlockGrid>& grid) {
   refuse_in_capture("a mask that is new");
-  void* device = nullptr;
-  const size_t bytes = tables_on_host(grid).size() * sizeof(int32_t);
-  if (cudaMallocAsync(&device, bytes, cudaStreamPerThread) == cudaErrorMemoryAllocation) {
-    cudaGetLastError();  // the device is not broken
-    throw Failure("OUT_OF_MEMORY", "out of memory: no " + std::to_string(bytes) + " bytes for the tables of a mask");
-  }
-  upload(grid, static_cast<int32_t*>(device));
-  return static_cast<int32_t*>(device);
+  const size_t bytes = rounded(tables_on_host(*grid).size() * sizeof(int32_t));
+  const Entry entry{grid, cache().take(bytes), bytes};
+  upload(*grid, entry.tables);
+  return entry;
 }
 
 int32_t* tables_of(const std::shared_ptr<const BlockGrid>& grid) {
@@ -69,7 +82,7 @@ int32_t* tables_of(const std::shared_ptr<const BlockGrid>& grid) {
   if (!capturing()) cache().free_unused();
   auto found = entries.find(grid.get());
   if (found != entries.end() && found->second.grid.expired()) refuse_in_capture("a mask that is new");
-  if (found == entries.end()) found = entries.emplace(grid.get(), Entry{grid, make_tables(*grid)}).first;
+  if (found == entries.end()) found = entries.emplace(grid.get(), make_tables(grid)).first;
   return found->second.tables;
 }
 

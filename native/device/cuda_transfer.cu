@@ -97,6 +97,12 @@ struct Lane {
   Landing landings[2];
   int turn = 0;
 
+  // Memory goes back when no copy uses it any more.
+  ~Lane() {
+    cudaStreamSynchronize(copies);
+    cudaStreamSynchronize(cudaStreamPerThread);
+  }
+
   static PinnedPieces& two(std::unique_ptr<PinnedPieces>& pieces) {
     if (!pieces) pieces = std::make_unique<PinnedPieces>(2, kPiece);
     return *pieces;

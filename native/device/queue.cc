@@ -1,6 +1,19 @@
 #include "device/queue.h"
 
+#include <chrono>
+#include <shared_mutex>
+
 namespace voxelspark {
+
+// Jobs share it, the end of the process takes it. Never destroyed: threads outlive static objects.
+static std::shared_timed_mutex& gate() {
+  static auto* only = new std::shared_timed_mutex;
+  return *only;
+}
+
+void Queue::halt_all() {
+  if (!gate().try_lock_for(std::chrono::seconds(5))) return;  // a job hangs, which must not keep the process
+}
 
 Queue::Queue() : thread_([this] { run(); }) {}
 
@@ -62,6 +75,7 @@ void Queue::run() {
     }
     std::optional<Failure> failure;
     try {
+      std::shared_lock<std::shared_timed_mutex> open(gate());
       job();
     } catch (const Failure& f) {
       failure = f;

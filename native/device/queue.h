@@ -26,6 +26,9 @@ class Queue {
   uint64_t submitted() const;
   // Drops the jobs that have not begun and waits for the one that has. Nobody may be waiting for a ticket.
   void cancel();
+  // From now on no job of any queue begins. Waits for those that run, though not for ever. For the end of the process,
+  // before the driver of a device leaves memory.
+  static void halt_all();
   // The first failure since the last call, if any.
   std::optional<Failure> take_failure();
 

@@ -2,6 +2,8 @@
 
 #include <omp.h>
 
+#include <cstdlib>
+
 namespace voxelspark {
 
 Runtime::Runtime() : threads(omp_get_max_threads()) {
@@ -16,7 +18,10 @@ Runtime::Runtime() : threads(omp_get_max_threads()) {
   }
 }
 
-Runtime::~Runtime() { queue.cancel(); }
+Runtime::~Runtime() {
+  queue.cancel();
+  if (has_pool(DeviceKind::cuda)) queue.submit(backend_of(DeviceKind::cuda).graphs.abort);  // its end was dropped
+}
 
 // The one place that knows which device has which element types.
 static void require_dtype(DeviceKind device, DType dtype) {
@@ -32,10 +37,12 @@ Pool& Runtime::cuda_pool() {
   auto& pool = pools_[static_cast<int>(DeviceKind::cuda)];
   if (pool) return *pool;
   const Backend& backend = backend_of(DeviceKind::cuda);
+  // After the driver's own, thus called before it.
+  static const int registered = std::atexit(Queue::halt_all);
+  require(registered == 0, "DEVICE", "the end of the process cannot be watched, as device 'cuda' needs");
   pool = std::make_unique<Pool>(backend.memory, [this, &backend] {
-    queue.wait_idle();
-    if (recording_) return false;  // a device that captures cannot be waited for
-    backend.synchronize();
+    if (recording_) return false;  // what is captured cannot be waited for
+    queue.wait(queue.submit(backend.synchronize));
     return true;
   });
   return *pool;

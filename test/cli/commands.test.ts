@@ -1,6 +1,8 @@
 /** The commands as a user types them, on small heads: what they print, write and exit with. */
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import yargs from "yargs";
+import { type PlanArgs, planOf, planOptions } from "../../lib/cli/options";
 import { writePhantoms } from "../../lib/data/phantoms";
 import { temporaryFolder } from "../data/temp";
 import { leftovers, metricsOf, outcomeOf } from "../fixtures";
@@ -103,6 +105,17 @@ test("pretrain --dry-run: parameters and memory, of a GPU's step too where there
   expect(told.stderr).toMatch(
     /110,203,205 parameters\npeak memory of a step [\d.]+ GiB[^\n]*\ncounted for device cuda in bf16/,
   );
+});
+
+test("--cuda-graph and --no-cuda-graph win over the plan's field", async () => {
+  const path = at("graph.json");
+  writeFileSync(path, JSON.stringify({ cudaGraph: true }));
+  const read = async (...args: string[]) =>
+    (await planOf((await planOptions(yargs(args)).parse()) as unknown as PlanArgs)).cudaGraph;
+  expect(await read("--preset", "tiny")).toBe(false);
+  expect(await read("--preset", "tiny", "--cuda-graph")).toBe(true);
+  expect(await read("--preset", "tiny", "--plan", path)).toBe(true);
+  expect(await read("--preset", "tiny", "--plan", path, "--no-cuda-graph")).toBe(false);
 });
 
 describe("preprocess, pretrain, reconstruct", () => {

@@ -1,8 +1,8 @@
 /**
  * Uses the emulated device in a process of its own and tells what came of it, as JSON:
- *   node -r tsx/cjs test/cuda/attempt.ts use | memory | failure
+ *   node -r tsx/cjs test/cuda/attempt.ts use | memory | tables | failure | graph
  */
-import { leakyRelu, resolveDevice, sync, tensor, zeros } from "../../lib";
+import { BlockMask, densify, full, leakyRelu, resolveDevice, sync, tensor, zeros } from "../../lib";
 import { StepGraph } from "../../lib/step-graph";
 import { forget, steer } from "./control";
 
@@ -11,11 +11,11 @@ const tell = (error: unknown) => {
   return { name, code, message };
 };
 
-/** What an asynchronous call throws; "nothing" when it is well. */
+/** What an asynchronous call throws, or the numbers that it gives; "nothing" when it gives something else. */
 async function outcome(call: () => unknown) {
   try {
-    await call();
-    return "nothing";
+    const result = await call();
+    return Array.isArray(result) ? result : "nothing";
   } catch (error) {
     return tell(error);
   }
@@ -33,6 +33,22 @@ const attempts: Record<string, () => Promise<unknown>> = {
     const big = await outcome(() => zeros([1, 1, 128, 128, 128], { device: "cuda" }));
     using small = tensor([-2, 4], [2], { device: "cuda" });
     return { big, small: Array.from(await small.data()) };
+  },
+  // Larger tables than a mask had before, and no memory for them.
+  tables: async () => {
+    const masked = (cells: number) =>
+      outcome(async () => {
+        const visible = new Uint8Array(cells).fill(1, 0, 1);
+        using mask = new BlockMask({ samples: 1, grid: [1, 1, cells], visible });
+        using x = full([1, 1, 1, 1, cells], -2, { device: "cuda", mask });
+        using y = densify(x);
+        return Array.from((await y.data()).subarray(0, 2));
+      });
+    const before = await masked(4);
+    steer({ memory: 1 });
+    const at = await masked(1 << 12);
+    steer();
+    return { before, at, after: await masked(1 << 12) };
   },
   // The second kernel fails; what follows on the device fails too.
   failure: async () => {

@@ -2,6 +2,11 @@
 import { spawnSync } from "node:child_process";
 import { join, resolve } from "node:path";
 
+const { build, replaced } = require("./build.cjs") as {
+  build(name: string, edits: Record<string, (text: string) => string>): Promise<string>;
+  replaced(found: string, planted: string): (text: string) => string;
+};
+
 function attempt(what: string, env: Record<string, string> = {}) {
   const { stdout, stderr } = spawnSync(
     process.execPath,
@@ -48,6 +53,34 @@ test.each([
   expect(attempt("use", env)).toEqual({ tensor: refused, choice: refused, auto: "cpu" });
 });
 
+test("a GPU that this build has no code for", async () => {
+  const FILE = "native/device/cuda_device.cu";
+  const VOXELSPARK_CUDA_LIBRARY = await build("hopper", {
+    [FILE]: replaced("{__CUDA_ARCH_LIST__}", "{900}"),
+  });
+  const message = expect.stringMatching(
+    /emulated device has compute capability 8\.6, for which this build has no code: run `npm rebuild voxelspark`/,
+  );
+  const env = { VOXELSPARK_CUDA_LIBRARY, VOXELSPARK_EMULATOR_CAPABILITY: "86" };
+  expect(attempt("use", env)).toMatchObject({ tensor: { name: "DeviceError", message }, auto: "cpu" });
+  const hopper = { ...env, VOXELSPARK_EMULATOR_CAPABILITY: "90" };
+  expect(attempt("use", hopper)).toMatchObject({ tensor: "nothing", auto: "cuda" });
+});
+
+test("no memory for the tables of a mask: a typed error, and the device goes on", () => {
+  expect(attempt("tables")).toEqual({
+    before: [-2, 0],
+    at: {
+      name: "OutOfMemoryError",
+      code: "ERR_VOXELSPARK_OUT_OF_MEMORY",
+      message: expect.stringMatching(
+        /^out of memory in making room for the tables of a mask: cudaErrorMemoryAllocation.+smaller patch or batch/,
+      ),
+    },
+    after: [-2, 0],
+  });
+});
+
 test("more than the device's memory: sizes and cure, and the device goes on", () => {
   expect(attempt("memory")).toEqual({
     big: {
@@ -64,7 +97,7 @@ test.each(["failure", "graph"])("a kernel that fails (%s): the error names the r
     name: "DeviceError",
     code: "ERR_VOXELSPARK_DEVICE",
     message: expect.stringMatching(
-      /^CUDA failed in .+: cudaErrorLaunchFailure, a failure that the test asked for/,
+      /^CUDA failed in .+: cudaErrorLaunchFailure, a failure that the test asked for.*; this process cannot use the GPU any more: start it again/s,
     ),
   };
   expect(attempt(what)).toEqual({ before: [-1, 4], at: failed, after: failed });

@@ -1,18 +1,23 @@
 /**
  * One scenario of process and thread teardown, run in a process of its own by teardown.test.ts:
  *   node child.cjs <scenario> [cycles]
- * The raw addon is used, since only it lives across the teardown.
+ * The raw addon is used, since only it lives across the teardown. With VOXELSPARK_CUDA_LIBRARY on device 'cuda'.
  */
 const path = require("node:path");
 const { Worker, isMainThread, parentPort, workerData } = require("node:worker_threads");
 
+const cudaLibrary = process.env.VOXELSPARK_CUDA_LIBRARY;
+const device = cudaLibrary ? 3 : 0;
+// Emulated devices are slow.
+const edge = cudaLibrary ? 8 : 32;
+
 const load = () => {
   const addon = require(path.resolve(__dirname, "../../build/Release/voxelspark.node"));
-  addon.configure({ threads: 2 });
+  addon.configure({ threads: 2, cudaLibrary });
   return addon;
 };
 const kernels = (addon) => JSON.parse(addon.schema()).map((k) => k.name);
-const fill = (addon, value) => addon.fill(0, 0, [1, 8, 32, 32, 32], 0, value);
+const fill = (addon, value) => addon.fill(device, 0, [1, 8, edge, edge, edge], 0, value);
 
 /** Queues a chain of launches whose results nobody frees. */
 function launches(addon, count) {
@@ -41,6 +46,15 @@ const inWorker = {
     for (let i = 0; i < 4; i++) addon.read(y).catch(() => {});
     addon.sync().catch(() => {});
     parentPort.postMessage("running");
+  },
+  async capture() {
+    const addon = load();
+    const x = fill(addon, 1);
+    await addon.sync();
+    addon.beginStep(true);
+    addon.launch(kernels(addon).indexOf("add_forward"), [x, x], {});
+    parentPort.postMessage("running");
+    setInterval(() => {}, 1000);
   },
 };
 
@@ -73,6 +87,22 @@ const scenarios = {
     ]);
     const values = await addon.read(y);
     if (values[0] !== 2 ** 40) throw new Error(`the main thread read ${values[0]}`);
+  },
+  "terminate during captures": (cycles) => cycle("capture", cycles, true),
+  /** A wait of one thread leaves the graph of another as it is. */
+  async "waits beside a capture"() {
+    const addon = load();
+    const add = kernels(addon).indexOf("add_forward");
+    const x = fill(addon, 1);
+    await addon.sync();
+    addon.beginStep(true);
+    const y = addon.launch(add, [x, x], {})[0].handle;
+    await cycle("compute", 2, false);
+    const step = addon.endStep(false);
+    addon.launchStep(step);
+    const values = await addon.read(y);
+    if (values[0] !== 2) throw new Error(`the graph computed ${values[0]}`);
+    addon.disposeStep(step);
   },
   "exit with live tensors"() {
     const addon = load();

@@ -1,21 +1,5 @@
 /** Threads and processes that end while native work runs: no crash, no hang, nothing said. */
-import { spawn } from "node:child_process";
-import { join } from "node:path";
-
-interface Ended {
-  code: number | null;
-  signal: NodeJS.Signals | null;
-  stderr: string;
-}
-
-function run(scenario: string, cycles: number): Promise<Ended> {
-  const child = spawn(process.execPath, [join(__dirname, "child.cjs"), scenario, String(cycles)]);
-  let stderr = "";
-  child.stderr.on("data", (text) => {
-    stderr += text;
-  });
-  return new Promise((resolve) => child.on("close", (code, signal) => resolve({ code, signal, stderr })));
-}
+import { run } from "./scenario";
 
 test.each([
   ["worker only", 20],

@@ -1,10 +1,9 @@
-/** Facts about the machine; the backend compiled by nvcc for its GPU, without spills; the machine's two ceilings. */
-import { execFile, spawnSync } from "node:child_process";
+/** The backend compiled by nvcc for the machine's GPU, without spills and with the instructions that it is written for. */
+import { execFile } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { join, resolve } from "node:path";
-import { Peer } from "../../peers/peer";
-import { dry, type Part, peerDevice, python, StageFailure, workFolder } from "../part";
+import { type Part, StageFailure, workFolder } from "../part";
 
 const root = resolve(__dirname, "../../..");
 const { architectures, forNvcc } = require("../../../native/architectures.cjs") as {
@@ -31,27 +30,6 @@ const { faults, findDisassembler, readPtx, readSass, wantedOf } = require("../..
   readSass(tool: string, library: string, compiled: readonly Kernel[]): Promise<Kernel[]>;
   wantedOf(kernel: Kernel): unknown;
 };
-
-const said = (command: string, ...args: string[]) =>
-  spawnSync(command, args, { encoding: "utf8" }).stdout?.trim() ?? "";
-
-function facts(part: Part): void {
-  const query = "--query-gpu=name,driver_version,memory.total,compute_cap,clocks.sm,clocks.max.sm";
-  const [gpu, driver, ...rest] = said("nvidia-smi", query, "--format=csv,noheader").split(", ");
-  part.fact("gpu", gpu || "none (nvidia-smi does not answer)");
-  part.fact("driver", driver ?? "none");
-  part.fact("memory, compute capability, clock, highest clock", rest.join(", "));
-  part.fact(
-    "nvcc",
-    said(findNvcc() ?? "nvcc", "--version")
-      .split("\n")
-      .at(-2) ?? "none",
-  );
-  part.fact("node", process.version);
-  part.fact("cores", availableParallelism());
-  part.fact("date", new Date().toISOString());
-  part.fact("dry", dry);
-}
 
 /** stdout and stderr of a compiler; both in the message where it fails. */
 const compiler = (command: string, args: readonly string[]): Promise<string> =>
@@ -116,19 +94,6 @@ async function instructions(part: Part, kernels: readonly Kernel[], library: str
   part.check("tensor-core instructions", wrong.length === 0, wrong.slice(0, 3).join("; ") || `by ${by}`);
 }
 
-/** What a copy and a matrix product reach here, through PyTorch: the yardsticks of everything else. */
-async function ceilings(part: Part): Promise<void> {
-  const size = dry ? ["--size", "256"] : [];
-  const { peer, ready } = await Peer.start(python, "ceilings.py", ["--device", peerDevice, ...size]);
-  const { torch, cudnn } = (ready.ready ?? {}) as Record<string, unknown>;
-  part.fact("torch", torch);
-  part.fact("cudnn", cudnn);
-  part.fact("ceilings", await peer.ask({ cmd: "measure" }));
-  peer.stop();
-}
-
 export default async function build(part: Part): Promise<void> {
-  facts(part);
   await compile(part);
-  await part.attempt("ceilings of copies and matrix products", () => ceilings(part));
 }

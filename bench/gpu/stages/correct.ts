@@ -1,7 +1,8 @@
 /**
- * Every op on the GPU against the float64 reference (the op records), and at the networks' channel counts against
- * PyTorch in float64, in every precision, beside PyTorch's own error in that precision and beside our CPU. Inputs are
- * drawn anew in each run; each result is computed twice and must have the same bits.
+ * Every op on the GPU in float32: against the float64 reference (the op records), and at the networks' channel counts
+ * against PyTorch in float64, beside PyTorch's own error and our CPU. Inputs are drawn anew in each run; each result is
+ * computed twice and must have the same bits. Stages of their own do the same for what may fail or hang by itself:
+ * `mixed` in 16 bits, `groups` by the products of warpgroups.
  */
 import { readdirSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
@@ -12,9 +13,9 @@ import type { OpRecord } from "../../../test/op-suite";
 import * as suite from "../../../test/op-suite-checks";
 import { Peer } from "../../peers/peer";
 import { type Case, type CaseInput, distance, drawCases } from "../cases";
-import { type Form, groupForms, inForm } from "../forms";
+import { type Form, inForm } from "../forms";
 import { dry, type Part, peerDevice, python, requireGpu, workFolder } from "../part";
-import { dtypeOf, kernelPrecisions, type Precision } from "../precisions";
+import { dtypeOf, type Precision } from "../precisions";
 
 const records = resolve(__dirname, "../../../test/ops/records");
 
@@ -91,7 +92,7 @@ const sameBits = (a: Values, b: Values) =>
     Buffer.from(v.buffer).equals(Buffer.from((b[name] as Float32Array).buffer)),
   );
 
-class TorchCheck {
+export class TorchCheck {
   private files = 0;
 
   constructor(
@@ -150,6 +151,8 @@ class TorchCheck {
       const own = answer.own[what] ?? 5e-3;
       const allowed = precision === "fp32" ? 1e-5 : Math.max(2 * own, 1e-4);
       const says = `error ${error.toExponential(2)}, PyTorch's own ${own.toExponential(2)}, allowed ${allowed.toExponential(2)}`;
+      if (precision !== "fp32" && typeof answer.own[what] === "number")
+        this.part.add("deviations", { what: `${name}, ${what}`, precision, error, own });
       this.part.check(`${name}, ${what} beside float64`, error <= allowed, says);
     }
   }
@@ -157,31 +160,27 @@ class TorchCheck {
 
 const has16Bits = (c: Case) => Object.values(c.inputs).some(({ feature }) => feature);
 
-async function againstTorch(part: Part): Promise<void> {
-  const { peer } = await Peer.start(python, "check_ops.py", ["--device", peerDevice]);
+/** Cases beside PyTorch in one precision. */
+export async function againstTorch(
+  part: Part,
+  precisions: readonly Precision[],
+  wanted: (c: Case) => boolean = () => true,
+  form: Form = "off",
+): Promise<void> {
+  using peer = (await Peer.start(python, "check_ops.py", ["--device", peerDevice])).peer;
   const check = new TorchCheck(part, peer, rng(suite.seed, 1, "bench"));
-  for (const precision of kernelPrecisions())
-    for (const c of drawCases(suite.seed, dry).filter((c) => has16Bits(c) || precision === "fp32"))
-      await part.attempt(`${precision} ${c.name}`, () => check.check(c, precision));
-  await inOtherForms(part, check);
-  peer.stop();
-}
-
-/** Convolutions by the forms of products that run on request alone. */
-async function inOtherForms(part: Part, check: TorchCheck): Promise<void> {
-  const forms = await groupForms();
-  part.fact("products of warpgroups", forms.length ? forms : "the device has none");
-  const convolutions = drawCases(suite.seed, dry).filter(({ op }) => op.startsWith("conv"));
-  const wanted = (["bf16", "fp16"] as const).filter((p) => kernelPrecisions().includes(p));
-  for (const precision of wanted)
-    for (const form of precision === "bf16" ? forms : forms.slice(0, 1))
-      for (const c of convolutions)
-        await part.attempt(`${precision} ${c.name}, wgmma ${form}`, () => check.check(c, precision, form));
+  for (const precision of precisions)
+    for (const c of drawCases(suite.seed, dry).filter(
+      (c) => wanted(c) && (has16Bits(c) || precision === "fp32"),
+    ))
+      await part.attempt(`${precision} ${c.name}${form === "off" ? "" : `, wgmma ${form}`}`, () =>
+        check.check(c, precision, form),
+      );
 }
 
 export default async function correct(part: Part): Promise<void> {
   requireGpu();
   // The peer first: what it sees, at real sizes, is what matters most should time run out.
-  await part.attempt("ops beside PyTorch", () => againstTorch(part));
+  await part.attempt("ops beside PyTorch", () => againstTorch(part, ["fp32"]));
   await againstReference(part);
 }

@@ -38,7 +38,7 @@ async function theirs(part: Part, steps: readonly StepData[], weights: string): 
   const { network, batch, patch, optimizer } = planOf("fp32");
   const { features, blocks } = network;
   const { learningRate: rate, momentum } = optimizer;
-  const { peer } = await Peer.start(python, "curve.py", ["--device", peerDevice]);
+  using peer = (await Peer.start(python, "curve.py", ["--device", peerDevice])).peer;
   const visible = steps.map(({ mask }) => [...mask.visible]);
   const question = {
     weights,
@@ -56,7 +56,6 @@ async function theirs(part: Part, steps: readonly StepData[], weights: string): 
     const { losses } = await peer.ask({ cmd: "curve", precision, ...question });
     part.add("curves", { by: "PyTorch", precision, losses: losses as number[] });
   }
-  peer.stop();
 }
 
 /** Ours in 16 bits may go astray as far as PyTorch's own does, twice. */

@@ -12,8 +12,8 @@ import { kernelPrecisions, type Precision } from "../precisions";
 
 /** More than the second-level cache of any device. */
 const CACHE_BYTES = 128e6;
-const SECONDS = dry ? 0.001 : 0.05;
-const MEASUREMENTS = dry ? 1 : 5;
+const SECONDS = dry ? 0.001 : 0.02;
+const MEASUREMENTS = dry ? 1 : 3;
 const MOST_SETS = dry ? 1 : 32;
 
 async function timed(runs: readonly (() => Tensor[])[], repeats: number): Promise<number> {
@@ -36,101 +36,150 @@ async function seconds(runs: readonly (() => Tensor[])[]): Promise<number> {
 /** Forms of products that a pass has: only kernels on halo tiles have operands in registers. */
 function formsOf({ kernel, stride, transposed }: Layer, pass: Pass, forms: readonly Form[]): Form[] {
   const halo = kernel === 3 && stride === 1 && !transposed;
-  return ["off", ...(pass === "grad_weight" ? [] : forms.filter((form) => halo || form === "shared"))];
+  if (pass === "grad_weight") return forms.filter((form) => form === "off");
+  return forms.filter((form) => halo || form !== "registers");
 }
 
 interface Run {
   layer: Layer;
   precision: Precision;
   masked: number;
-  /** Besides "off". */
+  passes: readonly Pass[];
   forms: readonly Form[];
 }
 
-async function ours(part: Part, { layer, precision, masked, forms }: Run): Promise<void> {
+const seen = new Set<string>();
+/** Whether this was not measured before: parts of the plan below overlap. */
+function isNew(...key: readonly unknown[]): boolean {
+  const name = key.join("|");
+  const fresh = !seen.has(name);
+  seen.add(name);
+  return fresh;
+}
+
+async function ours(part: Part, { layer, precision, masked, passes, forms }: Run): Promise<void> {
   const {
     channels: [c, k],
     edge,
     samples,
     stride,
   } = layer;
+  const wanted = passes.flatMap((pass) => formsOf(layer, pass, forms).map((form) => ({ pass, form })));
+  const fresh = wanted.filter(({ pass, form }) => isNew(nameOf(layer), precision, masked, pass, form));
+  if (fresh.length === 0) return;
   const bytes =
     (precision === "fp32" ? 4 : 2) * samples * (c * (edge * stride) ** 3 + k * edge ** 3) * (1 - masked);
   const sets: Operands[] = [];
   try {
     for (let i = 0; i < Math.min(MOST_SETS, Math.ceil(CACHE_BYTES / bytes)); i++)
       sets.push(operands(layer, precision, masked));
-    const [first] = sets as [Operands];
-    for (const pass of passes)
-      for (const form of formsOf(layer, pass, forms)) {
-        const how = masked ? `${masked * 100} % masked` : "dense";
-        const row: KernelTime = {
-          ...{ layer: nameOf(layer), pass, by: "voxelspark", precision, seconds: Number.NaN },
-          how: form === "off" ? how : `${how}, wgmma ${form}`,
-          flops: flopsOf(layer) * first.share,
-        };
-        try {
-          const runs = sets.map(({ runs }) => runs[pass]);
-          part.add("kernels", { ...row, seconds: await inForm(form, () => seconds(runs)) });
-        } catch (error) {
-          part.add("kernels", { ...row, failed: (error as Error).message });
-        }
-      }
+    for (const { pass, form } of fresh) {
+      const how = masked ? `${masked * 100} % masked` : "dense";
+      const row: KernelTime = {
+        ...{ layer: nameOf(layer), pass, by: "voxelspark", precision, seconds: Number.NaN },
+        how: form === "off" ? how : `${how}, wgmma ${form}`,
+        flops: flopsOf(layer) * (sets[0] as Operands).share,
+      };
+      await part.attempt(`${precision} ${pass}, ${row.layer}, ${row.how}`, async () => {
+        const runs = sets.map(({ runs }) => runs[pass]);
+        part.add("kernels", { ...row, seconds: await inForm(form, () => seconds(runs)) });
+      });
+    }
   } finally {
     for (const { free } of sets) free();
   }
 }
 
-async function theirs(part: Part, peer: Peer, layer: Layer, precision: Precision, pass: Pass): Promise<void> {
+interface Question {
+  layer: Layer;
+  precision: Precision;
+  passes: readonly Pass[];
+  /** Whether to name the peer's kernels. */
+  profile: boolean;
+}
+
+async function theirs(
+  part: Part,
+  peer: Peer,
+  { layer, precision, passes, profile }: Question,
+): Promise<void> {
   const { channels, edge, samples, kernel, stride, transposed } = layer;
   const input = transposed ? edge / stride : edge * stride;
-  const question = {
-    ...{
-      cmd: "run",
-      op: transposed ? "conv_transpose3d" : "conv3d",
-      pass,
-      kernel,
-      stride,
-      precision,
-      repeats: 7,
-    },
-    ...{ shape: [samples, channels[0], input, input, input], channels: channels[1], profile: true },
-  };
-  for (const layout of ["contiguous", "channels_last"]) {
-    const row: KernelTime = {
-      ...{ layer: nameOf(layer), pass, by: "PyTorch", precision, how: layout, seconds: Number.NaN },
-      flops: flopsOf(layer),
-    };
-    try {
-      const { seconds, kernels } = await peer.ask({ ...question, layout });
-      part.add("kernels", { ...row, seconds: seconds as number, kernels: kernels as string[] });
-    } catch (error) {
-      part.add("kernels", { ...row, failed: (error as Error).message });
+  const op = transposed ? "conv_transpose3d" : "conv3d";
+  const shape = [samples, channels[0], input, input, input];
+  for (const pass of passes.filter((pass) => isNew(nameOf(layer), precision, "peer", pass)))
+    for (const layout of ["contiguous", "channels_last"]) {
+      const row: KernelTime = {
+        ...{ layer: nameOf(layer), pass, by: "PyTorch", precision, how: layout, seconds: Number.NaN },
+        flops: flopsOf(layer),
+      };
+      const question = {
+        cmd: "run",
+        op,
+        pass,
+        kernel,
+        stride,
+        precision,
+        repeats: 5,
+        shape,
+        profile,
+        layout,
+      };
+      try {
+        const answer = await peer.ask({ ...question, channels: channels[1] });
+        part.add("kernels", {
+          ...row,
+          seconds: answer.seconds as number,
+          kernels: answer.kernels as string[],
+        });
+      } catch (error) {
+        part.add("kernels", { ...row, failed: (error as Error).message });
+      }
     }
+}
+
+/** What matters first: dense layers, of which the targets are; then masked ones; other forms, which may hang; the rest. */
+async function all(part: Part, peer: Peer, forms: readonly Form[]): Promise<void> {
+  const layers = dry ? smallLayers : paperLayers;
+  const targets = layers.slice(0, 3);
+  const precisions = (["bf16", "fp32", "fp16"] as const).filter((p) => kernelPrecisions().includes(p));
+  const [first = "fp32", ...others] = precisions;
+  const mine = (layer: Layer, masked: number, more: Partial<Run> = {}) =>
+    part.attempt(`${first} ${nameOf(layer)}`, () =>
+      ours(part, { layer, masked, precision: first, passes, forms: ["off"], ...more }),
+    );
+  const peers = (layer: Layer, precision: Precision, wanted: readonly Pass[], profile: boolean) =>
+    part.attempt(`${precision} ${nameOf(layer)}, PyTorch`, () =>
+      theirs(part, peer, { layer, precision, passes: wanted, profile }),
+    );
+  for (const layer of targets) {
+    await mine(layer, 0);
+    await peers(layer, first, ["forward"], true);
+    if (layer.sparse) await mine(layer, 0.75);
   }
+  for (const layer of targets) await peers(layer, first, passes, true);
+  if (first === "bf16")
+    for (const layer of targets)
+      for (const masked of [0, 0.75]) await mine(layer, masked, { forms, passes: ["forward", "grad_input"] });
+  for (const layer of layers) {
+    if (layer.sparse) await mine(layer, 0.75, first === "bf16" ? { forms: ["off", ...forms] } : {});
+    await mine(layer, 0);
+    await peers(layer, first, passes, false);
+  }
+  for (const precision of others)
+    for (const layer of targets) {
+      await mine(layer, 0, { precision, passes: ["forward"] });
+      await peers(layer, precision, ["forward"], false);
+    }
 }
 
 export default async function kernels(part: Part): Promise<void> {
   requireGpu();
-  const { peer, ready } = await Peer.start(python, "ops.py", [
-    "--device",
-    peerDevice,
-    "--threads",
-    "2",
-    "--go-on",
-  ]);
+  const how = ["--device", peerDevice, "--threads", "2", "--go-on"];
+  const { peer: started, ready } = await Peer.start(python, "ops.py", how);
+  using peer = started;
   part.fact("peer", ready.ready);
   const forms = await groupForms();
-  part.fact("products of warpgroups", forms.length ? forms : "the device has none");
-  // The precisions that matter first.
-  const order = (["bf16", "fp32", "fp16"] as const).filter((p) => kernelPrecisions().includes(p));
-  for (const precision of order)
-    for (const layer of dry ? smallLayers : paperLayers)
-      await part.attempt(`${precision} ${nameOf(layer)}`, async () => {
-        const run = { layer, precision, forms: precision === "bf16" ? forms : [] };
-        if (layer.sparse) await ours(part, { ...run, masked: 0.75 });
-        await ours(part, { ...run, masked: 0, ...(layer.sparse && { forms: [] }) });
-        for (const pass of passes) await theirs(part, peer, layer, precision, pass);
-      });
-  peer.stop();
+  part.fact("products of warpgroups", forms.length ? forms : "none that the device has and that were right");
+  await all(part, peer, forms);
 }

@@ -1,11 +1,15 @@
 /** The profiler's view of the costliest convolution: how busy are multiprocessors, tensor cores and memory. */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { again } from "../children";
+import { groupForms } from "../forms";
 import { outFolder, type Part, requireGpu } from "../part";
-import { requireTool, underTool } from "./sanitizer";
+import { requireTool } from "./sanitizer";
 
 const SECTIONS = [
   "SpeedOfLight",
+  "ComputeWorkloadAnalysis",
+  "WarpStateStats",
   "MemoryWorkloadAnalysis",
   "MemoryWorkloadAnalysis_Tables",
   "Occupancy",
@@ -25,29 +29,43 @@ export function parseCsv(text: string): Record<string, string>[] {
   return rows.map((row) => Object.fromEntries((heading ?? []).map((name, i) => [name, row[i] ?? ""])));
 }
 
-export default async function ncu(part: Part): Promise<void> {
-  requireGpu();
-  const tool = requireTool("ncu");
-  const sections = SECTIONS.flatMap((name) => ["--section", name]);
-  // The convolutions alone: what makes their operands is not of interest and would take the time.
-  const which = ["--kernel-name", "regex:halo_conv|gemm|weight_gradient", "--launch-count", "8"];
-  const how = ["--csv", "--page", "details", "--clock-control", "none", "--target-processes", "all"];
-  const args = [...how, ...which, ...sections];
-  const { code, said } = await underTool(tool, args, "kernels");
-  writeFileSync(join(outFolder(), "ncu.txt"), said);
-  const metrics: Record<string, Record<string, string>> = {};
+type Metrics = Record<string, Record<string, string>>;
+
+function metricsOf(said: string): Metrics {
+  const metrics: Metrics = {};
   for (const row of parseCsv(said)) {
     const { ID = "", "Kernel Name": kernel = "", "Metric Name": name = "" } = row;
     if (!shown.test(name)) continue;
     const at = `${ID} ${kernel.slice(0, 80)}`;
     metrics[at] = { ...metrics[at], [name]: `${row["Metric Value"]} ${row["Metric Unit"]}` };
   }
-  part.fact("metrics", metrics);
-  const count = Object.keys(metrics).length;
-  const end = said.trim().split("\n").at(-1) ?? "";
-  part.check(
-    "kernels were profiled",
-    code === 0 && count > 0,
-    `${count} kernels, exit code ${code}${count ? "" : `: ${end}`}`,
-  );
+  return metrics;
+}
+
+export default async function ncu(part: Part): Promise<void> {
+  requireGpu();
+  const tool = requireTool("ncu");
+  const sections = SECTIONS.flatMap((name) => ["--section", name]);
+  // The convolutions alone: what makes their operands is not of interest and would take the time.
+  const kernels = "regex:(halo_conv|halo_group|halo_weight|tensor_gemm|group_gemm|tensor_weight)_kernel";
+  const which = ["--kernel-name", kernels, "--launch-count", "3"];
+  const how = ["--csv", "--page", "details", "--clock-control", "none", "--target-processes", "all"];
+  let text = "";
+  for (const form of ["off", ...(await groupForms())] as const)
+    await part.attempt(`kernels were profiled, wgmma ${form}`, async () => {
+      const env = { VOXELSPARK_CUDA_WGMMA: form };
+      const { code, said, cutOff } = await again("kernels", 20, [tool, ...how, ...which, ...sections], env);
+      text += `--- wgmma ${form}\n${said}`;
+      writeFileSync(join(outFolder(), "ncu.txt"), text);
+      const metrics = metricsOf(said);
+      part.fact(`metrics, wgmma ${form}`, metrics);
+      const count = Object.keys(metrics).length;
+      const end = cutOff ? "cut off" : `exit code ${code}`;
+      const why = count ? "" : `: ${said.trim().split("\n").at(-1) ?? ""}`;
+      part.check(
+        `kernels were profiled, wgmma ${form}`,
+        code === 0 && count > 0,
+        `${count} kernels, ${end}${why}`,
+      );
+    });
 }

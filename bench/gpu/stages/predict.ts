@@ -59,7 +59,7 @@ async function theirs(part: Part, precision: string): Promise<void> {
     ...["--volume", ...volume, "--patch", plan.patch[0], "--features", ...features, "--blocks", ...blocks],
     ...["--channels", CLASSES, "--device", peerDevice, "--precision", precision],
   ].map(String);
-  const { peer } = await Peer.start(python, "predict.py", args);
+  using peer = (await Peer.start(python, "predict.py", args)).peer;
   await peer.ask({ cmd: "predict" });
   const { seconds, windows, peakBytes } = (await peer.ask({ cmd: "predict" })) as Record<string, number>;
   part.add("predictions", {
@@ -69,7 +69,6 @@ async function theirs(part: Part, precision: string): Promise<void> {
     windows: windows!,
     peakBytes: peakBytes!,
   });
-  peer.stop();
 }
 
 export default async function predict(part: Part): Promise<void> {

@@ -53,7 +53,7 @@ cudaError_t cudaMalloc(void** memory, size_t bytes) {
   Runtime runtime;
   if (const cudaError_t status = runtime.refuse_in_capture()) return status;
   *memory = take(bytes);
-  return *memory ? cudaSuccess : cudaErrorMemoryAllocation;
+  return *memory ? cudaSuccess : runtime.failed(cudaErrorMemoryAllocation);
 }
 
 cudaError_t cudaFree(void* memory) {
@@ -64,20 +64,11 @@ cudaError_t cudaFree(void* memory) {
   return cudaSuccess;
 }
 
-cudaError_t cudaMallocAsync(void** memory, size_t bytes, cudaStream_t) { return cudaMalloc(memory, bytes); }
-
-cudaError_t cudaFreeAsync(void* memory, cudaStream_t stream) {
-  Runtime runtime;
-  if (const cudaError_t status = runtime.refuse_in_capture()) return status;
-  emulator::enqueue(stream, [=] { give_back(memory); });
-  return cudaSuccess;
-}
-
 cudaError_t cudaMallocHost(void** memory, size_t bytes) {
   Runtime runtime;
   if (const cudaError_t status = runtime.refuse_in_capture()) return status;
   *memory = std::malloc(bytes);
-  if (!*memory) return cudaErrorMemoryAllocation;
+  if (!*memory) return runtime.failed(cudaErrorMemoryAllocation);
   std::memset(*memory, 0xFF, bytes);
   pinned[static_cast<char*>(*memory)] = bytes;
   return cudaSuccess;
@@ -107,7 +98,7 @@ cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t bytes, cudaMemcpy
   if (pageable) runtime.run(stream);
   emulator::enqueue(stream, [=] { copy(to, from, bytes); });
   if (pageable) runtime.run(stream);
-  return cudaGetLastError();
+  return runtime.status();
 }
 
 cudaError_t cudaMemsetAsync(void* to, int value, size_t bytes, cudaStream_t stream) {
@@ -115,5 +106,5 @@ cudaError_t cudaMemsetAsync(void* to, int value, size_t bytes, cudaStream_t stre
   emulator::enqueue(stream, [=] {
     if (emulator::complaint().empty()) std::memset(to, value, bytes);
   });
-  return cudaGetLastError();
+  return runtime.status();
 }

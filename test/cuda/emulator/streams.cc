@@ -1,5 +1,7 @@
 #include "streams.h"
 
+#include <cstdio>
+#include <cstdlib>
 #include <deque>
 #include <set>
 #include <utility>
@@ -51,8 +53,6 @@ std::set<emulator_stream*>& streams() {
   return *all;
 }
 
-cudaError_t status() { return emulator::complaint().empty() ? cudaSuccess : cudaErrorLaunchFailure; }
-
 bool any_captured() {
   for (emulator_stream* s : streams())
     if (s->graph) return true;
@@ -78,19 +78,45 @@ emulator_stream::~emulator_stream() {
 
 namespace emulator {
 
-Runtime::Runtime() : lock_(mutex()) {}
+static bool unloaded = false;
+
+// As the driver: at the end of the process, after whatever was registered when it was in use.
+__attribute__((constructor)) static void watch_exit() {
+  std::atexit([] {
+    std::lock_guard<std::recursive_mutex> lock(mutex());
+    unloaded = true;
+  });
+}
+
+Runtime::Runtime() : lock_(mutex()) {
+  if (!unloaded) return;
+  std::fputs("the driver was called after it had left memory\n", stderr);
+  std::_Exit(99);
+}
+
+static thread_local cudaError_t last_error = cudaSuccess;
+
+cudaError_t Runtime::status() { return emulator::complaint().empty() ? cudaSuccess : cudaErrorLaunchFailure; }
+
+cudaError_t Runtime::failed(cudaError_t error) { return last_error = error; }
+
+cudaError_t Runtime::take_error() {
+  const cudaError_t error = std::exchange(last_error, cudaSuccess);
+  return status() == cudaSuccess ? error : status();
+}
 
 cudaError_t Runtime::refuse_in_capture() {
   emulator_graph* graph = stream_of_thread()->graph;
   if (!graph) return cudaSuccess;
   graph->spoiled = true;
-  return cudaErrorStreamCaptureUnsupported;
+  return failed(cudaErrorStreamCaptureUnsupported);
 }
 
+// Of the whole device: spoils every capture.
 cudaError_t Runtime::synchronize() {
   for (emulator_stream* s : streams())
     if (s->graph) s->graph->spoiled = true;
-  if (any_captured()) return cudaErrorStreamCaptureUnsupported;
+  if (any_captured()) return failed(cudaErrorStreamCaptureUnsupported);
   run_all();
   return status();
 }
@@ -108,7 +134,7 @@ cudaStream_t stream_of_thread() {
 }
 
 void enqueue(cudaStream_t stream, std::function<void()> work) {
-  std::lock_guard<std::recursive_mutex> lock(mutex());
+  Runtime runtime;
   if (stream->graph) return stream->graph->work.push_back(std::move(work));
   stream->pending.push_back(std::move(work));
   stream->put++;
@@ -121,12 +147,8 @@ void enqueue(cudaStream_t stream, std::function<void()> work) {
 using emulator::GraphFailure;
 using emulator::Runtime;
 
-cudaError_t cudaGetLastError() {  // sticky, as on a device
-  Runtime runtime;
-  return status();
-}
-
-cudaError_t cudaDeviceSynchronize() { return Runtime().synchronize(); }
+// That of a kernel lasts, as on a device; others are told once, to the thread that they came to.
+cudaError_t cudaGetLastError() { return Runtime().take_error(); }
 
 cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned) {
   *stream = new emulator_stream(false);
@@ -134,6 +156,7 @@ cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned) {
 }
 
 cudaError_t cudaStreamDestroy(cudaStream_t stream) {
+  Runtime runtime;
   delete stream;
   return cudaSuccess;
 }
@@ -142,7 +165,7 @@ cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
   Runtime runtime;
   if (const cudaError_t refused = runtime.refuse_in_capture()) return refused;
   runtime.run(stream);
-  return status();
+  return runtime.status();
 }
 
 cudaError_t cudaEventCreateWithFlags(cudaEvent_t* event, unsigned) {
@@ -151,6 +174,7 @@ cudaError_t cudaEventCreateWithFlags(cudaEvent_t* event, unsigned) {
 }
 
 cudaError_t cudaEventDestroy(cudaEvent_t event) {
+  Runtime runtime;
   delete event;
   return cudaSuccess;
 }
@@ -166,7 +190,7 @@ cudaError_t cudaEventSynchronize(cudaEvent_t event) {
   if (const cudaError_t refused = runtime.refuse_in_capture()) return refused;
   if (event->captured) return cudaErrorStreamCaptureUnsupported;
   run_to(*event);
-  return status();
+  return runtime.status();
 }
 
 // Waits for the place where the event was recorded last before this call.
@@ -182,8 +206,9 @@ cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned
 
 cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode) {
   Runtime runtime;
-  if (status() != cudaSuccess) return status();
-  if (stream->graph || emulator::graph_failure() == GraphFailure::begin) return cudaErrorStreamCaptureUnsupported;
+  if (runtime.status() != cudaSuccess) return runtime.status();
+  if (stream->graph || emulator::graph_failure() == GraphFailure::begin)
+    return runtime.failed(cudaErrorStreamCaptureUnsupported);
   stream->graph = new emulator_graph;
   return cudaSuccess;
 }
@@ -194,11 +219,12 @@ cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t* graph) {
   *graph = std::exchange(stream->graph, nullptr);
   if (!(*graph)->spoiled && emulator::graph_failure() != GraphFailure::capture) return cudaSuccess;
   delete std::exchange(*graph, nullptr);
-  return cudaErrorStreamCaptureInvalidated;
+  return runtime.failed(cudaErrorStreamCaptureInvalidated);
 }
 
 cudaError_t cudaGraphInstantiate(cudaGraphExec_t* executable, cudaGraph_t graph, unsigned long long) {
-  if (emulator::graph_failure() == GraphFailure::memory) return cudaErrorMemoryAllocation;
+  Runtime runtime;
+  if (emulator::graph_failure() == GraphFailure::memory) return runtime.failed(cudaErrorMemoryAllocation);
   *executable = new emulator_graph(*graph);
   return cudaSuccess;
 }
@@ -206,7 +232,7 @@ cudaError_t cudaGraphInstantiate(cudaGraphExec_t* executable, cudaGraph_t graph,
 cudaError_t cudaGraphLaunch(cudaGraphExec_t executable, cudaStream_t stream) {
   Runtime runtime;
   for (const auto& work : executable->work) emulator::enqueue(stream, work);
-  return status();
+  return runtime.status();
 }
 
 cudaError_t cudaGraphDestroy(cudaGraph_t graph) {

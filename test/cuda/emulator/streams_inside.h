@@ -14,6 +14,11 @@ class Runtime {
   cudaError_t refuse_in_capture();
   // Waits for everything, which nobody may do while any stream is captured.
   cudaError_t synchronize();
+  // What a failed kernel has left, for good.
+  cudaError_t status();
+  // Leaves an error with the thread until it is taken.
+  cudaError_t failed(cudaError_t error);
+  cudaError_t take_error();
   void run(cudaStream_t stream);
   void run_all();
 
