@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { ArgumentRangeError } from "../errors";
 import { type Random, rng } from "../random";
 import { writeNifti } from "./nifti-writer";
+import { drawScanner, type Scanner, type Scanners, type TissueName } from "./phantom-scanner";
 
 /** Values of the label map. */
 export const PHANTOM_LABELS = {
@@ -25,6 +26,8 @@ export interface PhantomOptions {
   spacing?: number;
   seed?: number;
   lesions?: number;
+  /** Default "T1". */
+  scanners?: Scanners;
 }
 
 export interface Phantom {
@@ -37,19 +40,6 @@ export interface Phantom {
 
 const HEAD_MM = 190;
 const { sqrt, sin, cos, min, max, hypot, round, PI, fround } = Math;
-
-/** T1-like brightness of each tissue, before bias field and noise. */
-const INTENSITY = {
-  air: 0,
-  skin: 210,
-  skull: 35,
-  fluid: 45,
-  grey: 120,
-  white: 175,
-  ventricle: 40,
-  nuclei: 138,
-  lesion: 85,
-};
 
 interface Wave {
   k: [number, number, number];
@@ -136,21 +126,21 @@ function nuclei(x: number, y: number, z: number): number {
 
 interface Tissue {
   label: number;
-  value: number;
+  name: TissueName;
 }
 
-const tissue = (label: number, value: number): Tissue => ({ label, value });
+const tissue = (label: number, name: TissueName): Tissue => ({ label, name });
 const L = PHANTOM_LABELS;
-const TISSUES = {
-  air: tissue(L.background, INTENSITY.air),
-  skin: tissue(L.background, INTENSITY.skin),
-  skull: tissue(L.background, INTENSITY.skull),
-  fluid: tissue(L.fluid, INTENSITY.fluid),
-  grey: tissue(L.greyMatter, INTENSITY.grey),
-  white: tissue(L.whiteMatter, INTENSITY.white),
-  ventricle: tissue(L.ventricles, INTENSITY.ventricle),
-  nuclei: tissue(L.deepNuclei, INTENSITY.nuclei),
-  lesion: tissue(L.lesions, INTENSITY.lesion),
+const TISSUES: Readonly<Record<TissueName, Tissue>> = {
+  air: tissue(L.background, "air"),
+  skin: tissue(L.background, "skin"),
+  skull: tissue(L.background, "skull"),
+  fluid: tissue(L.fluid, "fluid"),
+  grey: tissue(L.greyMatter, "grey"),
+  white: tissue(L.whiteMatter, "white"),
+  ventricle: tissue(L.ventricles, "ventricle"),
+  nuclei: tissue(L.deepNuclei, "nuclei"),
+  lesion: tissue(L.lesions, "lesion"),
 };
 
 /** Tissue at brain coordinates. Cortex is a band below the surface and along the sulci, sheets where a sum of plane waves cancels. */
@@ -222,16 +212,22 @@ function blur(image: Float32Array, shape: readonly number[]): void {
 }
 
 /** Receive-coil shading and Rician-like noise; air keeps a low noise floor, then values become whole numbers. */
-function degrade(image: Float32Array, shape: readonly number[], body: Anatomy, random: Random): void {
+function degrade(
+  image: Float32Array,
+  shape: readonly number[],
+  { bias, contrast }: Anatomy,
+  { shading, noise: deviation }: Scanner,
+  random: Random,
+): void {
   const [nz, ny, nx] = shape as [number, number, number];
-  const noise = random.fillNormal(new Float32Array(image.length), 0, 4.5);
+  const noise = random.fillNormal(new Float32Array(image.length), 0, deviation);
   let at = 0;
   for (let k = 0; k < nz; k++) {
     for (let j = 0; j < ny; j++) {
       for (let i = 0; i < nx; i++, at++) {
         if (image[at] === 0) continue; // background stays 0, as after defacing and brain extraction tools
-        const shade = 1 + 0.2 * sum(body.bias, (2 * i) / nx - 1, (2 * j) / ny - 1, (2 * k) / nz - 1);
-        image[at] = max(1, round(image[at]! * shade * body.contrast + noise[at]!));
+        const shade = 1 + shading * sum(bias, (2 * i) / nx - 1, (2 * j) / ny - 1, (2 * k) / nz - 1);
+        image[at] = max(1, round(image[at]! * shade * contrast + noise[at]!));
       }
     }
   }
@@ -244,6 +240,7 @@ export function phantom(index: number, options: PhantomOptions = {}): Phantom {
   checkOptions(shape, spacing);
   const random = rng(options.seed ?? 0, 0, "phantom", index);
   const body = anatomyOf(random, options.lesions ?? 1 + random.int(4));
+  const scanner = drawScanner(options.scanners ?? "T1", rng(options.seed ?? 0, 1, "phantom", index));
   const [nz, ny, nx] = shape;
   const image = new Float32Array(nz * ny * nx);
   const labels = new Uint8Array(image.length);
@@ -258,13 +255,13 @@ export function phantom(index: number, options: PhantomOptions = {}): Phantom {
         const y = (r[3]! * u + r[4]! * v + r[5]! * w) / body.axes[1];
         const z = (r[6]! * u + r[7]! * v + r[8]! * w) / body.axes[2];
         const here = tissueAt(x, y, z, body);
-        image[at] = here.value;
+        image[at] = scanner.brightness[here.name];
         labels[at] = here.label;
       }
     }
   }
   blur(image, shape);
-  degrade(image, shape, body, random);
+  degrade(image, shape, body, scanner, random);
   const origin = [nx, ny, nz].map((n) => (-spacing * (n - 1)) / 2) as [number, number, number];
   const affine = [spacing, 0, 0, origin[0], 0, spacing, 0, origin[1], 0, 0, spacing, origin[2], 0, 0, 0, 1];
   return { image, labels, shape, affine };

@@ -15,12 +15,16 @@ import { PRESETS, type PresetName } from "./presets";
 import type { PlanInput } from "./schema";
 import { object } from "./sections";
 
+const SCANNERS = ["T1", "varied", "mixed"] as const;
+
 /** Synthetic heads instead of data, made when the comparison runs. */
 export interface PhantomSource {
   count: number;
   seed: number;
   first: number;
   edge: number;
+  /** How the heads differ in contrast, shading and noise; "T1", not at all, without. */
+  scanners?: (typeof SCANNERS)[number] | undefined;
   /** The first so many train, the others validate; without, five folds. */
   training?: number | undefined;
   /** Names of labels; all without. */
@@ -62,6 +66,7 @@ const phantoms = object({
   first: whole(0, 1e6).default(0),
   /** Voxels along each axis. */
   edge: whole(8, 256).default(96),
+  scanners: oneOf(...SCANNERS).optional(),
   training: whole(1, 999).optional(),
   keep: list(text(100), 1, 10, "label names").optional(),
 }).optional();

@@ -1,6 +1,8 @@
 import { join } from "node:path";
 import { readNifti } from "../../lib/data/nifti";
+import { drawScanner } from "../../lib/data/phantom-scanner";
 import { PHANTOM_LABELS, phantom, writePhantoms } from "../../lib/data/phantoms";
+import { rng } from "../../lib/random";
 import { temporaryFolder } from "./temp";
 
 const folder = temporaryFolder();
@@ -26,6 +28,32 @@ test("holds every tissue, brighter white than grey than fluid", () => {
   expect(mean(greyMatter)).toBeGreaterThan(mean(fluid) + 20);
   expect(mean(ventricles)).toBeLessThan(mean(deepNuclei) - 20);
   expect(mean(lesions)).toBeLessThan(mean(whiteMatter) - 20);
+});
+
+test("of mixed scanners keeps the anatomy and changes how it looks", () => {
+  const heads = [0, 1, 2, 3, 4, 5].map((i) => phantom(i, { seed: 1, shape, scanners: "mixed" }));
+  const { greyMatter, whiteMatter } = PHANTOM_LABELS;
+  const brighter = heads.map(({ image, labels }, i) => {
+    expect(labels).toEqual(phantom(i, { seed: 1, shape }).labels);
+    const sums = new Float64Array(7);
+    const counts = new Float64Array(7);
+    for (const [at, label] of labels.entries()) {
+      sums[label] = sums[label]! + image[at]!;
+      counts[label] = counts[label]! + 1;
+    }
+    return sums[whiteMatter]! / counts[whiteMatter]! > sums[greyMatter]! / counts[greyMatter]!;
+  });
+  expect(new Set(brighter)).toEqual(new Set([true, false]));
+  const scanners = Array.from(
+    { length: 30 },
+    (_, i) => drawScanner("mixed", rng(3, 1, "phantom", i)).brightness,
+  );
+  for (const { nuclei, grey, ventricle, fluid: around } of scanners)
+    expect([nuclei, ventricle]).toEqual([grey, around]);
+  const order = ({ fluid, grey, white }: (typeof scanners)[0]) =>
+    [fluid, grey, white].map((v) => [fluid, grey, white].filter((other) => other < v).length).join("");
+  expect(new Set(scanners.map(order))).toEqual(new Set(["012", "210", "021"]));
+  expect(order(drawScanner("varied", rng(3, 1, "phantom", 0)).brightness)).toBe("012");
 });
 
 test("is written as image and label map on one grid", async () => {
