@@ -65,6 +65,25 @@ __device__ inline void store(T* p, const Channels<V>& values) {
   *reinterpret_cast<Packed<T, V>*>(p) = packed;
 }
 
+// Of a run of `left` elements, which may end before V do: nothing beyond it is read, where memory need not hold a
+// value.
+template <int V, class T>
+__device__ inline Channels<V> load_up_to(int64_t left, const T* p) {
+  if (left >= V) return load<V>(p);
+  Channels<V> values = {};
+#pragma unroll
+  for (int i = 0; i < V; i++)
+    if (i < left) values.v[i] = widen(p[i]);
+  return values;
+}
+template <int V, class T>
+__device__ inline void store_up_to(int64_t left, T* p, const Channels<V>& values) {
+  if (left >= V) return store<V>(p, values);
+#pragma unroll
+  for (int i = 0; i < V; i++)
+    if (i < left) p[i] = narrow<T>(values.v[i]);
+}
+
 // Calls body(zero of the element type).
 template <class Body>
 void by_element(DType type, const Body& body) {

@@ -11,23 +11,24 @@ struct Sum {
   static constexpr int V = kVector<T>;
   const T *a, *b;
   T* y;
+  int64_t elements;
 
   __device__ void operator()(int64_t i) const {
-    const Channels<V> p = load<V>(a + V * i), q = load<V>(b + V * i);
+    const int64_t left = elements - V * i;
+    const Channels<V> p = load_up_to<V>(left, a + V * i), q = load_up_to<V>(left, b + V * i);
     Channels<V> sum;
     for (int k = 0; k < V; k++) sum.v[k] = p.v[k] + q.v[k];
-    store<V>(y + V * i, sum);
+    store_up_to<V>(left, y + V * i, sum);
   }
 };
 
 }  // namespace
 
-// The pool rounds sizes up to 512 bytes, so the last group may reach beyond the tensor but not its memory.
 static void sum(const Tensor& a, const Tensor& b, const Tensor& y, const char* what) {
   by_element(y.layout.dtype, [&](auto zero) {
     using T = decltype(zero);
-    const int64_t groups = (y.layout.stored_elements() + kVector<T> - 1) / kVector<T>;
-    launch_elementwise(groups, Sum<T>{a.as<T>(), b.as<T>(), y.as<T>()}, what);
+    const int64_t elements = y.layout.stored_elements(), groups = (elements + kVector<T> - 1) / kVector<T>;
+    launch_elementwise(groups, Sum<T>{a.as<T>(), b.as<T>(), y.as<T>(), elements}, what);
   });
 }
 

@@ -11,22 +11,24 @@ struct Convert {
   static constexpr int kElements = 8;
   const From* x;
   To* y;
+  int64_t elements;
 
   __device__ void operator()(int64_t i) const {
-    store<kElements>(y + kElements * i, load<kElements>(x + kElements * i));
+    const int64_t first = kElements * i, left = elements - first;
+    store_up_to<kElements>(left, y + first, load_up_to<kElements>(left, x + first));
   }
 };
 
 }  // namespace
 
-// The pool rounds sizes up to 512 bytes, so the last group may reach beyond the tensor but not its memory.
 void cast_cuda(const Descriptor&, const Launch& l) {
   const Tensor &x = l.inputs[0], &y = l.outputs[0];
   by_element(x.layout.dtype, [&](auto from) {
     by_element(y.layout.dtype, [&](auto to) {
       using Kernel = Convert<decltype(from), decltype(to)>;
-      const Kernel convert{x.as<decltype(from)>(), y.as<decltype(to)>()};
-      launch_elementwise((y.layout.stored_elements() + Kernel::kElements - 1) / Kernel::kElements, convert, "cast");
+      const int64_t elements = y.layout.stored_elements();
+      const Kernel convert{x.as<decltype(from)>(), y.as<decltype(to)>(), elements};
+      launch_elementwise((elements + Kernel::kElements - 1) / Kernel::kElements, convert, "cast");
     });
   });
 }

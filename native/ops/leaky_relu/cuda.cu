@@ -12,21 +12,23 @@ struct Slope {
   const T *sign, *x;
   float slope;
   T* y;
+  int64_t elements;
 
   __device__ void operator()(int64_t i) const {
-    const Channels<V> s = load<V>(sign + V * i);
-    Channels<V> v = load<V>(x + V * i);
+    const int64_t left = elements - V * i;
+    const Channels<V> s = load_up_to<V>(left, sign + V * i);
+    Channels<V> v = load_up_to<V>(left, x + V * i);
     for (int k = 0; k < V; k++) v.v[k] = s.v[k] > 0 ? v.v[k] : slope * v.v[k];
-    store<V>(y + V * i, v);
+    store_up_to<V>(left, y + V * i, v);
   }
 };
 
-// The pool rounds sizes up to 512 bytes, so the last group may reach beyond the tensor but not its memory.
 static void run(const Descriptor& d, const Tensor& sign, const Tensor& x, const Tensor& y, const char* what) {
   by_element(y.layout.dtype, [&](auto zero) {
     using T = decltype(zero);
-    const Slope<T> slope{sign.as<T>(), x.as<T>(), static_cast<float>(as<LeakyRelu>(d).slope), y.as<T>()};
-    launch_elementwise((y.layout.stored_elements() + kVector<T> - 1) / kVector<T>, slope, what);
+    const int64_t elements = y.layout.stored_elements();
+    const Slope<T> slope{sign.as<T>(), x.as<T>(), static_cast<float>(as<LeakyRelu>(d).slope), y.as<T>(), elements};
+    launch_elementwise((elements + kVector<T> - 1) / kVector<T>, slope, what);
   });
 }
 
