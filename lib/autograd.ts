@@ -46,12 +46,16 @@ export class Tape implements Disposable {
   /**
    * Runs a synchronous function and records the ops on tensors that require gradients. When it throws, the tape is
    * emptied: what it held for a way back that will not be gone is freed.
+   * @throws ArgumentTypeError when body returns a Promise, or another tape is recording
    */
   record<T>(body: () => T): T {
     if (recording) throw new ArgumentTypeError("a tape is already recording; tapes do not nest");
     recording = this;
     try {
-      return body();
+      const result = body();
+      if (typeof (result as PromiseLike<unknown> | undefined)?.then === "function")
+        throw new ArgumentTypeError("record() takes a synchronous function; await outside of it");
+      return result;
     } catch (error) {
       this.dispose();
       throw error;
@@ -68,7 +72,9 @@ export class Tape implements Disposable {
 
   /**
    * Leaves d loss / d leaf in `.grad` of every leaf that requires gradients, adding to what is there.
+   * The tape is empty afterwards.
    * @param loss one element, unless `gradient` (of its shape) is given
+   * @throws ShapeError; ArgumentTypeError when the tape did not record how the loss was made
    */
   backward(loss: Tensor, gradient?: Tensor): void {
     if (!gradient && loss.size !== 1)
@@ -77,6 +83,11 @@ export class Tape implements Disposable {
         `backward() needs a scalar or a gradient; the loss has shape (${loss.shape.join(", ")})`,
       );
     const made = new Set<Tensor>(this.nodes.flatMap((n) => n.outputs));
+    if (!made.has(loss))
+      throw new ArgumentTypeError(
+        "backward() of a tensor that this tape has not recorded: make it in tape.record(), from a tensor with " +
+          "requiresGrad; after backward() a tape is empty",
+      );
     const gradients = new Map<Tensor, Tensor>();
     try {
       const { shape, device, dtype, mask } = loss;

@@ -104,6 +104,7 @@ export {
   parseLabelScheme,
   sameScheme,
 } from "./labels";
+export { type FolderLock, lockFolder } from "./lock";
 export { type MaskOptions, type MaskRatio, type SampledMask, sampleMask, validationMask } from "./masking";
 export { type Metrics, MetricsLog, readMetrics } from "./metrics-log";
 export { type CoarseRule, ResEncUNet, type ResEncUNetOptions } from "./models/resenc-unet";

@@ -1,5 +1,6 @@
 import { type DType, dtypeNames, native } from "./binding";
 import { BlockMask } from "./block-mask";
+import { ArgumentTypeError } from "./errors";
 import { type KernelAttributes, kernelIds } from "./schema.gen";
 import { Tensor } from "./tensor";
 
@@ -31,6 +32,9 @@ export function launch<K extends keyof KernelAttributes>(
   const values: Record<string, unknown> = { ...attributes };
   for (const [name, value] of Object.entries(attributes as Record<string, unknown>))
     if (value instanceof BlockMask) values[name] = value.handle;
+  for (const [i, t] of inputs.entries())
+    if (t !== undefined && !(t instanceof Tensor))
+      throw new ArgumentTypeError(`${kernel}: input ${i} is ${typeof t}, a Tensor is needed`);
   if (watcher) for (const used of [mask, ...inputs]) if (used) watcher(used);
   const outputs = native.launch(
     kernelIds[kernel],

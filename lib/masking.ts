@@ -82,6 +82,8 @@ export function maskedCount(cells: number, ratio: number): number {
 }
 
 function drawRatio(ratio: MaskRatio, stream: Random): number {
+  if (typeof ratio !== "number" && !(ratio[0] <= ratio[1]))
+    throw new ArgumentRangeError(`A range of mask ratios is [low, high], found [${ratio.join(", ")}].`);
   return typeof ratio === "number" ? ratio : stream.uniformIn(ratio[0], ratio[1]);
 }
 

@@ -2,7 +2,20 @@
  * Calls that no honest program makes. Each ends as a typed error with a code, never as a crash, and leaves nothing
  * behind: the counters are as before and the addon goes on computing.
  */
-import { BlockMask, leakyRelu, resetPeak, setMemoryLimit, setThreads, stats, tensor, zeros } from "../lib";
+import {
+  BlockMask,
+  conv3d,
+  leakyRelu,
+  maskedMse,
+  maskedNorm,
+  resetPeak,
+  setMemoryLimit,
+  setThreads,
+  stats,
+  Tape,
+  tensor,
+  zeros,
+} from "../lib";
 import { native } from "../lib/binding";
 import { rng } from "../lib/random";
 import { kernelIds } from "../lib/schema.gen";
@@ -44,6 +57,25 @@ beforeEach(() => {
   before = live();
 });
 afterEach(() => expect(live()).toEqual(before));
+
+test("tapes: what was not recorded, a second way back, an asynchronous body", async () => {
+  using x = tensor([1], [1], { requiresGrad: true });
+  using tape = new Tape();
+  using unrecorded = leakyRelu(x);
+  expect(codeOf(() => tape.backward(unrecorded))).toBe(TYPE);
+  using loss = tape.record(() => leakyRelu(x));
+  tape.backward(loss);
+  x.zeroGrad();
+  expect(codeOf(() => tape.backward(loss))).toBe(TYPE);
+  expect(codeOf(() => tape.record(async () => 1))).toBe(TYPE);
+});
+
+test("what is no tensor is named as the input that it is", () => {
+  for (const op of [conv3d, maskedMse] as Any[])
+    expect(codeOf(() => op(new Float32Array(1), new Float32Array(1)))).toBe(TYPE);
+  using x = zeros([1, 1, 1, 1, 2]);
+  expect(codeOf(() => maskedNorm(x, undefined, undefined, { kind: "group" as Any }))).toBe(RANGE);
+});
 
 describe("values of tensors", () => {
   test.each<[string, Any, Any, string]>([

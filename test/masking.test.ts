@@ -77,6 +77,13 @@ describe("sampleMask", () => {
     for (const n of times) expect(Math.abs(n - mean)).toBeLessThan(150); // 5 deviations of a binomial count
   });
 
+  test("a range whose ends are exchanged is refused", () => {
+    const options = { patch: [8, 8, 8], block: 4, ratio: [0.9, 0.6], per: "batch" } as const;
+    expect(() => sampleMask(options, { seed: 1, step: 0, samples: 1 })).toThrow(
+      /\[low, high\], found \[0\.9, 0\.6\]/,
+    );
+  });
+
   test("anisotropic patches and bad sizes", () => {
     expect(maskGrid([32, 64, 96], 16)).toEqual([2, 4, 6]);
     expect(() => maskGrid([32, 64, 90], 16)).toThrow(

@@ -133,7 +133,7 @@ export async function runSample(
   if (upstream) {
     const y = outputs[0] as Tensor;
     const g = tensor(array.from(upstream(y.shape)), y.shape, { device, dtype: y.dtype, mask: y.mask });
-    tape.backward(y, g);
+    if (y.requiresGrad) tape.backward(y, g); // kernels without a rule leave nothing on the tape
     for (const [name, t] of Object.entries(inputs)) outcome.gradients[name] = await t.grad?.data();
     g.dispose();
   }

@@ -5,7 +5,7 @@
  * and written one at a time, so that files may be larger than memory and than 2 GiB.
  */
 import type { FileHandle } from "node:fs/promises";
-import { openRegular, readExactly, type Written, writeFileFlushed } from "../files";
+import { openRegular, readExactly, type Written, writeFileAtomic } from "../files";
 import {
   bad,
   encodeHeader,
@@ -38,8 +38,8 @@ export interface TensorSource {
 }
 
 /**
- * Writes and flushes a file (call it inside `writeFolderAtomic`, or give a temporary name). Tensors keep
- * their order. Throws if a source delivers another type or size than it announced.
+ * Writes a file, atomically. Tensors keep their order.
+ * @throws CheckpointError when a source delivers another type or size than it announced; IoError
  */
 export async function writeSafetensors(
   file: string,
@@ -51,7 +51,7 @@ export async function writeSafetensors(
     yield header;
     for (const tensor of tensors) yield bytesOf(file, tensor, await tensor.data());
   }
-  return writeFileFlushed(file, content());
+  return writeFileAtomic(file, content());
 }
 
 /** An open, validated file. Close it. */

@@ -5,7 +5,7 @@
  */
 import { promises as fs } from "node:fs";
 import path from "node:path";
-import { CheckpointError, DataError, FormatError } from "../errors";
+import { ArgumentRangeError, CheckpointError, DataError, FormatError } from "../errors";
 import {
   guarded,
   listFolder,
@@ -58,7 +58,8 @@ export function checkpointName(step: number): string {
 
 /**
  * Writes the checkpoint of `state.step` into a run folder and then removes the oldest beyond `keep`. The
- * caller holds the run's lock. Returns the folder.
+ * caller holds the run's lock (`lockFolder`). Returns the folder.
+ * @throws ArgumentRangeError, CheckpointError, IoError
  */
 export async function saveCheckpoint(
   run: string,
@@ -66,6 +67,8 @@ export async function saveCheckpoint(
   tensors: CheckpointTensors,
   options: { keep?: number } = {},
 ): Promise<string> {
+  if (!Number.isSafeInteger(state.step) || state.step < 0)
+    throw new ArgumentRangeError(`step is ${state.step}, allowed are whole numbers from 0`);
   const target = path.join(run, checkpointName(state.step));
   await writeCheckpoint(target, state, tensors);
   if (options.keep !== undefined) await prune(run, state.step, options.keep);

@@ -158,7 +158,10 @@ function fail(source: string, sentence: string): never {
 function checkSpacing(spacing: readonly number[], what: string, source: string): void {
   const [low, high] = SPACING_LIMITS;
   if (!spacing.every((s) => s >= low && s <= high)) {
-    fail(source, `${what} is [${spacing.join(", ")}] mm, allowed is ${low} to ${high} mm on each axis.`);
+    fail(
+      source,
+      `${what} is [${spacing.map((mm) => Number(mm.toPrecision(6))).join(", ")}] mm, allowed is ${low} to ${high} mm on each axis.`,
+    );
   }
 }
 

@@ -3,11 +3,11 @@
  * ensembles as means of logits, everything added up in float32. The volume is worked through along z and given out
  * slab by slab, so that memory follows from the patch, not from the volume.
  */
-import { ArgumentRangeError, NonFiniteError, ShapeError } from "../errors";
+import { ArgumentRangeError, ArgumentTypeError, NonFiniteError, ShapeError } from "../errors";
 import { gaussianAccumulate, gaussianNormalize } from "../ops/gaussian-accumulate";
 import { gradNorm } from "../ops/grad-norm";
 import { scope } from "../scope";
-import { sync, type Tensor, tensor, zeros } from "../tensor";
+import { sync, Tensor, tensor, zeros } from "../tensor";
 import { gaussianWindow, mirrorings, planSlabs, type SlabPlan, type Triple, windowStarts } from "./window";
 
 /** (1, C, …patch) → logits (1, K, …patch). Called in a scope, which frees what it makes. */
@@ -122,6 +122,10 @@ class Scene {
         scope(() => {
           const logits = network(this.cut(start, flip));
           const wanted = [1, this.channels, ...this.patch].join(", ");
+          if (!(logits instanceof Tensor))
+            throw new ArgumentTypeError(
+              `the network made ${typeof logits}, a Tensor is needed, not a promise of one`,
+            );
           if (logits.shape.join(", ") !== wanted)
             throw new ShapeError(
               "ERR_VOXELSPARK_SHAPE",

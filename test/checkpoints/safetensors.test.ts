@@ -230,6 +230,13 @@ describe("what is accepted", () => {
     await (await openSafetensors(file)).close();
   });
 
+  test("a source that breaks its word leaves the older file", async () => {
+    writeFileSync(file, "older");
+    const source = { name: "a", shape: [3], data: () => new Float32Array(2) };
+    await expect(writeSafetensors(file, [source])).rejects.toThrow(/delivered Float32Array of 2 elements/);
+    expect(readFileSync(file, "utf8")).toBe("older");
+  });
+
   test("write, read back: names, shapes and bits of any tensors", async () => {
     const one = fc.record({
       shape: fc.array(fc.nat(4), { maxLength: 5 }),

@@ -95,6 +95,13 @@ test("keeps the newest n, sorts by step, leaves other files alone", async () => 
   expect(names()).toEqual(["progress.png", "step-00000040"]);
 });
 
+test("a step that is no whole number from 0 makes no folder", async () => {
+  for (const step of [-3, 1.5, Number.NaN])
+    await expect(
+      saveCheckpoint(run, { step, seed: 1, plan: {} }, { weights: [], optimizer: [] }),
+    ).rejects.toThrow(/step is .*, allowed are whole numbers from 0/);
+});
+
 test("nothing to resume is an error, never a silent new run", async () => {
   await expect(openLatestCheckpoint(run)).rejects.toMatchObject({
     code: "ERR_VOXELSPARK_CHECKPOINT",

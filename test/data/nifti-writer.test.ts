@@ -138,6 +138,7 @@ describe("writing", () => {
       ["a.nii", { ...good, type: "uint8" }, "ERR_VOXELSPARK_DATA"],
       ["a.nii", { ...good, shape: [3, 4, 6] }, "ERR_VOXELSPARK_SHAPE"],
       ["a.txt", good, "ERR_VOXELSPARK_DATA"],
+      ["a.nii", { ...good, affine: [1, 0, 0] }, "ERR_VOXELSPARK_SHAPE"],
       ["a.nii", { ...good, data: [1] as unknown as Float32Array, shape: [1, 1, 1] }, "ERR_VOXELSPARK_TYPE"],
     ];
     for (const [name, image, code] of cases) {

@@ -222,6 +222,8 @@ describe("slabs", () => {
     await expect(predict(network, volume, options)).rejects.toThrow(
       expect.objectContaining({ code: "ERR_VOXELSPARK_NON_FINITE" }),
     );
+    const promised = (async (x: Tensor) => network(x)) as never;
+    await expect(predict(promised, volume, options)).rejects.toThrow(/a Tensor is needed, not a promise/);
     using two = zeros([2, 1, 8, 8, 8]);
     await expect(predict(network, two, options)).rejects.toThrow(/shape \(2, 1, 8, 8, 8\)/);
   });
