@@ -18,6 +18,7 @@ function targetOf(capability) {
 function capabilities() {
   const asked = spawnSync("nvidia-smi", ["--query-gpu=compute_cap", "--format=csv,noheader"], {
     encoding: "utf8",
+    timeout: 30_000, // a driver that does not answer must not stop an installation
   });
   return asked.status === 0 ? asked.stdout.split("\n").filter((line) => /^\d+\.\d+$/.test(line.trim())) : [];
 }

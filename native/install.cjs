@@ -12,7 +12,7 @@ const path = require("node:path");
 const readline = require("node:readline");
 const { architectures, forCMake } = require("./architectures.cjs");
 const { fingerprint, list } = require("./sources.cjs");
-const { findNvcc, onPath } = require("./toolkit.cjs");
+const { findNvcc, onPath, releaseOf } = require("./toolkit.cjs");
 
 const root = path.join(__dirname, "..");
 const addon = path.join(root, "build", "Release", "voxelspark.node");
@@ -21,6 +21,7 @@ const cpuStamp = path.join(root, "build", "sources.sha256");
 const cudaStamp = path.join(root, "build-cuda", "sources.sha256");
 const cudaTargets = path.join(root, "build-cuda", "architectures");
 const failureLines = 40;
+const oldestToolkit = 12; // that compiles for sm_90a and has the graphs' functions as they are called here
 
 const say = (line) => console.log(`voxelspark: ${line}`);
 
@@ -95,6 +96,7 @@ async function buildCudaIfWanted(wish) {
   if (missing.length) return false;
   const sources = fingerprint("cuda");
   try {
+    requireToolkit(nvcc);
     await compileCuda(nvcc, targets.split("\n"), sameTargets);
     fs.writeFileSync(cudaStamp, sources);
     fs.writeFileSync(cudaTargets, targets);
@@ -104,6 +106,14 @@ async function buildCudaIfWanted(wish) {
     say(`warning: ${error.message}\nvoxelspark: warning: going on without CUDA; the CPU is not affected`);
     return false;
   }
+}
+
+function requireToolkit(nvcc) {
+  const release = releaseOf(nvcc);
+  if (release && Number.parseFloat(release) < oldestToolkit)
+    throw new BuildFailure(
+      `${nvcc} is of CUDA ${release}, needed is ${oldestToolkit}.0 or newer: set CUDACXX or CUDA_HOME to another toolkit`,
+    );
 }
 
 function chosenArchitectures() {

@@ -1,4 +1,5 @@
 // Where the CUDA compiler is: CUDACXX, PATH, and where toolkits are usually installed beside it.
+const { spawnSync } = require("node:child_process");
 const fs = require("node:fs");
 const path = require("node:path");
 
@@ -26,4 +27,10 @@ function findTool(name) {
 
 const findNvcc = () => [process.env.CUDACXX].filter(Boolean).find(isExecutable) ?? findTool("nvcc");
 
-module.exports = { isExecutable, onPath, findTool, findNvcc };
+/** Of the toolkit, e.g. 12.4; undefined where nvcc does not say. */
+function releaseOf(nvcc) {
+  const { stdout } = spawnSync(nvcc, ["--version"], { encoding: "utf8", timeout: 20_000 });
+  return /release (\d+\.\d+)/.exec(stdout ?? "")?.[1];
+}
+
+module.exports = { isExecutable, onPath, findTool, findNvcc, releaseOf };

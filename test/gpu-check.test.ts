@@ -137,7 +137,7 @@ test("every stage that is not well has its reason, and a cut-off keeps its figur
     ["failed", "1 checks: one: error 1e-1, allowed 1e-3"],
     ["failed", "no GPU: there is no NVIDIA driver"],
     ["failed", "ncu broke"],
-    ["cut off", "longer than 20 s, at: bf16 conv3d 64 to 64"],
+    ["failed", "killed, at: bf16 conv3d 64 to 64"],
   ]);
   expect(results.comparisons).toHaveLength(4);
   const text = table(results);

@@ -133,6 +133,15 @@ describe("VOXELSPARK_CUDA", () => {
     expect(out).toMatch(/going on without CUDA; the CPU is not affected/);
   });
 
+  test("a toolkit that is too old: found and needed, and the CPU stays", () => {
+    failing();
+    tool("nvcc", 'echo "Cuda compilation tools, release 11.8, V11.8.89"');
+    const { status, out } = install();
+    expect(status).toBe(0);
+    expect(out).toMatch(/warning: .+nvcc is of CUDA 11\.8, needed is 12\.0 or newer: set CUDACXX/);
+    expect(out).toMatch(/going on without CUDA; the CPU is not affected/);
+  });
+
   test("1: a build that fails fails the installation", () => {
     failing();
     expect(install({ VOXELSPARK_CUDA: "1" })).toMatchObject({

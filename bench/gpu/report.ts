@@ -33,13 +33,17 @@ const lastLine = (text: string) => text.trimEnd().split("\n").at(-1)?.trim() ?? 
 
 function stageResult(record: StageRecord, part: PartData | undefined): StageResult {
   const { name, limit, code, seconds, said } = record;
-  const cut = code === 124 || code === 137;
-  const outcome = code === 0 ? "ok" : cut ? "cut off" : "failed";
+  const over = code === 124 || (code === 137 && seconds >= limit);
+  const killed = code === 137 && !over;
+  const outcome = code === 0 ? "ok" : over ? "cut off" : "failed";
   const wrong = part?.checks?.filter(({ ok }) => !ok) ?? [];
-  const reason = cut
-    ? `longer than ${limit} s${part?.running ? `, at: ${part.running}` : ""}`
-    : (part?.reason ??
-      (wrong[0] ? `${wrong.length} checks: ${wrong[0].what}: ${wrong[0].says}` : lastLine(said)));
+  const at = part?.running ? `, at: ${part.running}` : "";
+  const reason = over
+    ? `longer than ${limit} s${at}`
+    : killed
+      ? `killed${at}`
+      : (part?.reason ??
+        (wrong[0] ? `${wrong.length} checks: ${wrong[0].what}: ${wrong[0].says}` : lastLine(said)));
   return { name, outcome, seconds, limit, ...(outcome !== "ok" && { reason }), ...part };
 }
 
