@@ -1,5 +1,5 @@
 // For the build with AddressSanitizer: what the pool adds to a tensor or to scratch memory when it rounds sizes up is
-// out of bounds while a kernel runs, but for the rest of its last 32 bytes, which kernels may move as a whole.
+// out of bounds while a kernel runs: memory there need not hold a value.
 #pragma once
 #include <sanitizer/asan_interface.h>
 
@@ -20,9 +20,9 @@ class Guard {
   }
   void close(void* memory, int64_t bytes) {
     constexpr int64_t kGranule = 512;  // of core/pool.cc
-    const int64_t end = (bytes + 31) / 32 * 32, tail = (kGranule - end % kGranule) % kGranule;
+    const int64_t tail = (kGranule - bytes % kGranule) % kGranule;
     if (!memory || bytes == 0 || tail == 0) return;
-    tails_.emplace_back(static_cast<char*>(memory) + end, tail);
+    tails_.emplace_back(static_cast<char*>(memory) + bytes, tail);
     __asan_poison_memory_region(tails_.back().first, tails_.back().second);
   }
 

@@ -4,7 +4,8 @@
 // An instruction of a whole warp or warpgroup runs when its last lane comes; lanes that come with another instruction
 // are a complaint. Asynchronous copies and products take effect at once or as late as the waits of the kernel allow,
 // as current_late() says: the first shows memory that is overwritten too early, the second results that are read too
-// early. The numbers of a product are added in one order, whatever the schedule.
+// early. Products of warpgroups complain of registers and of shared memory that changed without a fence. The numbers of
+// a product are added in one order, whatever the schedule, and rounded to the nearest, where a device cuts them off.
 #pragma once
 #include <cstdint>
 
