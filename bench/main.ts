@@ -23,4 +23,7 @@ async function main(): Promise<void> {
   if (options.json) console.log(JSON.stringify(bench.summary()));
 }
 
-void main();
+main().catch(({ code, message, stack }: Error & { code?: string }) => {
+  console.error(code?.startsWith("ERR_VOXELSPARK_") ? `error: ${message} [${code}]` : stack);
+  process.exitCode = 1;
+});

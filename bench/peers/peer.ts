@@ -5,6 +5,7 @@
 import { type ChildProcessWithoutNullStreams, spawn, spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { DataError } from "../../lib/errors";
 import type { Contestant, PeerName } from "../harness";
 
 /** A Python that has PyTorch, or undefined. */
@@ -12,7 +13,7 @@ export function findPeerPython(given?: string): string | undefined {
   const candidate = given ?? process.env.VOXELSPARK_PEER_PYTHON;
   if (!candidate) return undefined;
   const found = spawnSync(candidate, ["-c", "import torch"], { stdio: "ignore" }).status === 0;
-  if (!found) throw new Error(`the peer ${candidate} cannot import torch`);
+  if (!found) throw new DataError("ERR_VOXELSPARK_DATA", `the peer ${candidate} cannot import torch`);
   return candidate;
 }
 

@@ -7,7 +7,7 @@ import { type MeanMetrics, type Summary, writeSummary } from "../evaluation/summ
 import { exists } from "../files";
 import type { LabelScheme } from "../labels";
 import { setThreads } from "../tensor";
-import { type CommonArgs, commonOptions } from "./options";
+import { type CommonArgs, commonOptions, geometryOption, type ReadingArgs } from "./options";
 import { log, printJson, UsageError, underBar } from "./output";
 
 interface Args extends CommonArgs {
@@ -18,6 +18,7 @@ interface Args extends CommonArgs {
   nsd: number;
   output?: string | undefined;
   subset?: boolean | undefined;
+  geometry?: ReadingArgs["geometry"];
 }
 
 export const evaluate: CommandModule<object, Args> = {
@@ -42,6 +43,10 @@ export const evaluate: CommandModule<object, Args> = {
         alias: "djfile",
         type: "string",
         describe: "What the labels mean (default: dataset.json beside the reference folder)",
+      })
+      .option("geometry", {
+        ...geometryOption,
+        describe: "Which affine of the label maps to trust (default: auto)",
       })
       .option("labels", {
         alias: "l",
@@ -75,6 +80,7 @@ export const evaluate: CommandModule<object, Args> = {
       ...options,
       ...(args.nsd === 0 ? {} : { tolerance: args.nsd }),
       subset: args.subset ?? false,
+      geometry: args.geometry,
     });
     const summary = await underBar("evaluate", evaluation, ({ id }) => id);
     const file = args.output ?? join(folders[0]!, "summary.json");

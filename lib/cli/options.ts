@@ -29,6 +29,20 @@ export function computeOptions<T>(yargs: Argv<T>): Argv<T & ComputeArgs> {
   }) as Argv<T & ComputeArgs>;
 }
 
+/** Of commands that read images: the cures that errors about images name. */
+export const nonFiniteOption = {
+  choices: ["error", "zero"] as const,
+  describe: "What NaN and infinite voxels do (default: the plan's, error)",
+};
+export const geometryOption = {
+  choices: ["auto", "sform", "qform"] as const,
+  describe: "Which affine to trust (default: the plan's, auto)",
+};
+export interface ReadingArgs {
+  nonFinite?: Preprocessing["nonFinite"] | undefined;
+  geometry?: Preprocessing["geometry"] | undefined;
+}
+
 /** Of commands that compute with networks. */
 export const precisionOption = {
   choices: precisions,
@@ -52,7 +66,7 @@ export function chooseDevice(
   return choice.device;
 }
 
-export interface PlanArgs {
+export interface PlanArgs extends ReadingArgs {
   plan?: string | undefined;
   preset?: string | undefined;
   patch?: string | undefined;
@@ -63,8 +77,6 @@ export interface PlanArgs {
   cudaGraph?: boolean | undefined;
   workers?: number | undefined;
   spacing?: number[] | undefined;
-  nonFinite?: Preprocessing["nonFinite"] | undefined;
-  geometry?: Preprocessing["geometry"] | undefined;
 }
 
 type Preprocessing = Plan["preprocessing"];
@@ -96,14 +108,8 @@ export function planOptions<T>(yargs: Argv<T>): Argv<T & PlanArgs> {
       array: true,
       describe: "Voxel size in mm: z y x (default: the plan's, 1 1 1)",
     })
-    .option("non-finite", {
-      choices: ["error", "zero"] as const,
-      describe: "What NaN and infinite voxels do",
-    })
-    .option("geometry", {
-      choices: ["auto", "sform", "qform"] as const,
-      describe: "Which affine to trust",
-    }) as Argv<T & PlanArgs>;
+    .option("non-finite", nonFiniteOption)
+    .option("geometry", geometryOption) as Argv<T & PlanArgs>;
 }
 
 /** "64" or "64,96,96". */

@@ -5,10 +5,18 @@ import type { Precision } from "../device";
 import { loadSegmenter } from "../runs/load-segmenter";
 import { type PredictionEvent, runPrediction } from "../runs/prediction";
 import { interruptible } from "./interruption";
-import { type ComputeArgs, chooseDevice, computeOptions, precisionOption } from "./options";
+import {
+  type ComputeArgs,
+  chooseDevice,
+  computeOptions,
+  geometryOption,
+  nonFiniteOption,
+  precisionOption,
+  type ReadingArgs,
+} from "./options";
 import { duration, log, type Progress, printJson, progress, UsageError } from "./output";
 
-interface Args extends ComputeArgs {
+interface Args extends ComputeArgs, ReadingArgs {
   input: string[];
   output: string;
   model: string[];
@@ -70,6 +78,8 @@ export const predict: CommandModule<object, Args> = {
         describe: "After the last step, or best in validation",
       })
       .option("precision", precisionOption)
+      .option("non-finite", nonFiniteOption)
+      .option("geometry", geometryOption)
       .option("disable-tta", {
         alias: "disable_tta",
         type: "boolean",
@@ -113,6 +123,8 @@ export const predict: CommandModule<object, Args> = {
         mirroring: args.disableTta ? [] : undefined,
         saveProbabilities: args.saveProbabilities,
         skipFinished: args.continuePrediction,
+        geometry: args.geometry,
+        nonFinite: args.nonFinite,
         signal: interruption.signal,
       });
       const report = await watch(events, cases.length);

@@ -1,9 +1,16 @@
 import type { CommandModule } from "yargs";
 import { reconstructImage } from "../runs/reconstruction";
-import { type ComputeArgs, chooseDevice, computeOptions } from "./options";
+import {
+  type ComputeArgs,
+  chooseDevice,
+  computeOptions,
+  geometryOption,
+  nonFiniteOption,
+  type ReadingArgs,
+} from "./options";
 import { log, printJson, underBar } from "./output";
 
-interface Args extends ComputeArgs {
+interface Args extends ComputeArgs, ReadingArgs {
   checkpoint: string;
   image: string;
   out: string;
@@ -23,6 +30,8 @@ export const reconstruct: CommandModule<object, Args> = {
       })
       .option("image", { type: "string", demandOption: true, describe: "NIfTI image" })
       .option("out", { type: "string", demandOption: true, describe: "Folder for the results" })
+      .option("non-finite", nonFiniteOption)
+      .option("geometry", geometryOption)
       .option("ratio", { type: "number", describe: "Masked share of blocks (default: the plan's)" })
       .option("seed", { type: "number", describe: "Of the mask (default: the plan's)" }) as never,
   handler: async (args) => {

@@ -59,13 +59,13 @@ export interface PreprocessStep {
 
 /** The outcome of one image; errors of the image become part of it, all others are thrown. */
 async function outcome(
-  folder: string,
+  image: ImageCase,
   work: Promise<CaseOutcome>,
 ): Promise<Pick<PreprocessStep, "status" | "warnings" | "error">> {
   try {
     return await work;
   } catch (error) {
-    const ofImage = error instanceof VoxelsparkError && !isOutputError(error, folder);
+    const ofImage = error instanceof VoxelsparkError && !isOutputError(error, image);
     if (!ofImage || error.code === "ERR_VOXELSPARK_WORKER") throw error;
     return { status: "failed", error, warnings: [] };
   }
@@ -99,7 +99,7 @@ export async function* preprocess(
     let done = 0;
     for (const image of [...images, undefined]) {
       if (image) {
-        const finished = outcome(folder, start(image)).then((result) => ({ image, result }));
+        const finished = outcome(image, start(image)).then((result) => ({ image, result }));
         finished.catch(() => {}); // the first failure ends the loop below; later ones have no other listener
         running.set(image, finished);
       }
@@ -117,6 +117,11 @@ export async function* preprocess(
   }
 }
 
-function isOutputError(error: VoxelsparkError, folder: string): boolean {
-  return error.code === "ERR_VOXELSPARK_IO" && error.message.includes(folder);
+/** What the system refused to do with another file than the image's own. */
+function isOutputError(
+  { code, message }: VoxelsparkError,
+  { path, further = [], label }: ImageCase,
+): boolean {
+  const own = [path, ...further, ...(label ? [label.path] : [])];
+  return code === "ERR_VOXELSPARK_IO" && !own.some((file) => message.includes(file));
 }

@@ -2,7 +2,7 @@
  * Evaluation of folders of segmentations against a folder of references. The set of cases is never smaller than asked
  * for: whatever is missing, unmatched or on another grid is one error that lists all of it, before any work is done.
  */
-import { type Placed, requireSameGrid } from "../data/geometry";
+import { type GeometryChoice, type Placed, requireSameGrid } from "../data/geometry";
 import { readNifti, readNiftiHeader, type Volume } from "../data/nifti";
 import { findCases } from "../data/sources";
 import { DataError, type ErrorCode, VoxelsparkError } from "../errors";
@@ -20,6 +20,8 @@ export interface FolderOptions {
   ignore?: number;
   /** Adds surface Dice at this tolerance in mm. */
   tolerance?: number;
+  /** Which stored affine of the label maps to trust. Default "auto", which refuses those whose affines disagree. */
+  geometry?: GeometryChoice | undefined;
   /** Ids of the cases that must be there, such as those of a fold. Default: all references. */
   cases?: readonly string[];
   /** Evaluates the predicted cases alone, however many references there are. Default false. */
@@ -106,17 +108,22 @@ async function pairsOf(
     .map((id) => ({ id, prediction: predictions.get(id)!, reference: references.get(id)! }));
 }
 
-async function placeOf(path: string): Promise<Placed> {
-  const { header, geometry } = await readNiftiHeader(path);
+async function placeOf(path: string, choice: GeometryChoice): Promise<Placed> {
+  const { header, geometry } = await readNiftiHeader(path, { geometry: choice });
   return { shape: [...header.shape].reverse(), geometry };
 }
 
 /** Headers only: every unreadable file and every pair on different grids, in one error. */
-async function requireSameGrids(pairs: readonly Pair[]): Promise<void> {
+async function requireSameGrids(pairs: readonly Pair[], choice: GeometryChoice = "auto"): Promise<void> {
   const faults: VoxelsparkError[] = [];
   for (const { prediction, reference } of pairs)
     try {
-      requireSameGrid(await placeOf(prediction), await placeOf(reference), prediction, reference);
+      requireSameGrid(
+        await placeOf(prediction, choice),
+        await placeOf(reference, choice),
+        prediction,
+        reference,
+      );
     } catch (error) {
       if (!(error instanceof VoxelsparkError)) throw error;
       faults.push(error);
@@ -143,7 +150,8 @@ function requireLabels(volume: Volume, path: string, allowed: ReadonlySet<number
 }
 
 async function evaluatePair(pair: Pair, options: FolderOptions): Promise<CaseResult> {
-  const [p, r] = [await readNifti(pair.prediction), await readNifti(pair.reference)];
+  const reading = { geometry: options.geometry ?? "auto" };
+  const [p, r] = [await readNifti(pair.prediction, reading), await readNifti(pair.reference, reading)];
   if (options.labels) {
     const allowed = new Set(options.labels);
     requireLabels(r, pair.reference, allowed);
@@ -189,7 +197,7 @@ export async function* evaluatePairs(
   options: Omit<FolderOptions, "cases">,
 ): AsyncGenerator<EvaluatedCase, Summary> {
   requireRegions(options.regions, options.ignore);
-  await requireSameGrids(pairs);
+  await requireSameGrids(pairs, options.geometry);
   const results: CaseResult[] = [];
   for (const pair of pairs) {
     const result = await evaluatePair(pair, options);

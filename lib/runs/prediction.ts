@@ -35,6 +35,9 @@ export interface PredictOptions {
   mirroring?: readonly Axis[] | undefined;
   /** Bytes for the sums of logits; more means fewer, thicker slabs and the same bits. Default: as few as possible. */
   slabBytes?: number | undefined;
+  /** Which stored affine to trust, and what NaN and infinite voxels do. Default: as in the plan's preprocessing. */
+  geometry?: PreprocessOptions["geometry"] | undefined;
+  nonFinite?: PreprocessOptions["nonFinite"] | undefined;
   /** When aborted, prediction ends after the window under way with the signal's reason. */
   signal?: AbortSignal | undefined;
   /** .npy file for the probabilities, float32 (K, D, H, W) in the grid of the image. */
@@ -69,9 +72,12 @@ export function requireEnsemble(models: readonly PredictionModel[]): PredictionM
   return first;
 }
 
-function preprocessingOf({ preprocessing }: PredictionModel["plan"]): PreprocessOptions {
+function preprocessingOf(
+  { preprocessing }: PredictionModel["plan"],
+  { geometry = preprocessing.geometry, nonFinite = preprocessing.nonFinite }: PredictOptions,
+): PreprocessOptions {
   const { spacing } = preprocessing;
-  if (spacing !== "median") return completeOptions({ ...preprocessing, spacing });
+  if (spacing !== "median") return completeOptions({ ...preprocessing, spacing, geometry, nonFinite });
   throw new DataError(
     "ERR_VOXELSPARK_DATA",
     'preprocessing.spacing of the plan is "median", prediction needs the numbers that training has put there.',
@@ -79,14 +85,15 @@ function preprocessingOf({ preprocessing }: PredictionModel["plan"]): Preprocess
 }
 
 /** A case on the device; the values in JavaScript's memory are given up. */
-async function load(files: readonly string[], { plan }: PredictionModel, device: DeviceName) {
+async function load(files: readonly string[], { plan }: PredictionModel, options: PredictOptions) {
   if (files.length !== plan.channels.length)
     throw new DataError(
       "ERR_VOXELSPARK_DATA",
       `the case has ${files.length} files (${files.join(", ")}), the model has ${plan.channels.length} channels ` +
         `(${plan.channels.join(", ")}).`,
     );
-  const { data, ...grid } = await preprocessChannels(files, preprocessingOf(plan));
+  const { data, ...grid } = await preprocessChannels(files, preprocessingOf(plan, options));
+  const { device = "cpu" } = options;
   return { volume: tensor(data, [1, files.length, ...grid.shapes.stored], { device }), grid };
 }
 
@@ -125,8 +132,8 @@ export async function* predictWindows(
 ): AsyncGenerator<WindowProgress, CasePrediction> {
   const first = requireEnsemble(models);
   const { plan } = first;
-  const { device = "cpu", step, mirroring, slabBytes, signal } = options;
-  const { volume, grid } = await load(files, first, device);
+  const { step, mirroring, slabBytes, signal } = options;
+  const { volume, grid } = await load(files, first, options);
   using _volume = volume;
   const probabilities = await openProbabilities(options.probabilities, plan, grid);
   await using _file = probabilities?.file;

@@ -2,8 +2,8 @@ import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { orientationOf } from "../data/geometry";
 import { writeNifti } from "../data/nifti-writer";
-import { preprocessImage } from "../data/preprocess";
-import { ensureFolder, sha256File, writeFileAtomic } from "../files";
+import { type PreprocessOptions, preprocessImage } from "../data/preprocess";
+import { ensureFolder, exists, removeIfEmpty, sha256File, writeFileAtomic } from "../files";
 import { type Direction, renderVolumes } from "../pictures/volume";
 import { type Reconstruction, reconstruct } from "../recipes/reconstruct";
 import type { DeviceName } from "../tensor";
@@ -20,6 +20,9 @@ export interface ReconstructionOptions {
   /** Masked share; default: the plan's ratio, the middle of a range. */
   ratio?: number | undefined;
   seed?: number | undefined;
+  /** Which stored affine to trust, and what NaN and infinite voxels do. Default: as in the plan's preprocessing. */
+  geometry?: PreprocessOptions["geometry"] | undefined;
+  nonFinite?: PreprocessOptions["nonFinite"] | undefined;
   device: DeviceName;
 }
 
@@ -39,26 +42,27 @@ export interface ReconstructionFiles {
 export async function* reconstructImage(
   options: ReconstructionOptions,
 ): AsyncGenerator<{ done: number; total: number }, ReconstructionFiles> {
+  const isNew = !(await exists(options.out));
   const { model, plan, step } = await loadModel(options.checkpoint, options.device);
   try {
     const image = { id: "image", path: options.image };
     const source = await sourceOf(image.path);
-    const { data, properties } = await preprocessImage(
-      image,
-      { image: [source] },
-      await preprocessing(plan, [image]),
-    );
+    const planned = await preprocessing(plan, [image]);
+    const { geometry = planned.geometry, nonFinite = planned.nonFinite } = options;
+    const read = { ...planned, geometry, nonFinite };
+    const { data, properties } = await preprocessImage(image, { image: [source] }, read);
     const [low, high] =
       typeof plan.mask.ratio === "number" ? [plan.mask.ratio, plan.mask.ratio] : plan.mask.ratio;
     const { ratio = (low + high) / 2, seed = plan.seed, device } = options;
     const shape = properties.shapes.stored;
+    await ensureFolder(options.out); // before the work, which a folder that cannot be made would waste
     const result = yield* reconstruct(plan, model, data, shape, { ratio, seed, device });
-    await ensureFolder(options.out);
     return await write(options.out, data, result, affineOf(properties), properties.spacing, {
       title: `step ${step}, ${Math.round(ratio * 100)} % masked: masked MSE ${result.maskedMse.toFixed(3)}, mean prediction ${result.baselineMse.toFixed(3)}`,
     });
   } finally {
     model.dispose();
+    if (isNew) await removeIfEmpty(options.out);
   }
 }
 

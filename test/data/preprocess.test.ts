@@ -222,6 +222,13 @@ describe("a folder of images", () => {
     expect(properties.warnings[0]).toMatch(/1 voxels were NaN/);
   });
 
+  test("an unreadable image beside the output folder is a failure of the image", async () => {
+    const image = { id: "gone", path: join(root, "beside-images", "gone.nii"), subject: "gone" };
+    const steps: PreprocessStep[] = [];
+    for await (const step of preprocess([image], join(root, "beside"))) steps.push(step);
+    expect(steps).toMatchObject([{ case: "gone", status: "failed", error: { code: "ERR_VOXELSPARK_IO" } }]);
+  });
+
   test("an output folder that cannot be used ends the run", async () => {
     expect((await failure(() => run(input, "/dev/null/out"))).code).toBe("ERR_VOXELSPARK_IO");
   });

@@ -39,6 +39,20 @@ async function evaluate(
   }
 }
 
+test("affines that disagree are refused; a choice of one ends that", async () => {
+  const reference = await write({ "a.nii": { labels: [1, 2] } });
+  const prediction = await write({ "a.nii": { labels: [1, 2] } });
+  const file = join(prediction, "a.nii");
+  const bytes = readFileSync(file);
+  bytes.writeFloatLE(bytes.readFloatLE(292) + 50, 292); // offset of the sform along x
+  writeFileSync(file, bytes);
+  expect((await failure(() => evaluate(prediction, reference))).message).toMatch(
+    /Choose one with --geometry/,
+  );
+  const { summary } = await evaluate(prediction, reference, { geometry: "qform" });
+  expect(summary.foreground_mean.Dice).toBe(1);
+});
+
 test("two folders give nnU-Net's summary.json", async () => {
   const prediction = await write({ "b.nii": { labels: [1, 1, 0] }, "a.nii.gz": { labels: [1, 2, 2] } });
   const reference = await write({ "a.nii.gz": { labels: [1, 1, 2] }, "b.nii.gz": {} });

@@ -248,6 +248,20 @@ describe("a folder of cases", () => {
     ]);
   });
 
+  test("NaN voxels and affines are read as asked for, whatever the plan says", async () => {
+    const bad = image.slice();
+    bad[5] = Number.NaN;
+    const run = {
+      models: [oracle()],
+      cases: [{ id: "nan", files: [await write(bad, shape, oblique([1, 1, 1]))] }],
+      out: join(folder, "nan"),
+    };
+    const status = async (more: Partial<PredictionRun>) =>
+      (await collect({ ...run, ...more })).cases[0]!.status;
+    expect(await status({})).toBe("failed");
+    expect(await status({ nonFinite: "zero", geometry: "qform" })).toBe("done");
+  });
+
   test("what is there is complete only with its probabilities, where they are wanted", async () => {
     const run = { models: [oracle()], cases: [await id("p")], out: join(folder, "with"), skipFinished: true };
     const status = async (more: Partial<PredictionRun>) =>
