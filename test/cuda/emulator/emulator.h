@@ -3,9 +3,10 @@
 // Every CUDA thread is a fiber that runs until it waits or ends; the schedule says in which order threads and blocks
 // take their turns: ascending, descending, or drawn anew each round, where threads also lose their turn at random, or
 // one warp is starved and runs when nobody else can. A kernel whose result depends on the order, because a barrier is
-// missing or blocks share what they write, gives different values. Shared memory starts as NaN in every block, so what nobody wrote is seen. Found and reported as a
-// failed launch: threads that end while others wait, that wait at different barriers or for what never happens,
-// addresses outside the dynamic shared memory or misaligned, and lanes of a warp that disagree on an instruction.
+// missing or blocks share what they write, gives different values. Shared memory starts as NaN in every block, so what
+// nobody wrote is seen. Found and reported as a failed launch: threads that end while others wait, that wait at
+// different barriers or for what never happens, addresses outside the dynamic shared memory or misaligned, and lanes of
+// a warp that disagree on an instruction.
 //
 // tensor.h has what tensor-core kernels need: warps, matrix products, asynchronous copies and their barriers.
 //
