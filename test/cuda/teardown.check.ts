@@ -12,6 +12,7 @@ test.each([
   ["waits beside a capture", 1],
   ["workers beside the main thread", 2],
   ["exit with live tensors", 3],
+  ["exit with launches in the queue", 3],
   ["end with live tensors", 1],
   ["exit without waiting for a worker", 3],
 ])("%s, %i times", async (scenario, cycles) => {

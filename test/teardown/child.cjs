@@ -109,6 +109,11 @@ const scenarios = {
     addon.read(launches(addon, 40)).catch(() => {});
     process.exit(0);
   },
+  /** Nobody waits for what is queued. */
+  "exit with launches in the queue"() {
+    launches(load(), 2000);
+    process.exit(0);
+  },
   "end with live tensors"() {
     launches(load(), 5);
   },

@@ -7,6 +7,7 @@ test.each([
   ["terminate during reads", 20],
   ["workers beside the main thread", 3],
   ["exit with live tensors", 1],
+  ["exit with launches in the queue", 3],
   ["end with live tensors", 1],
   ["exit without waiting for a worker", 1],
 ])("%s, %i times", async (scenario, cycles) => {
