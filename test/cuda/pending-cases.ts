@@ -6,11 +6,11 @@ import { type BlockMask, type DType, type Tensor, tensor } from "../../lib";
 import { launch } from "../../lib/launch";
 import type { Random } from "../../lib/random";
 import { relativeError } from "../golden/check";
-import { looseMask } from "../masks";
-import { drawArray, drawMask } from "../op-suite";
+import { drawArray } from "../op-suite";
 import * as checks from "../op-suite-checks";
 import { type Steering, steer } from "./control";
 import type { Case } from "./tensor-cases";
+import { drawCells, outputSize } from "./tensor-check";
 
 type Values = Record<"x" | "weight" | "bias" | "gy" | "affine" | "gyAffine", Float32Array>;
 type Found = Record<string, Float32Array | Float64Array>;
@@ -23,10 +23,7 @@ const product = (shape: readonly number[]) => shape.reduce((a, b) => a * b, 1);
 function shapesOf(c: Case, shared: boolean) {
   const [from, to] = c.channels;
   const samples = c.samples ?? 1;
-  const stride = c.stride ?? one;
-  const size = c.size.map((s, i) =>
-    c.transposed ? s * (c.kernel[i] as number) : Math.floor((s - 1) / (stride[i] as number)) + 1,
-  );
+  const size = outputSize(c);
   const groups = shared ? 1 : samples;
   return {
     x: [samples, from, ...c.size],
@@ -90,15 +87,6 @@ async function data(outputs: Record<string, Tensor | undefined>): Promise<Found>
   const found: Found = {};
   for (const [name, t] of Object.entries(outputs)) found[name] = (await t!.data()) as Float32Array;
   return found;
-}
-
-function drawCells(random: Random, { cells, samples = 1, visible }: Case): BlockMask | undefined {
-  if (!cells) return undefined;
-  const grid: [number, number, number] = [cells, cells, cells];
-  const drawn =
-    visible === "one" ? new Uint8Array(samples * cells ** 3) : drawMask(random, samples, grid)!.visible;
-  drawn[random.int(drawn.length)] = 1;
-  return looseMask({ samples, grid, visible: drawn });
 }
 
 async function draw(random: Random, shapes: Shapes, dtype: DType): Promise<Values> {

@@ -3,7 +3,9 @@ import { spawnSync } from "node:child_process";
 import { join, resolve } from "node:path";
 import { freeAfterEach } from "../lifetime";
 import { forget, schedules } from "./control";
-import { type Case, cases, check, group, halo, wide } from "./tensor-cases";
+import { folded } from "./folding-cases";
+import { type Case, cases, group, halo, wide } from "./tensor-cases";
+import { check } from "./tensor-check";
 
 freeAfterEach();
 afterAll(forget);
@@ -15,8 +17,8 @@ describe.each(Object.entries({ ...cases, ...halo }))("%s", (name, c) => {
 
 test.each([
   "gather, blocks of edge 1",
-  "gather, stride 2, odd volume",
-  "halo, blocks of edge 10, two samples",
+  "gather, stride 2, odd volume, two samples in a tile",
+  "gather, blocks of edge 10, too empty for halo tiles",
 ])("float32: %s", (name) => check(name, { ...cases, ...halo }[name] as Case, "float32", schedules.slice(2)));
 
 test.each(Object.entries(wide))("%s", (name, c) => check(name, c, "bfloat16", schedules.slice(3)));
@@ -42,6 +44,11 @@ describe("products of warpgroups", () => {
 
   test("the gather GEMM", () =>
     expect(runInProcess("shared", 90, Object.keys(group))).toEqual({ status: 0, said: "" }));
+
+  test("adding to what y holds", () => {
+    const names = Object.keys(folded).map((name) => `${name}, folded`);
+    expect(runInProcess("shared", 90, names)).toEqual({ status: 0, said: "" });
+  });
 
   test("are refused where the build has no code for them", () =>
     expect(runInProcess("shared", 90, ["halo, 128 channels"], "other-code")).toEqual({

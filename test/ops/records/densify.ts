@@ -28,8 +28,9 @@ export const record: OpRecord = {
   gradient: "linear",
   samples: (random) => [
     sample(random, 1 + random.int(5), "none"),
-    sample(random, 1 + random.int(40), "vector"),
-    sample(random, 1 + random.int(80), "feature"),
+    // Several channels: the one sum that is the gradient of a token might cancel.
+    sample(random, 4 + random.int(37), "vector"),
+    sample(random, 4 + random.int(77), "feature"),
   ],
   large: (random) => ({
     ...sample(random, 1, "vector"),

@@ -1,0 +1,225 @@
+/** Bugs to be planted in the kernels of all ops, one or two each. */
+import type { Planted } from "./planted";
+
+export interface OpBug extends Planted {
+  /** Of the op record that must notice. */
+  op: string;
+  /** In 16 bits instead of float32. */
+  dtype?: "bfloat16" | "float16";
+  says?: RegExp;
+}
+
+export const opBugs: readonly OpBug[] = [
+  {
+    name: "a missing barrier between loading and multiplying slices",
+    op: "conv3d",
+    file: "native/ops/conv3d/cuda_gemm.cu",
+    within: "__syncthreads();\n      const Loaded next",
+    found: "__syncthreads();",
+    planted: "",
+  },
+  {
+    name: "masked voxels read as the first stored one",
+    op: "conv3d",
+    file: "native/ops/conv3d/cuda_gemm.cu",
+    found: "rows.source.find(l.source(base, at.z, at.y, at.x))",
+    planted: "std::max<int64_t>(0, rows.source.find(l.source(base, at.z, at.y, at.x)))",
+  },
+  {
+    name: "a barrier that half of the threads skip",
+    op: "conv3d",
+    file: "native/ops/conv3d/cuda_gemm.cu",
+    found: "sums.fold();\n    __syncthreads();",
+    planted: "sums.fold();\n    if (threadIdx.x < 128) __syncthreads();",
+    says: /barrier/,
+  },
+  {
+    name: "a missing barrier in the weight gradient",
+    op: "conv3d",
+    file: "native/ops/conv3d/cuda_weight_gradient.cu",
+    within: "__syncthreads();\n    fetch(slice",
+    found: "__syncthreads();",
+    planted: "",
+  },
+  {
+    name: "one voxel too many at the end of a split",
+    op: "conv-transpose3d",
+    file: "native/ops/conv3d/cuda_weight_gradient.cu",
+    found: "if (voxel >= end) return;",
+    planted: "if (voxel > end || voxel >= w.voxels + 1) return;",
+  },
+  {
+    name: "a missing barrier before the rows' moments are merged",
+    op: "masked-norm",
+    file: "native/ops/masked_norm/cuda_statistics.cu",
+    found: "rows[at.row][at.lane] = own;\n  __syncthreads();",
+    planted: "rows[at.row][at.lane] = own;",
+  },
+  {
+    name: "statistics of the first sample for all",
+    op: "masked-norm",
+    file: "native/ops/masked_norm/cuda_statistics.cu",
+    found: "view.split(blockIdx.y, blockIdx.x)",
+    planted: "view.split(0, blockIdx.x)",
+  },
+  {
+    name: "blocks that add to one shared sum",
+    op: "grad-norm",
+    file: "native/ops/grad_norm/cuda.cu",
+    found: "partial[blockIdx.x] = sum",
+    planted: "partial[0] = blockIdx.x ? partial[0] + sum : sum",
+  },
+  {
+    name: "truncation instead of rounding to the nearest",
+    op: "leaky-relu",
+    dtype: "bfloat16",
+    file: "native/ops/leaky_relu/cuda.cu",
+    found: "store_up_to<V>(left, y + V * i, v);",
+    planted:
+      "if (sizeof(T) == 2) for (float& f : v.v) f = __bfloat162float(__float2bfloat16_rz(f));\n" +
+      "store_up_to<V>(left, y + V * i, v);",
+  },
+  {
+    name: "sums of a gradient kept in 16 bits",
+    op: "masked-norm",
+    dtype: "bfloat16",
+    file: "native/ops/masked_norm/cuda.cu",
+    found: "v[1] = v[0] * in.xhat(x, group, at.channel);",
+    planted: "v[1] = rounded<T>(v[0] * in.xhat(x, group, at.channel));",
+  },
+  {
+    name: "every value clipped to the lowest",
+    op: "resample",
+    file: "native/ops/resample/cuda.cu",
+    found: "x[i] < range.low ? range.low : x[i]",
+    planted: "range.low",
+  },
+  {
+    name: "the range of one thread for the whole block",
+    op: "resample",
+    file: "native/ops/resample/cuda.cu",
+    found: "range = range_of_block(range);",
+    planted: "",
+  },
+  {
+    name: "a gradient that is collected from the middle of its readers only",
+    op: "resample",
+    file: "native/ops/resample/cuda_affine.cu",
+    found: "x <= row.last",
+    planted: "x < row.last",
+  },
+  {
+    name: "a neighbour's label without its weight",
+    op: "resample-labels",
+    file: "native/ops/resample_labels/cuda.cu",
+    found: "label[j] == label[i] ? weight[j] : 0.0f",
+    planted: "label[j] == label[i] ? 1.0f : 0.0f",
+  },
+  {
+    name: "other noise for the second sample",
+    op: "gaussian-noise",
+    file: "native/ops/gaussian_noise/cuda.cu",
+    within: "n < samples; n++) add(noise",
+    found: "noise",
+    planted: "n ? Channels<4>{} : noise",
+  },
+  {
+    name: "the random numbers of the next block of the counter",
+    op: "gaussian-noise",
+    file: "native/ops/gaussian_noise/cuda.cu",
+    found: "static_cast<uint32_t>(block)",
+    planted: "static_cast<uint32_t>(block + 1)",
+  },
+  {
+    name: "borders of a blur that repeat instead of mirroring",
+    op: "gaussian-blur",
+    file: "native/ops/gaussian_blur/cuda.cu",
+    found: "k = mirrored(k, n);",
+    planted: "k = k < 0 ? 0 : n - 1;",
+  },
+  {
+    name: "two threads that both exchange a pair",
+    op: "mirror",
+    file: "native/ops/mirror/cuda.cu",
+    found: "if (other <= voxel) return;",
+    planted: "if (other == voxel) return;",
+  },
+  {
+    name: "the squares of one thread for the whole block",
+    op: "intensity",
+    file: "native/ops/intensity/cuda.cu",
+    found: "squares = sum_of_block(squares);",
+    planted: "",
+  },
+  {
+    name: "the first sample's statistics for all",
+    op: "intensity",
+    file: "native/ops/intensity/cuda.cu",
+    within: "samples.parameters[quotient(i, samples.voxels)];\n    const float v",
+    found: "samples.parameters[quotient(i, samples.voxels)]",
+    planted: "samples.parameters[0]",
+  },
+  {
+    name: "ignored voxels that count",
+    op: "label-counts",
+    file: "native/ops/label_counts/cuda.cu",
+    found: "if (!region.counts(r)) continue;",
+    planted: "",
+  },
+  {
+    name: "the eighth voxel around a corner left out",
+    op: "surface-dice",
+    file: "native/ops/surface_dice/cuda.cu",
+    found: "k < 8",
+    planted: "k < 7",
+  },
+  {
+    name: "a surface that is compared with itself",
+    op: "surface-dice",
+    file: "native/ops/surface_dice/cuda.cu",
+    found: "s.codes + (1 - blockIdx.y) * count",
+    planted: "s.codes + blockIdx.y * count",
+  },
+  {
+    name: "cubes beside a visible block that are left out",
+    op: "folded-conv3d",
+    file: "native/ops/folded_conv3d/cuda_near.cu",
+    found: "if (!g.tiles.near(corner)) return;",
+    planted: "if (!g.tiles.near(corner) || g.tiles.source.find(corner) < 0) return;",
+  },
+  {
+    name: "a missing barrier in the convolution near visible blocks",
+    op: "folded-conv3d",
+    file: "native/ops/folded_conv3d/cuda_near.cu",
+    found: "__syncthreads();\n    loader.next(p, q);",
+    planted: "loader.next(p, q);",
+  },
+  {
+    name: "the border's constant added to the inner one",
+    op: "folded-conv3d",
+    file: "native/ops/folded_conv3d/cuda.cu",
+    found: "old.v[i] + (value.v[i] - inner.v[i])",
+    planted: "old.v[i] + value.v[i]",
+  },
+  {
+    name: "the first corner left out of the sums of the gradient",
+    op: "folded-conv3d",
+    file: "native/ops/folded_conv3d/cuda.cu",
+    found: "if (tap_inside(tap, kernel, place)) sum += places[place * outputs + k];",
+    planted: "if (place != 0 && tap_inside(tap, kernel, place)) sum += places[place * outputs + k];",
+  },
+  {
+    name: "a token's gradient with the wrong sign",
+    op: "token-affine",
+    file: "native/ops/token_affine/cuda.cu",
+    found: "to[c] = -from[c];",
+    planted: "to[c] = from[c];",
+  },
+  {
+    name: "the first block taken for a masked one",
+    op: "densify",
+    file: "native/ops/densify/cuda.cu",
+    found: "from >= 0",
+    planted: "from > 0",
+  },
+];
