@@ -51,7 +51,8 @@ struct Tensor {
   Layout layout;
   void* data = nullptr;  // null on the null device and for absent optional inputs
   Pending pending = {};  // set by the entry points of kernels that apply it
-  // Of two maps that a convolution reads as one: the first `first_channels` channels lie at `data`, the others here.
+  // Of two maps that a convolution reads or writes as one: the first `first_channels` channels lie at `data`, the
+  // others here.
   void* second = nullptr;
   int64_t first_channels = 0;
 
