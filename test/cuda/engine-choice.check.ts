@@ -3,13 +3,15 @@ import { execFileSync, spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
+import { joined } from "./joined-cases";
+import { type Case, cases, cube, group, halo, wide } from "./tensor-cases";
 
 const root = resolve(__dirname, "../..");
 const folder = mkdtempSync(join(tmpdir(), "voxelspark-engines-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-test("engines and plans are those of the definitions", () => {
-  const program = join(folder, "engines");
+const program = join(folder, "engines");
+beforeAll(() => {
   const include = ["native", "test/cuda/emulator"].flatMap((d) => ["-I", join(root, d)]);
   const sources = [join(__dirname, "engine_choice.cc"), join(root, "native/core/block_grid.cc")];
   execFileSync("g++", [
@@ -22,6 +24,23 @@ test("engines and plans are those of the definitions", () => {
     "-o",
     program,
   ]);
+});
+
+test("engines and plans are those of the definitions", () => {
   const { status, stdout } = spawnSync(program, { encoding: "utf8" });
   expect({ status, stdout }).toEqual({ status: 0, stdout: "" });
+});
+
+/** Cases are named by the kernels that they are for. */
+test("cases reach the kernels of their names", () => {
+  const all = Object.entries<Case & { split?: number }>({ ...cases, ...group, ...halo, ...wide, ...joined });
+  const named = all.filter(([name]) => /^(gather|group|halo),? /.test(name)).filter(([, c]) => !c.transposed);
+  const numbers = named.flatMap(([, { channels, size, kernel, stride = cube(1), cells = 0, split = 0 }]) =>
+    [...channels, ...size, ...kernel, ...stride, cells, split].map(String),
+  );
+  const kernels = execFileSync(program, numbers, { encoding: "utf8" }).trim().split("\n");
+  const found = named.map(([name], i) => [name, kernels[i]!.trim().split(" ")[0]]);
+  expect(found).toEqual(named.map(([name]) => [name, name.startsWith("halo") ? "halo" : "gather"]));
+  const gradients = kernels.filter((_, i) => named[i]![0].startsWith("halo")).map((line) => line.trim());
+  expect(new Set(gradients)).toEqual(new Set(["halo halo halo"]));
 });

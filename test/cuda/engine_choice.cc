@@ -1,6 +1,7 @@
 // Which kernel computes which convolution, and that plans cover their work, by definition. Compiled and run by
 // engine-choice.check.ts; prints what is wrong.
 #include <cstdio>
+#include <cstdlib>
 
 #include "ops/conv3d/cuda_cells.cuh"
 #include "ops/conv3d/cuda_engine.h"
@@ -136,7 +137,28 @@ static void cells() {
   }
 }
 
-int main() {
+// The kernels of a convolution in 16 bits, of its input's and of its weight's gradient: of channels from and to, size,
+// kernel, stride, cells along each axis (0: dense) and channels of the first of two joined maps (0: one map).
+static void print_kernels(const int64_t* n) {
+  const Int3 size{n[2], n[3], n[4]}, kernel{n[5], n[6], n[7]}, stride{n[8], n[9], n[10]};
+  const Int3 padding = kernel / Int3{2, 2, 2}, last = size - Int3{1, 1, 1};
+  const auto cells = n[11] ? grid(n[11]) : nullptr;
+  const ConvGeometry g{kernel, stride, padding};
+  const Layout x{feature_shape(1, n[0], size), DType::bfloat16, cells};
+  const Layout y{feature_shape(1, n[1], last / stride + Int3{1, 1, 1}), DType::bfloat16, cells};
+  const char* names[] = {"plain", "gather", "halo"};
+  for (const ConvEngine e : {choose_engine({g, false, x, y, n[12]}), choose_engine({g, true, y, x, n[12]}),
+                             choose_weight_engine(g, x, y, n[12])})
+    std::printf("%s ", names[static_cast<int>(e)]);
+  std::printf("\n");
+}
+
+int main(int argc, char** argv) {
+  constexpr int kNumbers = 13;
+  std::vector<int64_t> numbers;
+  for (int i = 1; i < argc; i++) numbers.push_back(std::atoll(argv[i]));
+  for (size_t i = 0; i < numbers.size(); i += kNumbers) print_kernels(&numbers[i]);
+  if (argc > 1) return 0;
   engines();
   joined_maps();
   forms();
