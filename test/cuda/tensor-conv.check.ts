@@ -4,6 +4,7 @@ import { join, resolve } from "node:path";
 import { freeAfterEach } from "../lifetime";
 import { forget, schedules } from "./control";
 import { folded } from "./folding-cases";
+import { joined } from "./joined-cases";
 import { type Case, cases, group, halo, wide } from "./tensor-cases";
 import { check } from "./tensor-check";
 
@@ -48,6 +49,17 @@ describe("products of warpgroups", () => {
   test("adding to what y holds", () => {
     const names = Object.keys(folded).map((name) => `${name}, folded`);
     expect(runInProcess("shared", 90, names)).toEqual({ status: 0, said: "" });
+  });
+
+  test.each(["shared", "registers"])("two joined maps, operands in %s", (form) => {
+    const names = Object.keys(joined).filter((name) => form === "shared" || name.startsWith("halo"));
+    expect(
+      runInProcess(
+        form,
+        90,
+        names.map((name) => `${name}, joined`),
+      ),
+    ).toEqual({ status: 0, said: "" });
   });
 
   test("are refused where the build has no code for them", () =>
