@@ -75,23 +75,23 @@ stage() { # name limit
 timeout 100 "$PYTHON" -c 'import torch; torch.cuda.is_available() and torch.zeros(1, device="cuda")' </dev/null >/dev/null 2>&1 &
 
 # What matters most first, what may hang after what does not, and each in processes of its own.
-stage facts 15
+stage facts 30
 given=${VOXELSPARK_CUDA_LIBRARY:-}
 # A backend that came along and can use the GPU is measured; without one it is built first.
 if [ -z "$given" ] && [ ! -e "$work/usable" ]; then
   stage build 90
   [ -f "$work/voxelspark_cuda.so" ] && export VOXELSPARK_CUDA_LIBRARY=$work/voxelspark_cuda.so
 fi
-stage smoke 20
+stage smoke 30
 stage correct 60
 stage mixed 60
 stage groups 45
-stage step 60
+stage step 75
 stage peers 150
 stage kernels 90
 stage ceilings 20
 stage repeat 20
-stage curves 45
+stage curves 60
 stage micro 30
 stage sanitizer 70
 stage predict 30

@@ -20,10 +20,9 @@ interface Variant {
 const howOf = ({ cudaGraph, form = "off" }: Variant) =>
   [cudaGraph ? "as a CUDA graph" : "", form === "off" ? "" : `wgmma ${form}`].filter(Boolean).join(", ");
 
-async function measure(part: Part, variant: Variant): Promise<void> {
+async function measure(part: Part, trainer: Trainer, variant: Variant): Promise<void> {
   const { precision, ratios, cudaGraph = false } = variant;
-  const plan = { ...planFor(precision, preset), cudaGraph };
-  using trainer = new Trainer(plan, "cuda");
+  const { plan } = trainer;
   // A graph is recorded in the second step of its kind.
   const warmUp = cudaGraph ? 3 : 2;
   for (const ratio of ratios) {
@@ -59,22 +58,30 @@ async function measure(part: Part, variant: Variant): Promise<void> {
   }
 }
 
+/** Variants of one plan, whose weights take seconds to draw. */
+async function ofOnePlan(part: Part, [first, ...others]: readonly [Variant, ...Variant[]]): Promise<void> {
+  const { precision, cudaGraph = false } = first;
+  using trainer = new Trainer({ ...planFor(precision, preset), cudaGraph }, "cuda");
+  for (const variant of [first, ...others])
+    await part.attempt(`our step in ${precision} ${howOf(variant)}`, () =>
+      inForm(variant.form ?? "off", () => measure(part, trainer, variant)),
+    );
+}
+
 export default async function step(part: Part): Promise<void> {
   requireGpu();
-  // What matters most first: our fastest precision, then what it is compared with, last what may hang.
-  const all = (["bf16", "fp16", "fp32"] as const).filter((p) => planPrecisions().includes(p));
-  const [first] = all;
+  // What matters most first: our fastest precision at every share, then by other forms.
+  const [first, ...others] = (["bf16", "fp16", "fp32"] as const).filter((p) => planPrecisions().includes(p));
   if (!first) return;
-  const [main] = RATIOS;
-  const forms = first === "bf16" ? await groupForms() : [];
-  const variants: Variant[] = [
-    { precision: first, ratios: RATIOS },
-    { precision: first, ratios: [main], cudaGraph: true },
-    ...all.slice(1).map((precision) => ({ precision, ratios: [main] })),
-    ...(dry ? [] : forms).map((form) => ({ precision: first, ratios: [main], form })),
+  const ratios = RATIOS.slice(0, 1);
+  const forms = first === "bf16" && !dry ? await groupForms() : [];
+  const plans: [Variant, ...Variant[]][] = [
+    [{ precision: first, ratios: RATIOS }, ...forms.map((form) => ({ precision: first, ratios, form }))],
+    [{ precision: first, ratios, cudaGraph: true }],
+    ...others.map((precision): [Variant] => [{ precision, ratios }]),
   ];
-  for (const variant of variants)
-    await part.attempt(`our step in ${variant.precision} ${howOf(variant)}`, () =>
-      inForm(variant.form ?? "off", () => measure(part, variant)),
+  for (const variants of plans)
+    await part.attempt(`our step in ${variants[0].precision} ${howOf(variants[0])}`, () =>
+      ofOnePlan(part, variants),
     );
 }
