@@ -34,7 +34,7 @@ export const compare: CommandModule<object, Args> = {
     await interruptible("this step", async (interruption) => {
       const began = performance.now();
       const { signal } = interruption;
-      const comparison = await watch(runComparison({ experiment, out, device, signal }));
+      const comparison = await watchComparison(runComparison({ experiment, out, device, signal }));
       tell(comparison, out, (performance.now() - began) / 1000);
       if (args.json) printJson(comparison);
       if (comparison.failures.length > 0) process.exitCode = 1;
@@ -44,7 +44,9 @@ export const compare: CommandModule<object, Args> = {
 };
 
 /** Drives a comparison to its end; each training has a bar of its own. */
-async function watch(events: AsyncGenerator<ComparisonEvent, Comparison>): Promise<Comparison> {
+export async function watchComparison(
+  events: AsyncGenerator<ComparisonEvent, Comparison>,
+): Promise<Comparison> {
   const shown = new Bar();
   try {
     for (;;) {
@@ -122,10 +124,15 @@ function showTraining(event: (ComparisonEvent & { type: "training" })["event"], 
     );
 }
 
+/** The paper's table. */
+export function tellTable({ table }: Comparison): void {
+  log(`\n${tableText(table)}\n`);
+  log("DSC: mean over seeds ± standard deviation over seeds; rank: of the mean DSC, 1 is the best");
+}
+
 function tell(comparison: Comparison, out: string, seconds: number): void {
   const { runs, failures, interrupted } = comparison;
-  log(`\n${tableText(comparison.table)}\n`);
-  log("DSC: mean over seeds ± standard deviation over seeds; rank: of the mean DSC, 1 is the best");
+  tellTable(comparison);
   const state = interrupted ? "interrupted" : failures.length > 0 ? "ended" : "finished";
   const failed = failures.length > 0 ? `, ${failures.length} failed` : "";
   log(`${state} after ${duration(seconds)}: ${runs.finished} of ${runs.wanted} runs have a result${failed}`);

@@ -1,33 +1,35 @@
 /**
  * `npm run demo`: the whole way on synthetic heads, with nothing but this package. Writes phantoms as NIfTI,
  * preprocesses them, pre-trains a tiny S3D, shows what it reconstructs, fine-tunes it on a few labelled heads beside a
- * network from scratch and writes a page about each run. Everything lands in ./demo-output.
+ * network from scratch, for several draws of heads, and writes pages about it. Everything lands in ./demo-output.
  */
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
-import { writePhantoms } from "../data/phantoms";
+import { type PhantomOptions, writePhantoms } from "../data/phantoms";
 import { createPlan, type Plan } from "../plans/plan";
 import { openCases } from "../runs/cases";
 import { runPretraining } from "../runs/pretraining";
 import { reconstructImage } from "../runs/reconstruction";
 import { writeReport } from "../runs/report";
-import { compareTuning } from "./demo-tuning";
+import { compareTuning, SCANNERS } from "./demo-tuning";
 import { chooseDevice } from "./options";
 import { duration, log, underBar } from "./output";
 import { type RunSummary, watchRun } from "./watch";
 
 const OUT = "demo-output";
-const HEADS = 12;
+const HEADS = 24;
+const EDGE = 64;
 const SEED = 2025;
 
 const plan: Plan = createPlan(
   {
     name: "demo",
     seed: SEED,
-    steps: 240,
+    steps: 400,
+    patch: [32, 32, 32],
     preprocessing: { spacing: null },
-    validation: { every: 40 },
-    checkpoint: { every: 120 },
+    validation: { every: 80 },
+    checkpoint: { every: 200 },
   },
   "tiny",
 );
@@ -35,7 +37,8 @@ const plan: Plan = createPlan(
 /** Writes the heads; returns the path of the last one's image. */
 async function writeHeads(): Promise<string> {
   let image = "";
-  await underBar("synthetic heads", writePhantoms(join(OUT, "data"), HEADS, { seed: SEED }), (head) => {
+  const options: PhantomOptions = { seed: SEED, shape: [EDGE, EDGE, EDGE], scanners: SCANNERS };
+  await underBar("synthetic heads", writePhantoms(join(OUT, "data"), HEADS, options), (head) => {
     image = head.image;
     return "";
   });
@@ -56,12 +59,9 @@ async function pictures(image: string): Promise<string> {
   return picture;
 }
 
-async function pages(runs: readonly string[]): Promise<void> {
-  for (const run of runs) {
-    const steps = writeReport({ run, device: "cpu" });
-    const { file } = await underBar("report", steps, ({ note }) => note);
-    log(`page about a run: ${file}`);
-  }
+async function page(run: string, about: string): Promise<void> {
+  const { file } = await underBar("report", writeReport({ run, device: "cpu" }), ({ note }) => note);
+  log(`page about ${about}: ${file}`);
 }
 
 async function demo(): Promise<void> {
@@ -80,14 +80,24 @@ async function demo(): Promise<void> {
   log(`\ninput, masked, reconstruction: ${picture}`);
   log(`loss curve:                    ${join(OUT, "run", "progress.png")}`);
   const run = join(OUT, "run");
-  const tuned = await compareTuning({ out: OUT, pretraining: plan, pretrained: run, seen: HEADS });
-  await pages([run, ...tuned]);
+  await page(run, "pre-training");
+  const tuning = {
+    out: join(OUT, "comparison"),
+    pretraining: plan,
+    pretrained: run,
+    edge: EDGE,
+    seen: HEADS,
+  };
+  const { failures, results, datasets } = await compareTuning(tuning);
+  for (const { folder, dataset, method } of results)
+    if (dataset === datasets[0]) await page(join(tuning.out, folder), `${dataset}, ${method}`);
   log(`done in ${duration((performance.now() - start) / 1000)}`);
   const last = validations.at(-1);
   if (!last || !(last.loss < last.baseline)) {
     log("the model did not beat the mean prediction: something is wrong");
     process.exitCode = 1;
   }
+  if (failures.length > 0) process.exitCode = 1;
 }
 
 demo().catch((error: Error & { code?: string }) => {
