@@ -93,8 +93,8 @@ export const cases: Record<string, Case> = {
     transposed: true,
     integer: true,
   },
-  // Of more slots than one thread block merges.
-  "statistics of many tiles": { channels: [1, 4], size: cube(26), kernel: cube(1), bias: true },
+  // Of more slots than one thread block merges; several weights, whose gradients do not all cancel.
+  "statistics of many tiles": { channels: [3, 7], size: cube(26), kernel: cube(1), bias: true },
   "few channels": { channels: [3, 5], size: cube(8), kernel: cube(3), cells: 2, bias: true },
   "a stem": { channels: [1, 32], size: cube(8), kernel: cube(3), cells: 2 },
   // Three channels: the one sum that is a mean or a bias's gradient might cancel.
