@@ -32,7 +32,11 @@ test("a stage that hangs, one that is killed while it writes, one that is well",
   const { ok, stages } = JSON.parse(readFileSync(join(folder, "results.json"), "utf8"));
   expect(ok).toBe(false);
   expect(stages).toMatchObject([
-    { name: "smoke", outcome: "cut off", reason: "longer than 2 s, at: a kernel that waits" },
+    {
+      name: "smoke",
+      outcome: "cut off",
+      reason: expect.stringMatching(/^longer than \d s, at: a kernel that waits$/),
+    },
     { name: "correct", outcome: "failed", reason: "killed" },
     { name: "repeat", outcome: "ok", checks: [{ what: "a step" }] },
   ]);

@@ -1,5 +1,5 @@
 /** Fine-tuning runs that stop and resume: the same bits; what is frozen stays; what is written where. */
-import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { FinetunePlan } from "../../lib/plans/finetune";
 import { type FinetuneEvent, type FinetuneOptions, runFinetuning } from "../../lib/runs/finetuning";
@@ -163,10 +163,14 @@ describe("refused", () => {
   });
 
   test("a segmenter of a run that has not ended, or of pre-training", async () => {
-    const unfinished = await failure(() => loadSegmenter(pretrained, "cpu"));
+    const out = freshRun();
+    mkdirSync(out);
+    const unfinished = await failure(() => loadSegmenter(out, "cpu"));
     expect(unfinished.code).toBe("ERR_VOXELSPARK_CHECKPOINT");
     expect(unfinished.message).toMatch(/holds no folder final\/; a run that has not ended holds step-/);
-    const foreign = await failure(() => loadSegmenter(join(pretrained, "step-00000002"), "cpu"));
-    expect(foreign.message).toMatch(/is a checkpoint of pre-training/);
+    const foreign = await failure(() => loadSegmenter(pretrained, "cpu"));
+    expect(foreign.message).toMatch(/is a run of pre-training, which predicts no labels/);
+    const checkpoint = await failure(() => loadSegmenter(join(pretrained, "step-00000002"), "cpu"));
+    expect(checkpoint.message).toMatch(/is a checkpoint of pre-training/);
   });
 });
