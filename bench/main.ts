@@ -1,6 +1,6 @@
 /**
  * `npm run bench -- [names] [options]`: runs bench/ops/<name>.ts (a kernel each) and bench/tasks/<name>.ts (a piece of
- * a user's work each), all of them without names. Each exports a default function that takes a Bench.
+ * a user's work each); `ops` and `tasks` stand for all of theirs, and no name for everything. Each exports a default function that takes a Bench.
  */
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
@@ -11,10 +11,13 @@ type Run = (bench: Bench) => Promise<void>;
 
 async function main(): Promise<void> {
   const files = new Map<string, string>();
-  for (const folder of ["ops", "tasks"])
-    for (const file of readdirSync(join(__dirname, folder)))
-      files.set(file.replace(/\.ts$/, ""), join(__dirname, folder, file));
-  const { options, names } = parseOptions(process.argv.slice(2), [...files.keys()]);
+  const groups = new Map<string, string[]>();
+  for (const folder of ["ops", "tasks"]) {
+    const names = readdirSync(join(__dirname, folder)).map((file) => file.replace(/\.ts$/, ""));
+    groups.set(folder, names);
+    for (const name of names) files.set(name, join(__dirname, folder, `${name}.ts`));
+  }
+  const { options, names } = parseOptions(process.argv.slice(2), files, groups);
   const bench = new Bench(options);
   for (const name of names) {
     const { default: run } = (await import(files.get(name) as string)) as { default: Run };

@@ -29,19 +29,32 @@ export interface BenchOptions {
 
 const positive = { type: "number", requiresArg: true } as const;
 
-/** Options and the names of the benchmarks to run: all where none is named. Prints what is wrong and exits with 2. */
-export function parseOptions(args: readonly string[], all: readonly string[]) {
-  const { names, ...options } = yargs([...args])
+/**
+ * Options and the names of the benchmarks to run: all where none is named, those of a group where it is. Prints what is
+ * wrong and exits with 2.
+ */
+export function parseOptions(
+  args: readonly string[],
+  files: ReadonlyMap<string, string>,
+  groups: ReadonlyMap<string, readonly string[]>,
+) {
+  const all = [...groups.keys(), ...files.keys()];
+  const { names: asked, ...options } = yargs([...args])
     .scriptName("npm run bench --")
     .command("$0 [names..]", "Measure, interleaved; medians count.", (y) =>
-      y.positional("names", { type: "string", array: true, choices: all, default: all }),
+      y.positional("names", { type: "string", array: true, choices: all, default: [...groups.keys()] }),
     )
     .options({
       threads: { ...positive, default: cpus().length, describe: "Threads of the kernels and of the peer" },
       rounds: { ...positive, default: 7, describe: "Measurements of each contestant" },
       seconds: { ...positive, default: 0.05, describe: "Shorter work is repeated up to this time" },
       json: { type: "boolean", default: false, describe: "One JSON object on stdout instead of tables" },
-      peer: { type: "string", requiresArg: true, describe: "Python with PyTorch to measure beside us" },
+      peer: {
+        type: "string",
+        requiresArg: true,
+        coerce: (python?: string) => (python === "torch" ? "python3" : python),
+        describe: "PyTorch to measure beside us: torch (that of python3), or the Python that has it",
+      },
       peers: {
         choices: ["A", "B", "AB"],
         default: "AB",
@@ -74,5 +87,6 @@ export function parseOptions(args: readonly string[], all: readonly string[]) {
       process.exit(2);
     })
     .parseSync() as unknown as BenchOptions & { names: string[] };
+  const names = [...new Set(asked.flatMap((name) => groups.get(name) ?? name))];
   return { options: options as BenchOptions, names };
 }

@@ -25,13 +25,10 @@ export function runsOn(plan: Plan, device: DeviceName): DeviceName {
 export function buildS3D(plan: Plan, device: DeviceName, precision = plan.precision): S3D {
   const { network, winograd, fusion, sparsification, mask, upstreamParity, tokenFolding } = plan;
   // Winograd convolution is the CPU's. The null device, which counts for CUDA, cannot know.
-  const forms = { winograd: runsOn(plan, device) === "cuda" ? ("off" as const) : winograd };
+  const products = runsOn(plan, device) === "cuda" ? "off" : winograd;
   const options = {
     ...sparsification,
-    network: {
-      ...{ ...network, ...forms, dtype: featureType(precision, device) },
-      fusion,
-    },
+    network: { ...network, winograd: products, fusion, dtype: featureType(precision, device) },
     coarse: mask.coarse ?? undefined,
     maskInput: !upstreamParity,
     tokenFolding,

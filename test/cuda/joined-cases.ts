@@ -6,11 +6,11 @@ import { type BlockMask, type DType, type Tensor, tensor } from "../../lib";
 import { launch } from "../../lib/launch";
 import type { Random } from "../../lib/random";
 import { relativeError } from "../golden/check";
-import { looseMask } from "../masks";
-import { drawArray, drawMask } from "../op-suite";
+import { drawArray } from "../op-suite";
 import * as checks from "../op-suite-checks";
 import { type Steering, steer } from "./control";
 import type { Case } from "./tensor-cases";
+import { drawCells, outputSize } from "./tensor-check";
 
 export interface JoinedCase extends Case {
   /** Input channels of the first map. */
@@ -25,14 +25,20 @@ type Form = "joined" | "concatenated";
 const cube = (e: number): Triple => [e, e, e];
 const product = (shape: readonly number[]) => shape.reduce((a, b) => a * b, 1);
 
-/** Kernels are odd and padded to keep the size. */
-function shapesOf({ channels: [from, to], split, size, kernel, stride = cube(1), samples = 1 }: JoinedCase) {
+function shapesOf(c: JoinedCase) {
+  const {
+    channels: [from, to],
+    split,
+    size,
+    kernel,
+    samples = 1,
+  } = c;
   return {
     a: [samples, split, ...size],
     b: [samples, from - split, ...size],
     weight: [to, from, ...kernel],
     bias: [to],
-    gy: [samples, to, ...size.map((s, i) => Math.floor((s - 1) / (stride[i] as number)) + 1)],
+    gy: [samples, to, ...outputSize(c)],
   };
 }
 
@@ -81,16 +87,6 @@ async function found(forward: Tensor[], input: Tensor[], weight: Tensor[]): Prom
   for (const [i, t] of [...forward, ...input, ...weight].entries())
     all[names[i] as string] = (await t.data()) as Float32Array;
   return all;
-}
-
-function drawCells(random: Random, { cells, samples = 1, visible }: JoinedCase): BlockMask | undefined {
-  if (!cells) return undefined;
-  const drawn =
-    visible === "one"
-      ? new Uint8Array(samples * cells ** 3)
-      : drawMask(random, samples, cube(cells))!.visible;
-  drawn[random.int(drawn.length)] = 1;
-  return looseMask({ samples, grid: [cells, cells, cells], visible: drawn });
 }
 
 async function draw(random: Random, shapes: ReturnType<typeof shapesOf>, dtype: DType): Promise<Values> {
