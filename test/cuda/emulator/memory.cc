@@ -13,14 +13,18 @@ namespace {
 
 constexpr size_t kHeader = 512;
 std::atomic<size_t> used{0};
-std::map<const char*, size_t> pinned;
+using Allocations = std::map<const char*, size_t>;  // bytes by where they begin
+Allocations pinned, device;
 
-bool is_pinned(const void* memory) {
-  auto after = pinned.upper_bound(static_cast<const char*>(memory));
-  if (after == pinned.begin()) return false;
+std::pair<const char*, size_t> find(const Allocations& all, const void* memory) {
+  auto after = all.upper_bound(static_cast<const char*>(memory));
+  if (after == all.begin()) return {};
   --after;
-  return static_cast<const char*>(memory) < after->first + after->second;
+  if (static_cast<const char*>(memory) >= after->first + after->second) return {};
+  return *after;
 }
+
+bool is_pinned(const void* memory) { return find(pinned, memory).first; }
 
 void* take(size_t bytes) {
   if (used + bytes > emulator::memory_limit()) return nullptr;
@@ -29,6 +33,7 @@ void* take(size_t bytes) {
   used += bytes;
   std::memcpy(block, &bytes, sizeof bytes);
   std::memset(block + kHeader, 0xFF, bytes);
+  device[block + kHeader] = bytes;
   return block + kHeader;
 }
 
@@ -38,6 +43,7 @@ void give_back(void* memory) {
   size_t bytes;
   std::memcpy(&bytes, block, sizeof bytes);
   used -= bytes;
+  device.erase(block + kHeader);
   std::free(block);
 }
 
@@ -48,6 +54,8 @@ void copy(void* to, const void* from, size_t bytes) {
 }  // namespace
 
 using emulator::Runtime;
+
+std::pair<const char*, size_t> emulator::device_memory(const void* address) { return find(device, address); }
 
 cudaError_t cudaMalloc(void** memory, size_t bytes) {
   Runtime runtime;

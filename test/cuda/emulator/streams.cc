@@ -121,10 +121,17 @@ cudaError_t Runtime::synchronize() {
   return status();
 }
 
-void Runtime::run(cudaStream_t stream) { stream->run(stream->put); }
+void Runtime::run(cudaStream_t stream) {
+  stream = own(stream);
+  stream->run(stream->put);
+}
 
 void Runtime::run_all() {
   for (emulator_stream* s : streams()) s->run(s->put);
+}
+
+cudaStream_t own(cudaStream_t stream) {
+  return stream == reinterpret_cast<cudaStream_t>(2) ? stream_of_thread() : stream;
 }
 
 // Stays when the thread ends: what ends with it may still use the stream.
@@ -135,6 +142,7 @@ cudaStream_t stream_of_thread() {
 
 void enqueue(cudaStream_t stream, std::function<void()> work) {
   Runtime runtime;
+  stream = own(stream);
   if (stream->graph) return stream->graph->work.push_back(std::move(work));
   stream->pending.push_back(std::move(work));
   stream->put++;
@@ -181,6 +189,7 @@ cudaError_t cudaEventDestroy(cudaEvent_t event) {
 
 cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
   Runtime runtime;
+  stream = emulator::own(stream);
   *event = {stream, stream->put, stream->graph != nullptr};
   return cudaSuccess;
 }
@@ -196,6 +205,7 @@ cudaError_t cudaEventSynchronize(cudaEvent_t event) {
 // Waits for the place where the event was recorded last before this call.
 cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned) {
   Runtime runtime;
+  stream = emulator::own(stream);
   if (event->captured || stream->graph) {
     if (stream->graph) stream->graph->spoiled = true;
     return cudaErrorStreamCaptureIsolation;
@@ -207,6 +217,7 @@ cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned
 cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode) {
   Runtime runtime;
   if (runtime.status() != cudaSuccess) return runtime.status();
+  stream = emulator::own(stream);
   if (stream->graph || emulator::graph_failure() == GraphFailure::begin)
     return runtime.failed(cudaErrorStreamCaptureUnsupported);
   stream->graph = new emulator_graph;
@@ -215,6 +226,7 @@ cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode) {
 
 cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t* graph) {
   Runtime runtime;
+  stream = emulator::own(stream);
   if (!stream->graph) return cudaErrorStreamCaptureUnsupported;
   *graph = std::exchange(stream->graph, nullptr);
   if (!(*graph)->spoiled && emulator::graph_failure() != GraphFailure::capture) return cudaSuccess;

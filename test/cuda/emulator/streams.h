@@ -4,6 +4,7 @@
 #pragma once
 #include <functional>
 #include <tuple>
+#include <utility>
 
 #include "emulator.h"
 
@@ -15,6 +16,11 @@ namespace emulator {
 // Puts work behind that of a stream, or into the graph that captures it.
 void enqueue(cudaStream_t stream, std::function<void()> work);
 cudaStream_t stream_of_thread();
+// The stream that a handle means: CUDA's own header calls that of the thread 2.
+cudaStream_t own(cudaStream_t stream);
+
+// The allocation of device memory that an address is in, and its bytes; null if none is.
+std::pair<const char*, size_t> device_memory(const void* address);
 
 // A launch on the stream of the calling thread: arguments are copied now, as the runtime does.
 template <class Kernel, class... Arguments>

@@ -45,7 +45,7 @@ struct Instruction {
   bool unless = false;             // @!p
   enum Flow : uint8_t { straight, branch, end } flow = straight;
   bool uniform = false;                     // bra.uni
-  bool products = false;                    // may touch registers that Warp::busy guards
+  bool products = false;                    // names a register of a wgmma, which it is not
   uint32_t target = 0, reconverge = 0;      // branch
   uint64_t detail = 0;                      // what its resolver wants to tell its handler
   std::string_view opcode;                  // "mma", up to the first dot

@@ -1,6 +1,7 @@
 // Executes PTX: launches, their blocks and warps. What a family of instructions needs to execute itself is here and in
 // instruction.h; see README.md for the whole.
 #pragma once
+#include <cstring>
 #include <memory>
 #include <string>
 #include <typeinfo>
@@ -8,6 +9,7 @@
 
 #include "../emulator/control.h"
 #include "instruction.h"
+#include "traffic.h"
 
 namespace ptx {
 
@@ -44,23 +46,20 @@ class Warp {
   // For `.aligned` instructions: fails unless all lanes that have not ended execute this one.
   void expect_all(const Instruction& i) const;
 
-  // Registers that an instruction in flight uses: bytes of `busy`, one per 128 bytes of registers, are counts. While
-  // busy_count is not 0, any instruction that names one of them fails unless it says that it is of `products`.
-  std::vector<uint8_t> busy;
-  uint32_t busy_count = 0;
-  void hold(const Operand& o);
-  void let_go(const Operand& o);
-
   uint8_t* registers = nullptr;
   // Of the machine.
   struct Branch {
     uint32_t pc, until, lanes;
   };
   std::vector<Branch> stack;
+  const Instruction* now = nullptr;
   bool arrived = false;  // at a barrier that it waits for, in its generation
   uint64_t generation = 0;
   explicit Warp(Block& block) : block(block) {}
 };
+
+// Called before an instruction that names a register which a wgmma of its kernel has as accumulator or fragment.
+void products_touched(Warp& w, const Instruction& i);
 
 // What a family of instructions keeps for every block: derive from it, and `static const PartOf<Mine> mine;` makes
 // `mine.of(block)` in every block. New for each block.
@@ -96,27 +95,22 @@ class Block {
 
   // Shared memory by its 32-bit address. Fails where it is outside, not a multiple of `alignment`, or, for reads, was
   // not written in this block.
-  const uint8_t* read_shared(uint32_t address, uint32_t bytes, uint32_t alignment) {
+  const uint8_t* read_shared(uint32_t address, uint32_t bytes, uint32_t alignment, uint32_t thread) {
     check_shared(address, bytes, alignment, "read");
     check_written(address, bytes);
+    traffic.read(address - kSharedStart, bytes, thread / kLanes);
     return shared.data() + (address - kSharedStart);
   }
   uint8_t* write_shared(uint32_t address, uint32_t bytes, uint32_t alignment, uint32_t thread) {
     check_shared(address, bytes, alignment, "written");
-    note_written(address, bytes, thread);
+    traffic.write(address - kSharedStart, bytes, thread / kLanes);
+    std::memset(written.data() + (address - kSharedStart), 0xFF, bytes);
     return shared.data() + (address - kSharedStart);
   }
-  // Without a record of a writer: by the asynchronous proxy.
+  // Without a word to Traffic, for copies: it is told of those when they start and when they land.
   uint8_t* copy_to_shared(uint32_t address, uint32_t bytes, uint32_t alignment);
 
-  // Who wrote 16 bytes of shared memory last, other than the asynchronous proxy: fence.proxy.async makes all that a
-  // thread wrote until then visible to that proxy, by raising `fences` of the thread.
-  struct Writer {
-    uint32_t thread, fences;
-  };
-  static constexpr uint32_t kNobody = ~0u;
-  std::vector<Writer> writers;   // (address - kSharedStart) / 16
-  std::vector<uint32_t> fences;  // by thread
+  Traffic traffic;
 
   template <class P>
   P& part(size_t number) {
@@ -131,6 +125,7 @@ class Block {
   Barrier barriers[16];
 
   std::vector<uint8_t> shared, written;  // written: 0xFF where a byte was
+  const Warp* running = nullptr;
   explicit Block(Launch& launch);
   void begin(Index index);
   void run();
@@ -141,7 +136,6 @@ class Block {
       bad_shared(address, bytes, alignment, what);
   }
   void check_written(uint32_t address, uint32_t bytes) const;
-  void note_written(uint32_t address, uint32_t bytes, uint32_t thread);
   [[noreturn]] void bad_shared(uint32_t address, uint32_t bytes, uint32_t alignment, const char* what) const;
   bool run_round(const std::vector<size_t>& turns, bool starved);
   bool advance();
