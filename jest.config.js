@@ -1,3 +1,7 @@
+// Test files run side by side and share the cores: a kernel on several threads would mostly wait for one that has none.
+// Tests whose subject is threads set their number.
+process.env.OMP_NUM_THREADS ??= "1";
+
 /** @type {import('jest').Config} */
 module.exports = {
   testEnvironment: "node",

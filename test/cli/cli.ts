@@ -1,13 +1,14 @@
-/** Runs the command line from the sources in a process of its own. */
+/** Runs the command line, as compiled from the sources, in a process of its own. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { writeFileSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import type { PlanInput } from "../../lib/plans/plan";
+import { compileLib } from "../compile-lib";
 import { tinyPlan } from "../fixtures";
 
-const root = resolve(__dirname, "../..");
-const tsx = require.resolve("tsx/cjs", { paths: [root] });
+/** The program of the command line. */
+export const main = join(compileLib(), "cli/main.js");
 
 export interface Finished {
   code: number | null;
@@ -29,7 +30,7 @@ export function start(...args: string[]): Running {
 
 /** As `start`, with more environment variables. */
 export function startWith(env: Record<string, string>, ...args: string[]): Running {
-  const child = spawn(process.execPath, ["-r", tsx, join(root, "lib/cli/main.ts"), ...args], {
+  const child = spawn(process.execPath, [main, ...args], {
     stdio: ["ignore", "pipe", "pipe"],
     env: { ...process.env, ...env },
   });

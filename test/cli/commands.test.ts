@@ -6,7 +6,7 @@ import { type PlanArgs, planOf, planOptions } from "../../lib/cli/options";
 import { writePhantoms } from "../../lib/data/phantoms";
 import { temporaryFolder } from "../data/temp";
 import { leftovers, metricsOf, outcomeOf } from "../fixtures";
-import { cli, type Finished, jsonOf, planFile } from "./cli";
+import { cli, type Finished, jsonOf, main, planFile } from "./cli";
 
 jest.setTimeout(180_000);
 const root = temporaryFolder();
@@ -172,8 +172,7 @@ describe("preprocess, pretrain, reconstruct", () => {
       "--out",
       direct,
       ...plan,
-      "--workers",
-      "1",
+      ...["--workers", "1", "--threads", "2"],
     );
     expect(stderr).toMatch(/preprocess: 3\/3/);
     expect(code).toBe(0);
@@ -249,7 +248,7 @@ describe("preprocess, pretrain, reconstruct", () => {
 
 test("the pipe of a reader that leaves early is no error", async () => {
   const { execFileSync } = await import("node:child_process");
-  const command = `"${process.execPath}" -r tsx/cjs lib/cli/main.ts --help | head -1`;
+  const command = `"${process.execPath}" "${main}" --help | head -1`;
   expect(
     execFileSync("bash", ["-o", "pipefail", "-c", command], { cwd: join(__dirname, "../..") }).toString(),
   ).toMatch(/^voxelspark/);

@@ -1,4 +1,5 @@
 /** The same bits for any number of threads and loader workers (architecture.md, Determinism). */
+import { native } from "../../lib/binding";
 import type { PlanInput } from "../../lib/plans/plan";
 import { pretrain } from "../../lib/recipes/pretrain";
 import { setThreads } from "../../lib/tensor";
@@ -7,7 +8,8 @@ import { digest, initialState, tinyCases, tinyPlan, tinySource } from "../fixtur
 
 const folder = temporaryFolder();
 beforeAll(() => tinyCases(folder, 3));
-afterAll(() => setThreads(2));
+const { threads } = native.info();
+afterAll(() => setThreads(threads));
 
 /** Weights and momenta after the plan's steps, and the losses on the way. */
 async function train(input: PlanInput, threads: number, workers: number) {
