@@ -24,7 +24,8 @@ const file = (pid = process.pid) => `${process.env.VOXELSPARK_EMULATOR_CONTROL}$
 /** Holds for kernels that start from now on, in this process or another; `{}`: everything is ordinary again. */
 export function steer(steering: Steering = {}, pid?: number): void {
   const { order = "ascending", seed = 0, launches = -1, memory = 2 ** 33 } = steering;
-  const { late = "nothing", capability = 80, lateStreams = "none", graph = "nothing" } = steering;
+  const capability = steering.capability ?? Number(process.env.VOXELSPARK_EMULATOR_CAPABILITY ?? 80);
+  const { late = "nothing", lateStreams = "none", graph = "nothing" } = steering;
   const number = ["ascending", "descending", "drawn", "starved"].indexOf(order);
   const delay = ["nothing", "copies", "products", "both"].indexOf(late);
   const streams = 4 * ["none", "threads", "created", "both"].indexOf(lateStreams);

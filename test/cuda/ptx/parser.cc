@@ -93,7 +93,8 @@ class Parser {
     std::vector<Variable> all;
     for (const Variable& v : module_.shared)
       if (body.find(v.name) != body.npos) all.push_back(v);
-    for (size_t at = body.find("\t.shared"); at != body.npos; at = body.find("\t.shared", at + 1))
+    constexpr std::string_view kShared = ".shared ";  // a declaration: no instruction has a space there
+    for (size_t at = body.find(kShared); at != body.npos; at = body.find(kShared, at + 1))
       all.push_back(shared_variable(body.substr(at + 8, body.find(';', at) - at - 8), false));
     uint32_t end = kSharedStart;
     for (const Variable& v : all) {
