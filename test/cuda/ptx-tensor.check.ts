@@ -3,8 +3,10 @@ import { execFileSync, spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { copyMisuses } from "./ptx-copy-misuse";
 import * as kernels from "./ptx-kernels";
 import { A_BYTES, OUTPUT, STEP } from "./ptx-kernels";
+import { productMisuses } from "./ptx-product-misuse";
 
 const { buildDriver } = require("./ptx/build.cjs") as { buildDriver: () => Promise<string> };
 
@@ -91,5 +93,26 @@ describe.each(Object.keys(cases))("%s", (name) => {
     const { status, stderr, stdout } = run(cases[name]!, when === "late");
     expect({ status, stderr: stderr.toString() }).toEqual({ status: 0, stderr: "" });
     expect(mistakes(stdout, cases[name]!)).toEqual([]);
+  });
+});
+
+describe.each(["early", "late"])("%s", (when) => {
+  const planted = Object.entries({ ...productMisuses, ...copyMisuses }).filter(
+    ([, m]) => !m.when || m.when === when,
+  );
+  test.each(planted)("%s", (_, { of, found, planted, says }) => {
+    const right = cases[of]!;
+    const text = right.text.replace(found, planted);
+    expect(text).not.toBe(right.text);
+    const { status, stderr, stdout } = run({ ...right, text }, when === "late");
+    if (says === "result") {
+      expect({ status, stderr: stderr.toString() }).toEqual({ status: 0, stderr: "" });
+      expect(mistakes(stdout, right)).not.toEqual([]);
+    } else {
+      expect({ status, stderr: stderr.toString() }).toEqual({
+        status: 3,
+        stderr: expect.stringMatching(says),
+      });
+    }
   });
 });
