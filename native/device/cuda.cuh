@@ -71,7 +71,7 @@ __global__ void elementwise_kernel(int64_t n, Body body) {
 template <class Body>
 void launch_elementwise(int64_t n, const Body& body, const char* what) {
   constexpr int kThreads = 256;
-  LAUNCH_KERNEL(elementwise_kernel, grid_for(n, kThreads), kThreads, n, body);
+  LAUNCH_KERNEL(elementwise_kernel<Body>, grid_for(n, kThreads), kThreads, n, body);
   check_cuda(cudaGetLastError(), what);
 }
 

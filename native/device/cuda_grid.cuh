@@ -24,7 +24,7 @@ struct BlockView {
 
   __host__ __device__ int64_t block_of_voxel(int64_t voxel) const { return quotient(voxel, edge.product()); }
   __host__ __device__ int sample_of_block(int64_t block) const {
-    return static_cast<int>(cell_of ? cell_of[block] / cells.product() : block);
+    return cell_of ? cell_of[block] / static_cast<int>(cells.product()) : static_cast<int>(block);
   }
   // First stored voxel of a sample; defined for the number of samples too.
   __host__ __device__ int64_t first_voxel(int sample) const {

@@ -31,16 +31,28 @@ test("engines and plans are those of the definitions", () => {
   expect({ status, stdout }).toEqual({ status: 0, stdout: "" });
 });
 
+type Named = readonly (readonly [string, Case & { split?: number }])[];
+
+/** Of each case the kernels of the convolution, of its input's and of its weight's gradient. */
+function kernelsOf(named: Named): string[] {
+  const numbers = named.flatMap(([, { channels, size, kernel, stride = cube(1), cells = 0, split = 0 }]) =>
+    [...channels, ...size, ...kernel, ...stride, cells, split].map(String),
+  );
+  const lines = execFileSync(program, numbers, { encoding: "utf8" }).trim().split("\n");
+  return lines.map((line) => line.trim());
+}
+
 /** Cases are named by the kernels that they are for. */
 test("cases reach the kernels of their names", () => {
   const all = Object.entries<Case & { split?: number }>({ ...cases, ...group, ...halo, ...wide, ...joined });
   const named = all.filter(([name]) => /^(gather|group|halo),? /.test(name)).filter(([, c]) => !c.transposed);
-  const numbers = named.flatMap(([, { channels, size, kernel, stride = cube(1), cells = 0, split = 0 }]) =>
-    [...channels, ...size, ...kernel, ...stride, cells, split].map(String),
-  );
-  const kernels = execFileSync(program, numbers, { encoding: "utf8" }).trim().split("\n");
-  const found = named.map(([name], i) => [name, kernels[i]!.trim().split(" ")[0]]);
+  const kernels = kernelsOf(named);
+  const found = named.map(([name], i) => [name, kernels[i]!.split(" ")[0]]);
   expect(found).toEqual(named.map(([name]) => [name, name.startsWith("halo") ? "halo" : "gather"]));
-  const gradients = kernels.filter((_, i) => named[i]![0].startsWith("halo")).map((line) => line.trim());
+  const heads = Object.keys(cases).filter((name) => name.startsWith("a head"));
+  expect(heads.map((name) => kernelsOf([[name, cases[name] as Case]]))).toEqual(
+    heads.map(() => ["gather point point"]),
+  );
+  const gradients = kernels.filter((_, i) => named[i]![0].startsWith("halo"));
   expect(new Set(gradients)).toEqual(new Set(["halo halo halo"]));
 });

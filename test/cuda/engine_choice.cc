@@ -39,7 +39,11 @@ static void engines() {
   EXPECT(engine(kThree, map(32, 2), map(32, 2)) == ConvEngine::tensor_gather);  // tiles nearly empty
   EXPECT(engine(kStrided, wide, map(64, 8, cells)) == ConvEngine::tensor_gather);
   EXPECT(engine(kPoint, wide, map(1, 16, cells)) == ConvEngine::tensor_gather);
-  EXPECT(choose_weight_engine(kPoint, wide, map(1, 16, cells)) == ConvEngine::gather);
+  EXPECT(choose_weight_engine(kPoint, wide, map(1, 16, cells)) == ConvEngine::pointwise);
+  EXPECT(choose_weight_engine(kPoint, wide, map(8, 16, cells)) == ConvEngine::tensor_gather);
+  EXPECT(choose_weight_engine(kPoint, map(32, 16), map(1, 16, cells)) == ConvEngine::gather);  // other voxels
+  EXPECT(choose_engine({kPoint, true, map(3, 16, cells), wide}) == ConvEngine::pointwise);
+  EXPECT(choose_engine({kPoint, true, map(3, 16), map(32, 16), 8}) == ConvEngine::gather);
   EXPECT(engine(kThree, map(1, 16, cells), map(32, 16, cells)) == ConvEngine::gather);
   wide.dtype = DType::float32;
   EXPECT(engine(kThree, wide, wide) == ConvEngine::gather);
@@ -146,7 +150,7 @@ static void print_kernels(const int64_t* n) {
   const ConvGeometry g{kernel, stride, padding};
   const Layout x{feature_shape(1, n[0], size), DType::bfloat16, cells};
   const Layout y{feature_shape(1, n[1], last / stride + Int3{1, 1, 1}), DType::bfloat16, cells};
-  const char* names[] = {"plain", "gather", "halo"};
+  const char* names[] = {"plain", "gather", "halo", "point"};
   for (const ConvEngine e : {choose_engine({g, false, x, y, n[12]}), choose_engine({g, true, y, x, n[12]}),
                              choose_weight_engine(g, x, y, n[12])})
     std::printf("%s ", names[static_cast<int>(e)]);

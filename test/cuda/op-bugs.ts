@@ -84,8 +84,8 @@ export const opBugs: readonly OpBug[] = [
     op: "masked-norm",
     dtype: "bfloat16",
     file: "native/ops/masked_norm/cuda.cu",
-    found: "v[1] = v[0] * in.xhat(x, group, at.channel);",
-    planted: "v[1] = rounded<T>(v[0] * in.xhat(x, group, at.channel));",
+    found: "v[1].v[i] = v[0].v[i] * affine.xhat(x.v[i], i);",
+    planted: "v[1].v[i] = rounded<T>(v[0].v[i] * affine.xhat(x.v[i], i));",
   },
   {
     name: "every value clipped to the lowest",

@@ -99,6 +99,22 @@ export const cases: Record<string, Case> = {
   "a stem": { channels: [1, 32], size: cube(8), kernel: cube(3), cells: 2 },
   // Three channels: the one sum that is a mean or a bias's gradient might cancel.
   "a head": { channels: [32, 3], size: cube(6), kernel: cube(1), bias: true },
+  "a head of one channel, masked": {
+    channels: [40, 1],
+    size: cube(12),
+    kernel: cube(1),
+    cells: 3,
+    samples: 2,
+    integer: true,
+  },
+  "from few channels, transposed, kernel 1": {
+    channels: [5, 16],
+    size: [9, 8, 10],
+    kernel: cube(1),
+    samples: 2,
+    transposed: true,
+    bias: true,
+  },
 };
 /** Those that the gather GEMM of warpgroups computes, where it is asked for: every width of its tiles, and of its steps. */
 export const group: Record<string, Case> = {

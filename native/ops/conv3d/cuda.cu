@@ -10,6 +10,7 @@
 #include "ops/conv3d/cuda_gemm.cuh"
 #include "ops/conv3d/cuda_halo_conv.cuh"
 #include "ops/conv3d/cuda_plan.h"
+#include "ops/conv3d/cuda_pointwise.cuh"
 #include "ops/conv3d/cuda_tensor_gemm.cuh"
 #include "ops/conv3d/cuda_tensor_weight.cuh"
 #include "ops/reduce/cuda_reduce.cuh"
@@ -52,6 +53,9 @@ void convolve_cuda(const ConvGeometry& g, bool adjoint, const Tensor& source, co
     return adjoint ? adjoint_gemm_cuda(g, source, weight, store, dest)
                    : forward_gemm_cuda(g, source, weight, store, dest);
   const bool bf16 = source.layout.dtype == DType::bfloat16;
+  if (engine == ConvEngine::pointwise)
+    return bf16 ? pointwise_adjoint_cuda<__nv_bfloat16>(source, weight, store, dest)
+                : pointwise_adjoint_cuda<__half>(source, weight, store, dest);
   const auto run = bf16 ? engine_of<__nv_bfloat16>(engine, call) : engine_of<__half>(engine, call);
   run(g, adjoint, source, weight, store, dest, workspace);
 }
@@ -60,6 +64,9 @@ void convolve_weight_cuda(const ConvGeometry& g, const Tensor& x, const Tensor& 
   const ConvEngine engine = choose_weight_engine(g, x.layout, gy.layout, x.first_channels);
   if (engine == ConvEngine::gather) return weight_gradient_cuda(g, x, gy, gw, workspace);
   const bool halo = engine == ConvEngine::tensor_halo, bf16 = x.layout.dtype == DType::bfloat16;
+  if (engine == ConvEngine::pointwise)
+    return bf16 ? pointwise_weight_cuda<__nv_bfloat16>(x, gy, gw, workspace)
+                : pointwise_weight_cuda<__half>(x, gy, gw, workspace);
   const auto run = halo   ? bf16 ? halo_weight_cuda<__nv_bfloat16> : halo_weight_cuda<__half>
                      : bf16 ? tensor_weight_cuda<__nv_bfloat16>
                           : tensor_weight_cuda<__half>;
@@ -82,6 +89,7 @@ static MomentSlots slots_of(const ConvCall& c) {
       return {y, whole ? kTensorRows : kFewestRows, 0};
     }
     case ConvEngine::gather: return {y, kConvTile, 0};
+    case ConvEngine::pointwise: break;  // an adjoint, which has none
   }
   return {y, 1, 0};
 }

@@ -16,8 +16,16 @@ struct ConvCall {
 
 // gather: any shape, without tensor cores. tensor_gather: source channels in multiples of 8. tensor_halo: 3 x 3 x 3
 // kernels of stride 1 on channels in multiples of 32 and blocks of edges from 8. A first map's channels must be a
-// multiple of 8 too, but for the map that tensor_gather writes.
-enum class ConvEngine { gather, tensor_gather, tensor_halo };
+// multiple of 8 too, but for the map that tensor_gather writes. pointwise: of kernels of one voxel the gradients that
+// none of these takes.
+enum class ConvEngine { gather, tensor_gather, tensor_halo, pointwise };
+
+// Between maps of the same voxels, of which one has a multiple of 8 channels and `other` has not.
+inline bool is_pointwise(const ConvGeometry& g, const Layout& vectors, const Layout& other, int64_t split) {
+  const Int3 one{1, 1, 1}, none{0, 0, 0};
+  return g.kernel == one && g.stride == one && g.padding == none && vectors.grid == other.grid && split == 0 &&
+         vectors.channels() % 8 == 0 && other.channels() % 8 != 0;
+}
 
 // Tiles that stick out of their cells compute voxels that do not exist; beyond this share the gather GEMM does less.
 inline bool fills_halo_tiles(const Layout& source, const Layout& dest) {
@@ -33,6 +41,7 @@ constexpr int64_t kRunChannels = 8;
 
 inline ConvEngine choose_engine(const ConvCall& c) {
   if (!is_16_bit(c.source.dtype)) return ConvEngine::gather;
+  if (c.adjoint && is_pointwise(c.geometry, c.dest, c.source, c.split)) return ConvEngine::pointwise;
   const bool whole_runs = c.split % kRunChannels == 0;
   if (whole_runs && HaloPlan::of(c.geometry, c.source, c.dest).possible && fills_halo_tiles(c.source, c.dest))
     return ConvEngine::tensor_halo;
@@ -43,6 +52,7 @@ inline ConvEngine choose_engine(const ConvCall& c) {
 // The same for gradients of weights, where both maps must suit; `split` is that of x.
 inline ConvEngine choose_weight_engine(const ConvGeometry& g, const Layout& x, const Layout& gy, int64_t split = 0) {
   if (!is_16_bit(x.dtype) || split % kRunChannels) return ConvEngine::gather;
+  if (is_pointwise(g, x, gy, split)) return ConvEngine::pointwise;
   if (HaloWeightPlan::of(g, x, gy).possible && fills_halo_tiles(x, gy)) return ConvEngine::tensor_halo;
   return TensorWeightPlan::of(g, x, gy).possible ? ConvEngine::tensor_gather : ConvEngine::gather;
 }
@@ -84,7 +94,8 @@ inline int64_t convolution_workspace(const ConvCall& c) {
   switch (choose_engine(c)) {
     case ConvEngine::tensor_halo: return HaloPlan::of(c.geometry, c.source, c.dest).packed_bytes;
     case ConvEngine::tensor_gather: return gather_workspace(c);
-    case ConvEngine::gather: return 0;
+    case ConvEngine::gather:
+    case ConvEngine::pointwise: return 0;
   }
   return 0;
 }

@@ -147,7 +147,8 @@ struct HaloWeightPlan {
     p.dest_tiles = static_cast<int>(gy.channels() / kSliceChannels);
     const int64_t columns = std::max<int64_t>(1, static_cast<int64_t>(p.source_tiles) * p.dest_tiles);
     const int64_t tiles = count_tiles(gy, gy.grid ? gy.grid : x.grid, kDepth);
-    p.rows = std::max<int64_t>(1, std::min(tiles_of(kResidentBlocks, columns), tiles_of(tiles, kLeastTiles)));
+    // No more than are resident at once: a few that come after them would take as long as all others.
+    p.rows = std::max<int64_t>(1, std::min(kResidentBlocks / columns, tiles_of(tiles, kLeastTiles)));
     return p;
   }
   int64_t partial_bytes() const { return rows * source_tiles * dest_tiles * 27 * 32 * 32 * int64_t{4}; }

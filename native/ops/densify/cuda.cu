@@ -25,15 +25,17 @@ struct Fill {
   }
 };
 
-template <class T>
-__global__ void token_partials(SplitView view, BlockView sparse, int channels, const T* gy, double* partial) {
+template <class T, int V>
+__global__ void __launch_bounds__(kReduceThreads, 2)
+    token_partials(SplitView view, BlockView sparse, int channels, const T* gy, double* partial) {
   const Lane at(blockIdx.y);
+  const Loads<V> own(blockIdx.y);
   double sum[1];
-  const auto value = [&](int64_t voxel, float(&v)[1]) {
-    const bool masked = sparse.block_at(view.blocks.position(voxel)) < 0;
-    v[0] = masked ? widen(gy[voxel * channels + at.channel]) : 0.0f;
+  const auto value = [&](int64_t voxel, Channels<V>(&v)[1]) {
+    v[0] = {};
+    if (sparse.block_at(view.blocks.position(voxel)) < 0) v[0] = load<V>(gy + voxel * channels + own.channel);
   };
-  sum_over(at, view.split(0, blockIdx.x), at.channel < channels, value, sum);
+  sum_over(at, own, view.split(0, blockIdx.x), channels, value, sum);
   if (at.row == 0 && at.channel < channels) partial[static_cast<int64_t>(blockIdx.x) * channels + at.channel] = sum[0];
 }
 
@@ -66,8 +68,10 @@ void densify_token_gradient_cuda(const Descriptor& d, const Launch& l) {
   const BlockView sparse = view_of(as<DensifyTokenGradient>(d).mask, gy.layout.shape.size());
   by_element(gy.layout.dtype, [&](auto zero) {
     using T = decltype(zero);
-    LAUNCH_KERNEL(token_partials<T>, dim3(splits.splits, tiles), kReduceThreads, split_view(gy.layout, true, splits),
-                  sparse, channels, gy.as<T>(), partial);
+    by_vector<T>(channels, [&](auto vector) {
+      LAUNCH_KERNEL((token_partials<T, decltype(vector)::value>), dim3(splits.splits, tiles), kReduceThreads,
+                    split_view(gy.layout, true, splits), sparse, channels, gy.as<T>(), partial);
+    });
   });
   LAUNCH_KERNEL(token_total, tiles, kReduceThreads, partial, splits.splits, channels, l.outputs[0].f32());
   check_cuda(cudaGetLastError(), "densify_token_gradient");

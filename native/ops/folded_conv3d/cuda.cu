@@ -67,17 +67,18 @@ struct Constants {
 };
 
 // partial: [place][split][k]
-template <class T>
-__global__ void place_partials(Extent size, int64_t samples, int outputs, const T* gy, double* partial) {
+template <class T, int V>
+__global__ void __launch_bounds__(kReduceThreads, 2)
+    place_partials(Extent size, int64_t samples, int outputs, const T* gy, double* partial) {
   const Lane at(blockIdx.z);
-  const bool active = at.channel < outputs;
+  const Loads<V> own(blockIdx.z);
   const PlaceBox box(blockIdx.y, size);
   const int64_t voxels = samples * box.extent.product(), split = (voxels + gridDim.x - 1) / gridDim.x;
   const int64_t begin = blockIdx.x * split, end = begin + split < voxels ? begin + split : voxels;
   double sums[1];
-  const auto value = [&](int64_t i, float(&v)[1]) { v[0] = widen(gy[box.voxel(i) * outputs + at.channel]); };
-  sum_over(at, {begin, end}, active, value, sums);
-  if (at.row == 0 && active)
+  const auto value = [&](int64_t i, Channels<V>(&v)[1]) { v[0] = load<V>(gy + box.voxel(i) * outputs + own.channel); };
+  sum_over(at, own, {begin, end}, outputs, value, sums);
+  if (at.row == 0 && at.channel < outputs)
     partial[(static_cast<int64_t>(blockIdx.y) * gridDim.x + blockIdx.x) * outputs + at.channel] = sums[0];
 }
 
@@ -188,8 +189,10 @@ void folded_conv3d_constants_cuda(const Descriptor&, const Launch& l) {
   by_element(gy.layout.dtype, [&](auto zero) {
     using T = decltype(zero);
     const dim3 grid(static_cast<unsigned>(memory.splits), kPlaces, channel_tiles(outputs));
-    LAUNCH_KERNEL(place_partials<T>, grid, kReduceThreads, extent(gy.layout.shape.size()), gy.layout.shape.samples(),
-                  static_cast<int>(outputs), gy.as<T>(), memory.partial);
+    by_vector<T>(outputs, [&](auto vector) {
+      LAUNCH_KERNEL((place_partials<T, decltype(vector)::value>), grid, kReduceThreads, extent(gy.layout.shape.size()),
+                    gy.layout.shape.samples(), static_cast<int>(outputs), gy.as<T>(), memory.partial);
+    });
   });
   check_cuda(cudaGetLastError(), what);
   const AddSplits<double> places{memory.partial, memory.splits, outputs, memory.places};

@@ -20,20 +20,30 @@ struct Affine {
   const float *mean, *inverse_std, *gamma, *beta;
 
   __device__ int group_of(int64_t voxel) const { return batch ? 0 : blocks.sample_of(voxel); }
-  __device__ float xhat(float value, int group, int c) const {
-    const int64_t at = static_cast<int64_t>(group) * channels + c;
-    return (value - mean[at]) * inverse_std[at];
+};
+
+// The same of V channels in a row, in registers.
+template <int V>
+struct ChannelAffine {
+  Channels<V> mean, inverse_std, scale, shift;
+  float slope;
+
+  template <class T>
+  __device__ ChannelAffine(const Affine<T>& in, int group, int c) : slope(in.slope) {
+    const int64_t at = static_cast<int64_t>(group) * in.channels + c;
+    mean = load<V>(in.mean + at);
+    scale = inverse_std = load<V>(in.inverse_std + at);
+    shift = {};
+    if (in.beta) shift = load<V>(in.beta + c);
+    if (!in.gamma) return;
+    const Channels<V> gamma = load<V>(in.gamma + c);
+#pragma unroll
+    for (int i = 0; i < V; i++) scale.v[i] *= gamma.v[i];
   }
-  __device__ float scale(int group, int c) const {
-    return (gamma ? gamma[c] : 1.0f) * inverse_std[static_cast<int64_t>(group) * channels + c];
-  }
+  __device__ float xhat(float value, int i) const { return (value - mean.v[i]) * inverse_std.v[i]; }
   // As a reader of a pending map computes it; forward and backward must take the same side of the kink.
-  __device__ float z(float value, int group, int c) const {
-    return normalized(value, mean[static_cast<int64_t>(group) * channels + c], scale(group, c), beta ? beta[c] : 0.0f);
-  }
-  __device__ float incoming(float gy, float value, int group, int c) const {
-    return z(value, group, c) > 0 ? gy : slope * gy;
-  }
+  __device__ float z(float value, int i) const { return normalized(value, mean.v[i], scale.v[i], shift.v[i]); }
+  __device__ float incoming(float gy, float value, int i) const { return z(value, i) > 0 ? gy : slope * gy; }
 };
 
 template <class T>
@@ -43,30 +53,34 @@ struct Apply {
 
   template <int V>
   __device__ void run(int64_t voxel, int c) const {
-    const int group = in.group_of(voxel);
+    const ChannelAffine<V> affine(in, in.group_of(voxel), c);
     Channels<V> values = load<V>(in.x + voxel * in.channels + c);
-    for (int i = 0; i < V; i++) {
-      values.v[i] = activated(in.z(values.v[i], group, c + i), in.slope);
-    }
+#pragma unroll
+    for (int i = 0; i < V; i++) values.v[i] = activated(affine.z(values.v[i], i), in.slope);
     store<V>(y + voxel * in.channels + c, values);
   }
 };
 
 // partial: [group][split][sum g, sum g xhat][channel]
-template <class T>
-__global__ void gradient_partials(SplitView view, Affine<T> in, const T* gy, double* partial) {
+template <class T, int V>
+__global__ void __launch_bounds__(kReduceThreads, 2)
+    gradient_partials(SplitView view, Affine<T> in, const T* gy, double* partial) {
   const Lane at(blockIdx.z);
-  const bool active = at.channel < in.channels;
+  const Loads<V> own(blockIdx.z);
   const int group = blockIdx.y;
+  const ChannelAffine<V> affine(in, group, own.channel < in.channels ? own.channel : 0);
   double sums[2];
-  const auto values = [&](int64_t voxel, float(&v)[2]) {
-    const int64_t element = voxel * in.channels + at.channel;
-    const float x = widen(in.x[element]);
-    v[0] = in.incoming(widen(gy[element]), x, group, at.channel);
-    v[1] = v[0] * in.xhat(x, group, at.channel);
+  const auto values = [&](int64_t voxel, Channels<V>(&v)[2]) {
+    const int64_t element = voxel * in.channels + own.channel;
+    const Channels<V> x = load<V>(in.x + element), g = load<V>(gy + element);
+#pragma unroll
+    for (int i = 0; i < V; i++) {
+      v[0].v[i] = affine.incoming(g.v[i], x.v[i], i);
+      v[1].v[i] = v[0].v[i] * affine.xhat(x.v[i], i);
+    }
   };
-  sum_over(at, view.split(group, blockIdx.x), active, values, sums);
-  if (at.row != 0 || !active) return;
+  sum_over(at, own, view.split(group, blockIdx.x), in.channels, values, sums);
+  if (at.row != 0 || at.channel >= in.channels) return;
   double* to = partial + (static_cast<int64_t>(group) * gridDim.x + blockIdx.x) * 2 * in.channels + at.channel;
   to[0] = sums[0];
   to[in.channels] = sums[1];
@@ -104,13 +118,14 @@ struct Gradient {
   __device__ void run(int64_t voxel, int c) const {
     const int group = in.group_of(voxel);
     const int64_t channels = in.channels, element = voxel * channels + c;
-    const float* mean_g = means + group * 2 * channels;
-    const Channels<V> x = load<V>(in.x + element);
+    const ChannelAffine<V> affine(in, group, c);
+    const float* from = means + group * 2 * channels + c;
+    const Channels<V> mean_g = load<V>(from), mean_g_xhat = load<V>(from + channels), x = load<V>(in.x + element);
     Channels<V> g = load<V>(gy + element);
+#pragma unroll
     for (int i = 0; i < V; i++) {
-      const int k = c + i;
-      const float xhat = in.xhat(x.v[i], group, k), incoming = in.incoming(g.v[i], x.v[i], group, k);
-      g.v[i] = in.scale(group, k) * (incoming - mean_g[k] - xhat * mean_g[channels + k]);
+      const float xhat = affine.xhat(x.v[i], i), incoming = affine.incoming(g.v[i], x.v[i], i);
+      g.v[i] = affine.scale.v[i] * (incoming - mean_g.v[i] - xhat * mean_g_xhat.v[i]);
     }
     store<V>(gx + element, g);
   }
@@ -169,7 +184,10 @@ void run_backward(const MaskedNorm& op, const Launch& l, T* gx, size_t ggamma_ou
   float* means = reinterpret_cast<float*>(partial + splits.bytes(2, channels) / sizeof(double));
   float* ggamma = affine.gamma ? l.outputs[ggamma_output].f32() : nullptr;
   float* gbeta = affine.gamma ? l.outputs[ggamma_output + 1].f32() : nullptr;
-  LAUNCH_KERNEL(gradient_partials<T>, dim3(splits.splits, groups, tiles), kReduceThreads, view, affine, gy, partial);
+  by_vector<T>(channels, [&](auto vector) {
+    LAUNCH_KERNEL((gradient_partials<T, decltype(vector)::value>), dim3(splits.splits, groups, tiles), kReduceThreads,
+                  view, affine, gy, partial);
+  });
   LAUNCH_KERNEL(gradient_totals, tiles, kReduceThreads, view, groups, splits.splits, channels, op.training, partial,
                 means, ggamma, gbeta);
   check_cuda(cudaGetLastError(), "masked_norm_backward");

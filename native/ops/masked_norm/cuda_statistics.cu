@@ -7,28 +7,42 @@ namespace voxelspark {
 namespace {
 
 // partial: [group][split][mean, M2][channel]
-template <class T>
-__global__ void moment_partials(SplitView view, int channels, const T* x, double* partial) {
+template <class T, int V>
+__global__ void __launch_bounds__(kReduceThreads, 2)
+    moment_partials(SplitView view, int channels, const T* x, double* partial) {
   const Lane at(blockIdx.z);
+  const Loads<V> own(blockIdx.z);
   const bool active = at.channel < channels;
   const SplitView::Range range = view.split(blockIdx.y, blockIdx.x);
   if (range.count() == 0) return;  // all threads of the block; nobody reads its partials
   const double voxels = static_cast<double>(range.count());
   // The pivot takes an offset out before anything is rounded.
-  const float pivot = active ? widen(x[range.begin * channels + at.channel]) : 0.0f;
+  Channels<V> pivot = {};
+  if (own.channel < channels) pivot = load<V>(x + range.begin * channels + own.channel);
   double sum[1], moments[2];
-  const auto offset = [&](int64_t voxel, float(&v)[1]) { v[0] = widen(x[voxel * channels + at.channel]) - pivot; };
-  sum_over(at, range, active, offset, sum);
-  const double mean = pivot + sum[0] / voxels;
-  const float centre = static_cast<float>(mean);
-  const auto deviation = [&](int64_t voxel, float(&v)[2]) {
-    v[0] = widen(x[voxel * channels + at.channel]) - centre;
-    v[1] = v[0] * v[0];
+  const auto offset = [&](int64_t voxel, Channels<V>(&v)[1]) {
+    v[0] = load<V>(x + voxel * channels + own.channel);
+#pragma unroll
+    for (int i = 0; i < V; i++) v[0].v[i] -= pivot.v[i];
   };
-  sum_over(at, range, active, deviation, moments);
+  sum_over(at, own, range, channels, offset, sum);
+  SHARED_ARRAY(float, centres, [kLanes]);
+  if (at.row == 0 && active)
+    centres[at.lane] = static_cast<float>(widen(x[range.begin * channels + at.channel]) + sum[0] / voxels);
+  __syncthreads();
+  const Channels<V> centre = load<V>(centres + own.first);
+  const auto deviation = [&](int64_t voxel, Channels<V>(&v)[2]) {
+    v[0] = load<V>(x + voxel * channels + own.channel);
+#pragma unroll
+    for (int i = 0; i < V; i++) {
+      v[0].v[i] -= centre.v[i];
+      v[1].v[i] = v[0].v[i] * v[0].v[i];
+    }
+  };
+  sum_over(at, own, range, channels, deviation, moments);
   if (at.row != 0 || !active) return;
   double* to = partial + (static_cast<int64_t>(blockIdx.y) * gridDim.x + blockIdx.x) * 2 * channels + at.channel;
-  to[0] = centre + moments[0] / voxels;
+  to[0] = centres[at.lane] + moments[0] / voxels;
   to[channels] = moments[1] - moments[0] * moments[0] / voxels;
 }
 
@@ -131,7 +145,10 @@ void merge_splits(const MaskedNormForward& op, const Launch& l) {
   const SplitView view = split_view(x, op.batch, splits);
   double* partial = static_cast<double*>(l.workspace);
   const dim3 grid(splits.splits, static_cast<unsigned>(splits.groups), channel_tiles(channels));
-  LAUNCH_KERNEL(moment_partials<T>, grid, kReduceThreads, view, channels, l.inputs[0].as<T>(), partial);
+  by_vector<T>(channels, [&](auto vector) {
+    LAUNCH_KERNEL((moment_partials<T, decltype(vector)::value>), grid, kReduceThreads, view, channels,
+                  l.inputs[0].as<T>(), partial);
+  });
   merge(op, l, OfSplits{view, splits.splits, channels, partial});
 }
 

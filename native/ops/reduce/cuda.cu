@@ -4,12 +4,14 @@ namespace voxelspark {
 
 namespace {
 
-template <class T>
-__global__ void channel_partials(SplitView view, int channels, const T* t, double* partial) {
+template <class T, int V>
+__global__ void __launch_bounds__(kReduceThreads, 2)
+    channel_partials(SplitView view, int channels, const T* t, double* partial) {
   const Lane at(blockIdx.y);
+  const Loads<V> own(blockIdx.y);
   double sum[1];
-  const auto value = [&](int64_t voxel, float(&v)[1]) { v[0] = widen(t[voxel * channels + at.channel]); };
-  sum_over(at, view.split(0, blockIdx.x), at.channel < channels, value, sum);
+  const auto value = [&](int64_t voxel, Channels<V>(&v)[1]) { v[0] = load<V>(t + voxel * channels + own.channel); };
+  sum_over(at, own, view.split(0, blockIdx.x), channels, value, sum);
   if (at.row == 0 && at.channel < channels) partial[static_cast<int64_t>(blockIdx.x) * channels + at.channel] = sum[0];
 }
 
@@ -29,8 +31,10 @@ void channel_sums_cuda(const Tensor& t, const Tensor& sums, void* workspace) {
   double* partial = static_cast<double*>(workspace);
   by_element(t.layout.dtype, [&](auto zero) {
     using T = decltype(zero);
-    LAUNCH_KERNEL(channel_partials<T>, dim3(splits.splits, tiles), kReduceThreads, split_view(t.layout, true, splits),
-                  channels, t.as<T>(), partial);
+    by_vector<T>(channels, [&](auto vector) {
+      LAUNCH_KERNEL((channel_partials<T, decltype(vector)::value>), dim3(splits.splits, tiles), kReduceThreads,
+                    split_view(t.layout, true, splits), channels, t.as<T>(), partial);
+    });
   });
   LAUNCH_KERNEL(channel_totals, tiles, kReduceThreads, partial, splits.splits, channels, sums.f32());
   check_cuda(cudaGetLastError(), "channel_sums");

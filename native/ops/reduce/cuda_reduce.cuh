@@ -1,6 +1,8 @@
 // Reductions on the device: thread blocks of 8 rows of 32 channels, sums of a thread in float for a few voxels and in
 // double beyond, rows added in order through shared memory. No atomics, so the same bits in every run.
 #pragma once
+#include <type_traits>
+
 #include "device/cuda_grid.cuh"
 #include "ops/reduce/voxel_splits.h"
 
@@ -51,24 +53,60 @@ __device__ inline double sum_of_rows(const Lane& at, double value) {
   return sum;
 }
 
-// sums[k] = over the voxels of the range, of what add(voxel, values) puts into values[k], for the thread's channel.
-template <int K, class Values>
-__device__ inline void sum_over(const Lane& at, SplitView::Range range, bool active, const Values& values,
-                                double (&sums)[K]) {
-  constexpr int kRun = 16;  // so few floats are added up without harm
-  double total[K] = {};
-  for (int64_t first = range.begin + at.row; active && first < range.end; first += kRun * kRows) {
-    float part[K] = {};
-    for (int i = 0; i < kRun; i++) {
-      const int64_t voxel = first + i * kRows;
-      if (voxel >= range.end) break;
-      float value[K];
+// What such a thread loads: V channels in a row of a voxel, so that a block reads 32 channels of many voxels at once.
+template <int V>
+struct Loads {
+  static constexpr int kThreads = kLanes / V, kVoxels = kReduceThreads / kThreads;
+  int voxel, first, channel;  // of the block's; first channel in the block's and in all
+  __device__ explicit Loads(int channel_tile)
+      : voxel(threadIdx.x / kThreads), first(threadIdx.x % kThreads * V), channel(channel_tile * kLanes + first) {}
+};
+
+// Calls body(V) as a constant: channels in 16 bytes where they divide all channels, else 1.
+template <class T, class Body>
+void by_vector(int64_t channels, const Body& body) {
+  if (channels % kVector<T> == 0) body(std::integral_constant<int, kVector<T>>{});
+  else body(std::integral_constant<int, 1>{});
+}
+
+// sums[k] = over the voxels of the range, of what add(voxel, values) puts into values[k] for the channels that the
+// thread loads; every row of the block gets them, for its own channel. To be called by all threads.
+template <int K, int V, class Values>
+__device__ inline void sum_over(const Lane& at, const Loads<V>& own, SplitView::Range range, int channels,
+                                const Values& values, double (&sums)[K]) {
+  constexpr int kRun = 16, kStep = Loads<V>::kVoxels;  // so few floats are added up without harm
+  double total[K][V] = {};
+  for (int64_t first = range.begin + own.voxel; own.channel < channels && first < range.end; first += kRun * kStep) {
+    float part[K][V] = {};
+    const auto add = [&](int64_t voxel) {
+      Channels<V> value[K];
       values(voxel, value);
-      for (int k = 0; k < K; k++) part[k] += value[k];
+#pragma unroll
+      for (int k = 0; k < K; k++)
+#pragma unroll
+        for (int i = 0; i < V; i++) part[k][i] += value[k].v[i];
+    };
+    if (first + (kRun - 1) * kStep < range.end) {  // without a look at the end, loads go ahead of sums
+#pragma unroll 4
+      for (int i = 0; i < kRun; i++) add(first + i * kStep);
+    } else {
+      for (int64_t voxel = first; voxel < range.end; voxel += kStep) add(voxel);
     }
-    for (int k = 0; k < K; k++) total[k] += part[k];
+#pragma unroll
+    for (int k = 0; k < K; k++)
+#pragma unroll
+      for (int i = 0; i < V; i++) total[k][i] += part[k][i];
   }
-  for (int k = 0; k < K; k++) sums[k] = sum_of_rows(at, total[k]);
+  SHARED_ARRAY(double, lines, [kStep][kLanes]);
+#pragma unroll
+  for (int k = 0; k < K; k++) {
+#pragma unroll
+    for (int i = 0; i < V; i++) lines[own.voxel][own.first + i] = total[k][i];
+    __syncthreads();
+    double sum = 0;
+    for (int line = at.row; line < kStep; line += kRows) sum += lines[line][at.lane];
+    sums[k] = sum_of_rows(at, sum);
+  }
 }
 
 // partial[(split * K + k) * channels + channel], added over all splits of a group; every row gets it.

@@ -7,6 +7,8 @@
 #include <numeric>
 #include <string>
 
+#include "launches.h"
+
 namespace emulator {
 
 namespace {
@@ -66,7 +68,7 @@ bool fail_this_launch() {
   return after >= 0 && since++ >= after;
 }
 
-size_t memory_limit() { return read_control().memory; }
+size_t memory_limit() { return lists_launches() ? size_t{80} << 30 : read_control().memory; }
 
 Late current_late() {
   const int late = read_control().late;

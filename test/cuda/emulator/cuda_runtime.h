@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "emulator.h"
+#include "launches.h"
 #include "streams.h"
 
 #define __global__
@@ -19,10 +20,10 @@
 #define gridDim (emulator::grid_size)
 
 #define LAUNCH_KERNEL(kernel, grid, threads, ...) LAUNCH_KERNEL_SHARED(kernel, grid, threads, 0, __VA_ARGS__)
-#define LAUNCH_KERNEL_SHARED(kernel, grid, threads, bytes, ...)                                                       \
-  emulator::enqueue_kernel(                                                                                           \
-      emulator::Index(grid), emulator::Index(threads), bytes, [](const auto&... argument) { (kernel)(argument...); }, \
-      __VA_ARGS__)
+#define LAUNCH_KERNEL_SHARED(kernel, grid, threads, bytes, ...)                              \
+  emulator::enqueue_kernel(                                                                  \
+      emulator::name_of<(kernel)>(), emulator::Index(grid), emulator::Index(threads), bytes, \
+      [](const auto&... argument) { (kernel)(argument...); }, __VA_ARGS__)
 #define SHARED_ARRAY(type, name, extent) \
   using name##_array = type extent;      \
   name##_array& name = *static_cast<name##_array*>(emulator::shared_memory(__COUNTER__, sizeof(name##_array)))

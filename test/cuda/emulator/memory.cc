@@ -1,12 +1,16 @@
 // Memory of the emulated device and pinned memory of the host. Device memory is the host's, with its size in front, and
 // starts as NaN.
+#include <sys/mman.h>
+
 #include <atomic>
 #include <cstdlib>
 #include <cstring>
 #include <map>
+#include <string>
 
 #include "control.h"
 #include "cuda_runtime.h"
+#include "launches.h"
 #include "streams_inside.h"
 
 namespace {
@@ -26,8 +30,16 @@ std::pair<const char*, size_t> find(const Allocations& all, const void* memory) 
 
 bool is_pinned(const void* memory) { return find(pinned, memory).first; }
 
+// Addresses only. Never given back: who lists launches ends soon.
+void* reserve(size_t bytes) {
+  used += bytes;
+  void* memory = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  return memory == MAP_FAILED ? nullptr : memory;
+}
+
 void* take(size_t bytes) {
   if (used + bytes > emulator::memory_limit()) return nullptr;
+  if (emulator::lists_launches()) return reserve(bytes);
   auto* block = static_cast<char*>(std::aligned_alloc(kHeader, kHeader + (bytes + kHeader - 1) / kHeader * kHeader));
   if (!block) return nullptr;
   used += bytes;
@@ -38,7 +50,7 @@ void* take(size_t bytes) {
 }
 
 void give_back(void* memory) {
-  if (!memory) return;
+  if (!memory || emulator::lists_launches()) return;
   char* block = static_cast<char*>(memory) - kHeader;
   size_t bytes;
   std::memcpy(&bytes, block, sizeof bytes);
@@ -47,7 +59,13 @@ void give_back(void* memory) {
   std::free(block);
 }
 
-void copy(void* to, const void* from, size_t bytes) {
+void copy(void* to, const void* from, size_t bytes, cudaMemcpyKind kind) {
+  if (emulator::lists_launches()) {
+    const char* names[] = {"", "copy to the device", "copy to the host", "copy on the device"};
+    emulator::list_line(std::string("copy\t") + names[kind] + "\t" + std::to_string(bytes));
+    if (kind == cudaMemcpyDeviceToHost) std::memset(to, 0, bytes);
+    return;
+  }
   if (bytes && emulator::complaint().empty()) std::memcpy(to, from, bytes);  // a null pointer is fine for no bytes
 }
 
@@ -90,10 +108,10 @@ cudaError_t cudaFreeHost(void* memory) {
   return cudaSuccess;
 }
 
-cudaError_t cudaMemcpy(void* to, const void* from, size_t bytes, cudaMemcpyKind) {
+cudaError_t cudaMemcpy(void* to, const void* from, size_t bytes, cudaMemcpyKind kind) {
   Runtime runtime;
   if (const cudaError_t status = runtime.synchronize()) return status;
-  copy(to, from, bytes);
+  copy(to, from, bytes, kind);
   return cudaSuccess;
 }
 
@@ -104,7 +122,7 @@ cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t bytes, cudaMemcpy
   if (pageable)
     if (const cudaError_t status = runtime.refuse_in_capture()) return status;
   if (pageable) runtime.run(stream);
-  emulator::enqueue(stream, [=] { copy(to, from, bytes); });
+  emulator::enqueue(stream, [=] { copy(to, from, bytes, kind); });
   if (pageable) runtime.run(stream);
   return runtime.status();
 }
@@ -112,7 +130,8 @@ cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t bytes, cudaMemcpy
 cudaError_t cudaMemsetAsync(void* to, int value, size_t bytes, cudaStream_t stream) {
   Runtime runtime;
   emulator::enqueue(stream, [=] {
-    if (emulator::complaint().empty()) std::memset(to, value, bytes);
+    if (emulator::lists_launches()) emulator::list_line("copy\tfill\t" + std::to_string(bytes));
+    else if (emulator::complaint().empty()) std::memset(to, value, bytes);
   });
   return runtime.status();
 }

@@ -61,7 +61,8 @@ cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int) {
 }
 
 cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attribute, int) {
-  constexpr int kMultiprocessors = 3;  // few, so that blocks that stay have several tiles each
+  // Few, so that blocks that stay have several tiles each; listed are the launches of an H100.
+  const int kMultiprocessors = emulator::lists_launches() ? 132 : 3;
   const int capability = emulator::compute_capability();
   *value = attribute == cudaDevAttrMultiProcessorCount      ? kMultiprocessors
            : attribute == cudaDevAttrComputeCapabilityMajor ? capability / 10

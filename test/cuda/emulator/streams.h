@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "emulator.h"
+#include "launches.h"
 
 struct emulator_stream;
 using cudaStream_t = emulator_stream*;
@@ -24,7 +25,8 @@ std::pair<const char*, size_t> device_memory(const void* address);
 
 // A launch on the stream of the calling thread: arguments are copied now, as the runtime does.
 template <class Kernel, class... Arguments>
-void enqueue_kernel(Index grid, Index block, size_t bytes, Kernel kernel, Arguments... arguments) {
+void enqueue_kernel(const char* name, Index grid, Index block, size_t bytes, Kernel kernel, Arguments... arguments) {
+  if (lists_launches()) return list_kernel(name, grid, block, bytes);
   enqueue(stream_of_thread(),
           [=, all = std::make_tuple(arguments...)] { launch(grid, block, bytes, [&] { std::apply(kernel, all); }); });
 }
