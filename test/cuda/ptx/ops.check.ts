@@ -5,7 +5,6 @@ import { info } from "../../../lib";
 import type { OpRecord } from "../../op-suite";
 import * as checks from "../../op-suite-checks";
 import { forget, type Steering, steer } from "../control";
-import { matchesFloat32, types } from "../half";
 
 const folder = join(__dirname, "../../ops/records");
 const records = readdirSync(folder).map((f) => (require(join(folder, f)) as { record: OpRecord }).record);
