@@ -1,8 +1,7 @@
 import { type DType, dtypeNames, native } from "./binding";
 import { BlockMask } from "./block-mask";
-import { ArgumentTypeError } from "./errors";
 import { type KernelAttributes, kernelIds } from "./schema.gen";
-import { Tensor } from "./tensor";
+import { requireTensor, Tensor } from "./tensor";
 
 let watcher: ((used: Tensor | BlockMask) => void) | undefined;
 
@@ -32,9 +31,7 @@ export function launch<K extends keyof KernelAttributes>(
   const values: Record<string, unknown> = { ...attributes };
   for (const [name, value] of Object.entries(attributes as Record<string, unknown>))
     if (value instanceof BlockMask) values[name] = value.handle;
-  for (const [i, t] of inputs.entries())
-    if (t !== undefined && !(t instanceof Tensor))
-      throw new ArgumentTypeError(`${kernel}: input ${i} is ${typeof t}, a Tensor is needed`);
+  for (const [i, t] of inputs.entries()) if (t !== undefined) requireTensor(t, `${kernel}: input ${i}`);
   if (watcher) for (const used of [mask, ...inputs]) if (used) watcher(used);
   const outputs = native.launch(
     kernelIds[kernel],

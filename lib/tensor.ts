@@ -1,6 +1,7 @@
+import { kindOf } from "./arguments";
 import { type DeviceName, type DeviceStats, type DType, deviceNames, dtypeNames, native } from "./binding";
 import type { BlockMask } from "./block-mask";
-import { ArgumentTypeError, DeviceError, ShapeError } from "./errors";
+import { ArgumentRangeError, ArgumentTypeError, DeviceError, ShapeError } from "./errors";
 import { track } from "./scope";
 
 export type { DeviceName, DType };
@@ -48,6 +49,13 @@ function deviceIndex(device: DeviceName): number {
       `device is '${device}', allowed are ${deviceNames.join(", ")}`,
     );
   return index;
+}
+
+/** @internal The number of an element type. @throws ArgumentRangeError */
+export function dtypeIndex(dtype: DType): number {
+  const index = dtypeNames.indexOf(dtype);
+  if (index >= 0) return index;
+  throw new ArgumentRangeError(`dtype is '${dtype}', allowed are ${dtypeNames.join(", ")}`);
 }
 
 /**
@@ -201,13 +209,19 @@ export class Tensor implements Disposable {
   }
 }
 
+/** @internal @throws ArgumentTypeError for what is no tensor */
+export function requireTensor(value: unknown, name: string): asserts value is Tensor {
+  if (!(value instanceof Tensor))
+    throw new ArgumentTypeError(`${name} is ${kindOf(value)}, a Tensor is needed`);
+}
+
 function create(
   shape: readonly number[],
   options: TensorOptions,
   make: (device: number, dtype: number, mask: number) => number,
 ): Tensor {
   const { device = defaultDevice, dtype = "float32", mask, requiresGrad = false } = options;
-  const id = make(deviceIndex(device), dtypeNames.indexOf(dtype), mask ? mask.handle : 0);
+  const id = make(deviceIndex(device), dtypeIndex(dtype), mask ? mask.handle : 0);
   return new Tensor(id, shape, device, dtype, mask, requiresGrad);
 }
 

@@ -259,6 +259,17 @@ describe("launches", () => {
 
 test("settings", () => {
   for (const n of [0, -1, 1.5, Number.NaN, 1025]) expect(codeOf(() => setThreads(n))).toBe(RANGE);
+  const spelled: [number, string][] = [
+    [1.5, "1.5"],
+    [-0.1, "-0.1"],
+    [1e21, "1e+21"],
+    [1 / 3, "0.3333333333333333"],
+    [Number.NaN, "NaN"],
+    [Number.NEGATIVE_INFINITY, "-Infinity"],
+  ];
+  for (const [n, text] of spelled)
+    expect(() => setThreads(n)).toThrow(`threads is ${text}, allowed are whole numbers up to 2^53`);
+  expect(() => setThreads(3e9)).toThrow("threads is 3000000000, allowed are 1 to 1024");
   expect(codeOf(() => setThreads("2" as Any))).toBe(TYPE);
   expect(codeOf(() => setMemoryLimit(-1))).toBe(RANGE);
   expect(codeOf(() => resetPeak("tpu" as Any))).toBe("ERR_VOXELSPARK_DEVICE");

@@ -3,7 +3,7 @@ import { scope, setThreads, type Tensor, zeros } from "../lib";
 import { native } from "../lib/binding";
 import { type Random, rng } from "../lib/random";
 import { relativeError } from "./golden/check";
-import { maskedData } from "./masks";
+import { looseMask, maskedData } from "./masks";
 import {
   drawArray,
   drawValues,
@@ -212,14 +212,43 @@ export async function maskedEqualsDense(record: OpRecord, random: Random, masks:
 export function refusesBadInput(record: OpRecord): void {
   for (const { name, code, call } of record.errors)
     for (const device of ["cpu", "reference", "null"] as const) {
-      let found: unknown = "nothing";
-      try {
-        scope(() => void call(device));
-      } catch (error) {
-        found = (error as { code?: string }).code ?? error;
-      }
+      const found = codeOf(() => scope(() => void call(device)));
       expect(`${name} on ${device}: ${found}`).toBe(`${name} on ${device}: ERR_VOXELSPARK_${code}`);
     }
+}
+
+/** What is no tensor in the place of an input is an ArgumentTypeError wherever a sample uses the input. */
+export function refusesNoTensors(record: OpRecord, random: Random): void {
+  const samples = record.samples(random);
+  for (const name of new Set(samples.flatMap(({ inputs }) => Object.keys(inputs)))) {
+    const using = samples.filter(({ inputs }) => name in inputs);
+    const codes = ([null, 5, "x", {}] as unknown[] as Tensor[]).flatMap((value) =>
+      using.map((sample) => codeOf(() => callWith(sample, name, value))),
+    );
+    const refusals = new Set(codes.filter((code) => code !== "nothing"));
+    expect([name, ...refusals]).toEqual([name, "ERR_VOXELSPARK_TYPE"]);
+  }
+}
+
+/** Calls the op with one of its inputs replaced, on the device that does not compute. */
+function callWith(sample: Sample, name: string, value: Tensor): void {
+  scope(() => {
+    const mask = sample.mask && looseMask({ ...sample.mask, grid: [...sample.mask.grid] });
+    const inputs: Record<string, Tensor> = {};
+    for (const [own, { shape, masked }] of Object.entries(sample.inputs))
+      inputs[own] = zeros(shape, { device: "null", mask: masked ? mask : undefined });
+    sample.run({ ...inputs, [name]: value }, mask);
+  });
+}
+
+/** The code of the error that a call throws, the error itself where it has none, or "nothing". */
+function codeOf(call: () => unknown): unknown {
+  try {
+    call();
+    return "nothing";
+  } catch (error) {
+    return (error as { code?: string }).code ?? error;
+  }
 }
 
 /** Shape inference without arithmetic: the null device must give the shapes of the CPU. */

@@ -1,7 +1,7 @@
 /** Segmentation loss, the sums of sliding-window prediction, and the metrics, at the sizes of real use. */
 import { diceCrossEntropy, gaussianAccumulate, type Tensor, tensor } from "../../lib";
 import { launch } from "../../lib/launch";
-import { regionAttributes } from "../../lib/ops/label-counts";
+import { regionAttributes } from "../../lib/ops/regions";
 import { normal } from "../fixtures";
 import type { Bench } from "../harness";
 

@@ -78,19 +78,22 @@ function requireAll(ids: readonly string[], folds: readonly Fold[], path: string
 /**
  * The cases that train and validate in a fold. splits_final.json of the data set or, if it has none, of the case folder
  * counts; if neither has one, nnU-Net's five folds are written to the case folder.
+ * @param keep false: nothing is written
  * @throws DataError naming every case that does not fit
  */
 export async function datasetFold(
   dataset: LabelledDataset,
   folder: string,
   fold: number | "all",
+  keep = true,
 ): Promise<Fold> {
   const ids = dataset.cases.map(({ id }) => id);
   if (fold === "all") return foldOf(ids, fold);
   const [own, kept] = [join(dataset.folder, SPLITS), join(folder, SPLITS)];
   if (await exists(own)) return foldOf(ids, fold, await readSplits(own), own);
-  if (!(await exists(kept))) await writeSplits(kept, kFolds(ids));
-  const folds = await readSplits(kept);
+  const stated = await exists(kept);
+  const folds = stated ? await readSplits(kept) : kFolds(ids);
+  if (!stated && keep) await writeSplits(kept, folds);
   requireAll(ids, folds, kept);
   return foldOf(ids, fold, folds, kept);
 }

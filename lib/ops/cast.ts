@@ -1,7 +1,7 @@
 import { record } from "../autograd";
-import { type DType, dtypeNames } from "../binding";
+import type { DType } from "../binding";
 import { launch } from "../launch";
-import type { Tensor } from "../tensor";
+import { dtypeIndex, type Tensor } from "../tensor";
 
 /**
  * The same values in another element type, rounded to the nearest, ties to even, where it has fewer bits. Beyond 65504
@@ -12,8 +12,7 @@ import type { Tensor } from "../tensor";
  * @throws DeviceError where the device has no such type
  */
 export function cast(x: Tensor, dtype: DType): Tensor {
-  const number = (t: Tensor | DType) => dtypeNames.indexOf(typeof t === "string" ? t : t.dtype);
-  const [y] = launch("cast", [x], { dtype: number(dtype) }) as [Tensor];
-  record([x], [y], [], ([gy]) => launch("cast", [gy], { dtype: number(x) }));
+  const [y] = launch("cast", [x], { dtype: dtypeIndex(dtype) }) as [Tensor];
+  record([x], [y], [], ([gy]) => launch("cast", [gy], { dtype: dtypeIndex(x.dtype) }));
   return y;
 }

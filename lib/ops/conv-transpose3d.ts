@@ -1,6 +1,6 @@
 import { record } from "../autograd";
 import { launch } from "../launch";
-import type { Tensor } from "../tensor";
+import { requireTensor, type Tensor } from "../tensor";
 
 /**
  * Transposed 3D convolution whose stride is its kernel: every input voxel makes one block of output voxels.
@@ -11,6 +11,7 @@ import type { Tensor } from "../tensor";
  * @throws ShapeError when the channels do not fit
  */
 export function convTranspose3d(x: Tensor, weight: Tensor, bias?: Tensor): Tensor {
+  requireTensor(x, "convTranspose3d: x");
   const { source, affine, slope } = x.onLoad;
   const [y] = launch("conv_transpose3d_forward", [source, weight, bias, affine], { slope }) as [Tensor];
   record([x, weight, bias], [y], [x, weight], ([gy]) => {

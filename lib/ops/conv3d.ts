@@ -1,7 +1,7 @@
 import { record } from "../autograd";
 import { ArgumentTypeError } from "../errors";
 import { launch } from "../launch";
-import { Tensor } from "../tensor";
+import { requireTensor, type Tensor } from "../tensor";
 import { concat } from "./concat";
 import { conv3dGradInput } from "./conv3d-grad-input";
 import { type Conv3dInput, type Conv3dOptions, sizeOf, winogradNumbers } from "./conv3d-options";
@@ -27,8 +27,7 @@ export {
 export function conv3d(x: Conv3dInput, weight: Tensor, bias?: Tensor, options: Conv3dOptions = {}): Tensor {
   const parts = Array.isArray(x) ? x : [x];
   const [first, second] = parts as readonly [Tensor, Tensor?];
-  if (!(first instanceof Tensor))
-    throw new ArgumentTypeError(`x is ${typeof first}, a Tensor is needed, or two`);
+  requireTensor(first, "conv3d: x");
   if (parts.length > 2) throw new ArgumentTypeError(`conv3d joins two maps, got ${parts.length}`);
   const { stride = [1, 1, 1], padding = [0, 0, 0], mask, winograd = "off" } = options;
   // The kernels are right for any channels, but the CPU's Winograd convolution is worth a copy.

@@ -1,7 +1,7 @@
 import { record } from "../autograd";
 import { launch } from "../launch";
 import type { Tensor } from "../tensor";
-import { type Region, regionAttributes } from "./label-counts";
+import { type Region, regionAttributes } from "./regions";
 
 export interface DiceCrossEntropyOptions {
   /** One region a channel: sigmoid and binary cross-entropy. Default: exclusive labels, softmax. */

@@ -1,6 +1,6 @@
 import { record } from "../autograd";
 import { launch } from "../launch";
-import type { Tensor } from "../tensor";
+import { requireTensor, type Tensor } from "../tensor";
 import { sizeOf, type Triple, type Winograd, winogradNumbers } from "./conv3d";
 import { conv3dGradInput } from "./conv3d-grad-input";
 
@@ -29,6 +29,8 @@ export function foldedConv3d(
   options: { up?: Tensor | undefined; winograd?: Winograd } = {},
 ): Tensor {
   const { up } = options;
+  requireTensor(offset, "foldedConv3d: offset");
+  if (up !== undefined) requireTensor(up, "foldedConv3d: up");
   const winograd = winogradNumbers[options.winograd ?? "off"];
   const channels = [up, offset].flatMap((t) => (t ? [t.shape[1] as number] : []));
   const parts = up ? launch("concat_backward", [weight], { channels }) : [weight];

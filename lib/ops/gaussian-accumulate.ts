@@ -1,3 +1,4 @@
+import { requireArray } from "../arguments";
 import { launch } from "../launch";
 import type { Tensor } from "../tensor";
 
@@ -27,6 +28,7 @@ export function gaussianAccumulate(
   patch: Tensor,
   { offset, window, flip = [false, false, false] }: AccumulateOptions,
 ): void {
+  requireArray(flip, "gaussianAccumulate: flip");
   const [z, y, x] = flip.map(Number) as [number, number, number];
   launch("gaussian_accumulate", [sum, weight, patch, window], { offset, flip: [z, y, x] });
 }

@@ -1,3 +1,4 @@
+import { requireArray } from "../arguments";
 import { launch } from "../launch";
 import type { Tensor } from "../tensor";
 
@@ -7,6 +8,7 @@ import type { Tensor } from "../tensor";
  * @returns a scalar, shape (), on the tensors' device
  */
 export function gradNorm(tensors: readonly Tensor[], gradientScale: number | Tensor = 1): Tensor {
+  requireArray(tensors, "gradNorm: tensors");
   const scale = typeof gradientScale === "number" ? undefined : gradientScale;
   const attributes = typeof gradientScale === "number" ? { gradientScale } : {};
   return launch("grad_norm", [scale, ...tensors], attributes)[0] as Tensor;

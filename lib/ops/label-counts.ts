@@ -1,9 +1,9 @@
 import { DataError } from "../errors";
 import { launch } from "../launch";
 import type { Tensor } from "../tensor";
+import { type Region, regionAttributes } from "./regions";
 
-/** A label, or a region: the labels that it is made of. */
-export type Region = number | readonly number[];
+export { type Region, regionAttributes } from "./regions";
 
 /** How two label volumes agree on a region, in voxels. */
 export interface LabelCounts {
@@ -11,16 +11,6 @@ export interface LabelCounts {
   FP: number;
   FN: number;
   TN: number;
-}
-
-/** Regions as the kernels take them. */
-export function regionAttributes(regions: readonly Region[], ignore: number | undefined) {
-  const sets = regions.map((region) => (typeof region === "number" ? [region] : region));
-  return {
-    labels: sets.flat(),
-    sizes: sets.map((set) => set.length),
-    ignore: ignore === undefined ? [] : [ignore],
-  };
 }
 
 /**

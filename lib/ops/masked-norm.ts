@@ -1,7 +1,7 @@
 import { record } from "../autograd";
 import { ArgumentRangeError } from "../errors";
 import { launch } from "../launch";
-import { Tensor } from "../tensor";
+import { requireTensor, Tensor } from "../tensor";
 
 export interface MaskedNormOptions {
   /** Statistics per sample and channel, or per channel over the batch. */
@@ -34,12 +34,12 @@ export function maskedNorm(
   { kind, eps = 1e-5, slope = 1, running, training = true, pending = false }: MaskedNormOptions,
 ): Tensor {
   if (!/^(instance|batch)$/.test(kind)) throw new ArgumentRangeError(`kind is ${kind}, not instance/batch`);
+  requireTensor(x, "maskedNorm: x");
   const attributes = { batch: kind === "batch", eps, slope, training };
   const kernel = pending ? "masked_norm_affine" : "masked_norm_forward";
-  const inputs = [x, gamma, beta, running?.mean, running?.variance];
+  const inputs = [x, gamma, beta, running?.mean, running?.variance, ...(pending ? [x.left()] : [])];
   const forward = { ...attributes, momentum: running?.momentum ?? 0.1 };
-  const made = launch(kernel, pending ? [...inputs, x.left()] : inputs, forward);
-  const [first, mean, inverseStd] = made as [Tensor, Tensor, Tensor];
+  const [first, mean, inverseStd] = launch(kernel, inputs, forward) as [Tensor, Tensor, Tensor];
   const y = pending ? pendingOn(x, first, slope) : first;
   const parameters = gamma && beta ? [gamma, beta] : [];
   record([x, gamma, beta], [y], [x, mean, inverseStd, ...parameters], ([gy]) => {

@@ -1,6 +1,6 @@
 import { record } from "../autograd";
 import { launch } from "../launch";
-import type { Tensor } from "../tensor";
+import { requireTensor, type Tensor } from "../tensor";
 
 /**
  * leakyRelu(add(x, skip)) in one pass, the end of a residual block: norms that are pending on x or skip are applied on
@@ -12,6 +12,8 @@ import type { Tensor } from "../tensor";
  * @throws ShapeError, ArgumentRangeError
  */
 export function residual(x: Tensor, skip: Tensor, slope = 0.01): Tensor {
+  requireTensor(x, "residual: x");
+  requireTensor(skip, "residual: skip");
   const [a, b] = [x.onLoad, skip.onLoad];
   const [y] = launch("residual_forward", [a.source, b.source, a.affine, b.affine], {
     slope,

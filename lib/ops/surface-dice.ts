@@ -1,6 +1,6 @@
 import { launch } from "../launch";
 import type { Tensor } from "../tensor";
-import { type Region, regionAttributes } from "./label-counts";
+import { type Region, regionAttributes } from "./regions";
 
 export interface SurfaceDiceOptions {
   /** mm along z, y, x. */

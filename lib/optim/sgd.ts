@@ -1,5 +1,6 @@
+import { kindOf } from "../arguments";
 import type { Tape } from "../autograd";
-import { CheckpointError } from "../errors";
+import { ArgumentRangeError, ArgumentTypeError, CheckpointError } from "../errors";
 import { gradNorm } from "../ops/grad-norm";
 import { sgd } from "../ops/sgd";
 import { keep, scope } from "../scope";
@@ -36,6 +37,7 @@ export class SGD implements Disposable {
   private readonly options: Required<Omit<SGDOptions, "lossScale">>;
   readonly lossScale: LossScale | undefined;
 
+  /** @throws ArgumentRangeError, ArgumentTypeError for an option; OutOfMemoryError */
   constructor(
     parameters: Iterable<[string, Tensor]>,
     { momentum = 0, weightDecay = 0, nesterov = false, clip = 0, lossScale }: SGDOptions = {},
@@ -43,6 +45,7 @@ export class SGD implements Disposable {
     this.lossScale = lossScale;
     this.parameters = new Map(parameters);
     this.options = { momentum, weightDecay, nesterov, clip };
+    requireOptions(this.options);
     if (momentum === 0) return;
     try {
       for (const [name, p] of this.parameters) this.momenta.set(name, keep(zeros(p.shape, placed(p))));
@@ -117,6 +120,24 @@ export class SGD implements Disposable {
   [Symbol.dispose](): void {
     this.dispose();
   }
+}
+
+/** What the first step would refuse, when whoever wrote it is still there. */
+function requireOptions({ momentum, weightDecay, nesterov, clip }: Required<Omit<SGDOptions, "lossScale">>) {
+  requireNumber(momentum, "momentum", momentum < 1, "[0, 1)");
+  requireNumber(weightDecay, "weightDecay", weightDecay < Number.POSITIVE_INFINITY, "[0, inf)");
+  requireNumber(clip, "clip", clip < Number.POSITIVE_INFINITY, "[0, inf), 0 = none");
+  if (typeof nesterov !== "boolean")
+    throw new ArgumentTypeError(`SGD: nesterov is ${kindOf(nesterov)}, a boolean is needed`);
+  if (nesterov && momentum === 0)
+    throw new ArgumentRangeError("SGD: nesterov needs a momentum above 0, found 0");
+}
+
+function requireNumber(value: unknown, name: string, belowMost: boolean, range: string): void {
+  if (typeof value !== "number")
+    throw new ArgumentTypeError(`SGD: ${name} is ${kindOf(value)}, a number is needed`);
+  if (!(value >= 0 && belowMost))
+    throw new ArgumentRangeError(`SGD: ${name} is ${value}, allowed is ${range}`);
 }
 
 const placed = ({ device, dtype }: Tensor) => ({ device, dtype });

@@ -28,6 +28,7 @@ export async function* openLabelledCases(
 ): AsyncGenerator<PreprocessStep, TuningSource> {
   const { patch, batch, seed, foreground, labels, loader, steps } = plan;
   const options = plan.preprocessing as PreprocessOptions;
+  await datasetFold(dataset, folder, plan.fold, false); // what is wrong with it is said before hours of preprocessing
   yield* prepareLabelled(dataset, folder, options, loader.workers);
   const fold = await datasetFold(dataset, folder, plan.fold);
   const source = await openLabelled({

@@ -8,6 +8,7 @@
 
 #include "core/shape.h"
 #include "core/status.h"
+#include "core/text.h"
 #include "device/backend.h"
 
 namespace voxelspark {
@@ -20,7 +21,7 @@ inline double number_of(const Napi::Value& v, const std::string& name) {
 inline int64_t integer_of(const Napi::Value& v, const std::string& name) {
   const double d = number_of(v, name);
   require(std::floor(d) == d && std::fabs(d) <= 9007199254740991.0, "RANGE",
-          name + " is " + std::to_string(d) + ", allowed are whole numbers up to 2^53");
+          name + " is " + text_of(d) + ", allowed are whole numbers up to 2^53");
   return static_cast<int64_t>(d);
 }
 

@@ -1,5 +1,6 @@
 // Inputs whose normalisation is pending (see core/tensor.h): what kernels that apply it have in common.
 #pragma once
+#include "core/text.h"
 #include "ops/checks.h"
 
 namespace voxelspark {
@@ -8,7 +9,7 @@ inline Shape affine_shape(int64_t groups, int64_t channels) { return {3, {groups
 
 // `affine` holds mean, scale and shift of each sample of x, or of all together.
 inline void require_affine(const Inputs& in, size_t affine, const Layout& x, double slope, const std::string& op) {
-  require(slope >= 0 && slope <= 1, "RANGE", op + ": slope is " + std::to_string(slope) + ", allowed is [0, 1]");
+  require(slope >= 0 && slope <= 1, "RANGE", op + ": slope is " + text_of(slope) + ", allowed is [0, 1]");
   if (!present(in, affine)) return;
   const Layout& a = in[affine].layout;
   const Shape all = affine_shape(1, x.channels()), each = affine_shape(x.shape.samples(), x.channels());

@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { StoredCase } from "../../lib/data/case-store";
 import { readDataset } from "../../lib/data/dataset-json";
@@ -12,6 +12,8 @@ import {
 } from "../../lib/data/segmentation-augment";
 import { kFolds } from "../../lib/data/splits";
 import type { LabelScheme } from "../../lib/labels";
+import { openLabelledCases } from "../../lib/runs/labelled-cases";
+import { tinyTuning } from "../finetune-fixtures";
 import { LABELS, makeDataset, writeCaseFiles, writeDatasetJson } from "./made-dataset";
 import { failure, temporaryFolder } from "./temp";
 
@@ -72,6 +74,16 @@ test("folds of a smaller data set do not leave cases out unnoticed", async () =>
   const { code, message } = await failure(() => datasetFold(grown, folder, 1));
   expect(code).toBe("ERR_VOXELSPARK_DATA");
   expect(message).toMatch(/splits_final.json.*\n.*case new is in no fold/);
+});
+
+test("too few cases for the folds are found before any is preprocessed", async () => {
+  const dataset = await readDataset(raw);
+  const few = { ...dataset, cases: dataset.cases.slice(0, 3) };
+  const to = join(root, "few");
+  const { code, message } = await failure(() => openLabelledCases(tinyTuning(), few, to).next());
+  expect(code).toBe("ERR_VOXELSPARK_DATA");
+  expect(message).toMatch(/^5 folds need at least 5 cases, found 3; .* fold "all"\.$/);
+  expect(existsSync(to)).toBe(false);
 });
 
 test("splits_final.json of the data set goes first", async () => {

@@ -11,7 +11,7 @@ import {
   tensor,
 } from "../../lib";
 import { launch } from "../../lib/launch";
-import { regionAttributes } from "../../lib/ops/label-counts";
+import { regionAttributes } from "../../lib/ops/regions";
 import { rng } from "../../lib/random";
 
 type Triple = [number, number, number];

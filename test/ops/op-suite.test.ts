@@ -45,6 +45,9 @@ declare(
   (r, c) => checks.maskedEqualsDense(r, checks.stream(r.op, c), MASKS),
 );
 declare("refuses bad input", everything, async (r) => checks.refusesBadInput(r));
+declare("refuses what is no tensor", everything, async (r, c) =>
+  checks.refusesNoTensors(r, checks.stream(r.op, c)),
+);
 declare("dry run infers the shapes", everything, async (r, c) =>
   checks.dryRunHasTheShapes(r, checks.stream(r.op, c)),
 );

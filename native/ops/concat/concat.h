@@ -1,6 +1,7 @@
 // y = the channels of all sources one after another, voxel by voxel; backward cuts gy into the parts again.
 // All sources have one volume and one mask. Pure copying, exact.
 #pragma once
+#include "core/text.h"
 #include "ops/checks.h"
 
 namespace voxelspark {
@@ -33,7 +34,7 @@ struct ConcatBackward : Descriptor {
     Layouts parts;
     int64_t sum = 0;
     for (double c : channels) {
-      require(c >= 1 && c <= 1e9, "RANGE", "concat: a source of " + std::to_string(c) + " channels is not possible");
+      require(c >= 1 && c <= 1e9, "RANGE", "concat: a source of " + text_of(c) + " channels is not possible");
       Shape s = in[0].layout.shape;
       sum += s.dims[1] = static_cast<int64_t>(c);
       parts.push_back(like(in[0].layout, s));

@@ -16,6 +16,7 @@
 #include <cmath>
 #include <vector>
 
+#include "core/text.h"
 #include "ops/checks.h"
 #include "ops/reduce/voxel_splits.h"
 
@@ -90,12 +91,11 @@ struct DiceCrossEntropy : Descriptor {
       total += s;
     }
     require_shape(total == static_cast<double>(labels.size()), op + ": the sizes of the regions add up to " +
-                                                                   std::to_string(total) + ", there are " +
+                                                                   text_of(total) + ", there are " +
                                                                    std::to_string(labels.size()) + " labels");
   }
   static void require_positive(const char* name, double v, const std::string& op) {
-    require(std::isfinite(v) && v >= 0, "RANGE",
-            op + ": " + name + " is " + std::to_string(v) + ", allowed is [0, inf)");
+    require(std::isfinite(v) && v >= 0, "RANGE", op + ": " + name + " is " + text_of(v) + ", allowed is [0, inf)");
   }
 
   bool counts(double label, int64_t channels) const {

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/text.h"
 #include "device/parts.h"
 #include "ops/checks.h"
 
@@ -57,7 +58,7 @@ struct GaussianBlur : Descriptor {
     require(sigma.size() == 3, "SHAPE",
             op + ": sigma has " + std::to_string(sigma.size()) + " numbers, allowed are 3 (z, y, x)");
     for (double s : sigma)
-      require(s >= 0 && s <= 100, "RANGE", op + ": sigma is " + std::to_string(s) + " voxels, allowed is 0 to 100");
+      require(s >= 0 && s <= 100, "RANGE", op + ": sigma is " + text_of(s) + " voxels, allowed is 0 to 100");
     return {in[0].layout};
   }
   int64_t cuda_workspace(const Inputs& in) const override {

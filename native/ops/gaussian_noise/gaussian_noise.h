@@ -7,6 +7,7 @@
 #pragma once
 #include <cmath>
 
+#include "core/text.h"
 #include "ops/checks.h"
 
 namespace voxelspark {
@@ -30,8 +31,7 @@ struct GaussianNoise : Descriptor {
                   op + ": x is " + to_string(in[0].layout.shape) + ", allowed is one channel: let channels be samples");
     require_shape(in[0].layout.shape.size().product() <= int64_t{1} << 34,
                   op + ": a stream has 2^34 values, x is " + to_string(in[0].layout.shape));
-    require(std::isfinite(sigma) && sigma >= 0, "RANGE",
-            op + ": sigma is " + std::to_string(sigma) + ", allowed is [0, inf)");
+    require(std::isfinite(sigma) && sigma >= 0, "RANGE", op + ": sigma is " + text_of(sigma) + ", allowed is [0, inf)");
     require(seed >= 0, "RANGE", op + ": seed is " + std::to_string(seed) + ", allowed is 0 to 2^53 - 1");
     for (int64_t word : {step, index, purpose})
       require(word >= 0 && word < int64_t{1} << 32, "RANGE",

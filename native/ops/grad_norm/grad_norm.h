@@ -4,6 +4,7 @@
 #pragma once
 #include <cmath>
 
+#include "core/text.h"
 #include "ops/kernel.h"
 #include "ops/reduce/tensor_chunks.h"
 
@@ -15,7 +16,7 @@ struct GradNorm : Descriptor {
   void fields(FieldVisitor& v) override { v.field("gradientScale", gradient_scale); }
   Layouts infer(const Inputs& in) const override {
     require(gradient_scale > 0 && gradient_scale < HUGE_VAL, "RANGE",
-            "grad_norm: gradientScale is " + std::to_string(gradient_scale) + ", allowed is (0, inf)");
+            "grad_norm: gradientScale is " + text_of(gradient_scale) + ", allowed is (0, inf)");
     require_shape(in.size() > 1, "grad_norm needs at least one tensor");
     if (present(in, 0))
       require_shape(in[0].layout.shape.elements() == 1,

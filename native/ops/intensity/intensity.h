@@ -11,6 +11,7 @@
 #include <cmath>
 
 #include "core/host_device.h"
+#include "core/text.h"
 #include "device/parts.h"
 #include "ops/checks.h"
 #include "ops/reduce/voxel_splits.h"
@@ -48,7 +49,7 @@ struct IntensityScale : Descriptor {
   Layouts infer(const Inputs& in) const override {
     require_intensities(in, "intensity_scale");
     require(std::isfinite(factor), "RANGE",
-            "intensity_scale: factor is " + std::to_string(factor) + ", allowed is any finite number");
+            "intensity_scale: factor is " + text_of(factor) + ", allowed is any finite number");
     return {};
   }
 };
@@ -60,7 +61,7 @@ struct IntensityContrast : Descriptor {
   Layouts infer(const Inputs& in) const override {
     require_intensities(in, "intensity_contrast");
     require(std::isfinite(factor), "RANGE",
-            "intensity_contrast: factor is " + std::to_string(factor) + ", allowed is any finite number");
+            "intensity_contrast: factor is " + text_of(factor) + ", allowed is any finite number");
     return {};
   }
   int64_t cuda_workspace(const Inputs& in) const override { return IntensityParts::bytes(in[0].layout); }
@@ -77,7 +78,7 @@ struct IntensityGamma : Descriptor {
   Layouts infer(const Inputs& in) const override {
     require_intensities(in, "intensity_gamma");
     require(exponent > 0 && exponent <= 100, "RANGE",
-            "intensity_gamma: exponent is " + std::to_string(exponent) + ", allowed is above 0 up to 100");
+            "intensity_gamma: exponent is " + text_of(exponent) + ", allowed is above 0 up to 100");
     return {};
   }
   int64_t cuda_workspace(const Inputs& in) const override { return IntensityParts::bytes(in[0].layout); }

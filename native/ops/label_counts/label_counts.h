@@ -9,6 +9,7 @@
 #include <cmath>
 
 #include "core/host_device.h"
+#include "core/text.h"
 #include "device/parts.h"
 #include "ops/checks.h"
 #include "ops/reduce/voxel_splits.h"
@@ -37,7 +38,7 @@ struct Regions {
       total += s;
     }
     require(total == static_cast<double>(labels.size()), "SHAPE",
-            op + ": the sizes of the regions add up to " + std::to_string(total) + ", there are " +
+            op + ": the sizes of the regions add up to " + text_of(total) + ", there are " +
                 std::to_string(labels.size()) + " labels");
     for (double v : labels) require_label(v, op);
     require(ignore.size() <= 1, "SHAPE",
@@ -45,8 +46,7 @@ struct Regions {
     for (double v : ignore) require_label(v, op);
   }
   static void require_label(double v, const std::string& op) {
-    require(is_label(v), "RANGE",
-            op + ": label is " + std::to_string(v) + ", allowed are whole numbers from 0 to 65535");
+    require(is_label(v), "RANGE", op + ": label is " + text_of(v) + ", allowed are whole numbers from 0 to 65535");
   }
   bool ignores(double reference) const { return !ignore.empty() && reference == ignore[0]; }
   bool holds(int64_t region, double label) const {

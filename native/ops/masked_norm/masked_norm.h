@@ -11,6 +11,7 @@
 //   gbeta = sum g, ggamma = sum g xhat, gx = gamma inverse_std (g - sum g / n - xhat sum(g xhat) / n);
 // in evaluation the statistics are constants and gx = gamma inverse_std g.
 #pragma once
+#include "core/text.h"
 #include "ops/pending.h"
 #include "ops/reduce/voxel_splits.h"
 
@@ -30,9 +31,8 @@ struct MaskedNorm : Descriptor {
   void require_common(const Inputs& in, size_t gamma) const {
     const Layout& x = in[0].layout;
     require_feature_map(x, "masked_norm", "x");
-    require(eps > 0, "RANGE", "masked_norm: eps is " + std::to_string(eps) + ", allowed are values above 0");
-    require(slope >= 0 && slope <= 1, "RANGE",
-            "masked_norm: slope is " + std::to_string(slope) + ", allowed is [0, 1]");
+    require(eps > 0, "RANGE", "masked_norm: eps is " + text_of(eps) + ", allowed are values above 0");
+    require(slope >= 0 && slope <= 1, "RANGE", "masked_norm: slope is " + text_of(slope) + ", allowed is [0, 1]");
     require(present(in, gamma) == present(in, gamma + 1), "TYPE", "masked_norm: give gamma and beta, or neither");
     require_channels(in, gamma, x.channels(), "masked_norm", "gamma");
     require_channels(in, gamma + 1, x.channels(), "masked_norm", "beta");
@@ -65,7 +65,7 @@ struct MaskedNormForward : MaskedNorm {
     require(!present(in, 3) || batch, "TYPE", "masked_norm: running statistics exist for kind 'batch' only");
     require(training || present(in, 3), "TYPE", "masked_norm: evaluation needs running statistics");
     require(momentum >= 0 && momentum <= 1, "RANGE",
-            "masked_norm: momentum is " + std::to_string(momentum) + ", allowed is [0, 1]");
+            "masked_norm: momentum is " + text_of(momentum) + ", allowed is [0, 1]");
     require_channels(in, 3, x.channels(), "masked_norm", "running mean");
     require_channels(in, 4, x.channels(), "masked_norm", "running variance");
     return {x, statistics(x), statistics(x)};

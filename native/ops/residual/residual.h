@@ -2,6 +2,7 @@
 // the normalisations that are pending on x and skip, each with a LeakyReLU of its own slope. Without a skip: y =
 // act(a(x)), which writes out a pending map. Over stored voxels only: masked ones stay masked.
 #pragma once
+#include "core/text.h"
 #include "ops/pending.h"
 
 namespace voxelspark {
@@ -21,7 +22,7 @@ struct Residual : Descriptor {
     require_feature_map(x, op, "x");
     if (present(in, 1)) require_same(in[1].layout, x, op, "skip");
     require(present(in, 1) || !present(in, 3), "TYPE", op + ": a skip's normalisation without a skip");
-    require(slope >= 0 && slope <= 1, "RANGE", op + ": slope is " + std::to_string(slope) + ", allowed is [0, 1]");
+    require(slope >= 0 && slope <= 1, "RANGE", op + ": slope is " + text_of(slope) + ", allowed is [0, 1]");
     require_affine(in, 2, x, x_slope, op);
     require_affine(in, 3, x, skip_slope, op);
     return {x};

@@ -10,6 +10,7 @@
 #pragma once
 #include <cmath>
 
+#include "core/text.h"
 #include "ops/checks.h"
 
 namespace voxelspark {
@@ -52,7 +53,7 @@ struct Sgd : Descriptor {
     return {};
   }
   static void require_number(const char* name, double value, bool allowed, const char* range) {
-    require(allowed, "RANGE", std::string("sgd: ") + name + " is " + std::to_string(value) + ", allowed is " + range);
+    require(allowed, "RANGE", std::string("sgd: ") + name + " is " + text_of(value) + ", allowed is " + range);
   }
   int64_t parameters(const Inputs& in) const {
     return static_cast<int64_t>(in.size() - kScalars) / (momentum > 0 ? 3 : 2);

@@ -13,6 +13,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/text.h"
 #include "ops/label_counts/label_counts.h"
 
 namespace voxelspark {
@@ -36,14 +37,13 @@ struct SurfaceDice : Descriptor {
     require(spacing.size() == 3, "SHAPE",
             op + ": spacing has " + std::to_string(spacing.size()) + " numbers, allowed are 3 (z, y, x)");
     for (double s : spacing)
-      require(std::isfinite(s) && s > 0, "RANGE",
-              op + ": spacing is " + std::to_string(s) + " mm, allowed is more than 0");
+      require(std::isfinite(s) && s > 0, "RANGE", op + ": spacing is " + text_of(s) + " mm, allowed is more than 0");
     require(std::isfinite(tolerance) && tolerance >= 0, "RANGE",
-            op + ": tolerance is " + std::to_string(tolerance) + " mm, allowed is [0, inf)");
+            op + ": tolerance is " + text_of(tolerance) + " mm, allowed is [0, inf)");
     double box = 1;
     for (double s : spacing) box *= 2 * std::floor(reach() / s) + 1;
     require(box <= kMostSurfelOffsets, "RANGE",
-            op + ": a tolerance of " + std::to_string(tolerance) + " mm reaches over " + std::to_string(box) +
+            op + ": a tolerance of " + text_of(tolerance) + " mm reaches over " + text_of(box) +
                 " voxels of this spacing, allowed are " + std::to_string(kMostSurfelOffsets));
     return {plain(in[0].layout, {2, {regions.count(), 4}})};
   }

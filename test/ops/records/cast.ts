@@ -6,7 +6,7 @@ import { drawMask, type OpRecord, type Sample, triple } from "../../op-suite";
 const sample = (shape: readonly number[]): Sample => ({
   name: `${shape}`,
   inputs: { x: { shape } },
-  run: ({ x }) => cast(x!, x!.dtype),
+  run: ({ x }) => cast(x!, x?.dtype ?? "float32"),
 });
 
 function masked(random: Random): Sample {

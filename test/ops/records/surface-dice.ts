@@ -1,6 +1,6 @@
 import { type DeviceName, zeros } from "../../../lib";
 import { launch } from "../../../lib/launch";
-import { type Region, regionAttributes } from "../../../lib/ops/label-counts";
+import { type Region, regionAttributes } from "../../../lib/ops/regions";
 import type { Random } from "../../../lib/random";
 import { type OpRecord, type Sample, triple } from "../../op-suite";
 

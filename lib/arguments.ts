@@ -1,0 +1,14 @@
+/** Checks of arguments for callers without types. Numbers and shapes are native code's to check. */
+import { ArgumentTypeError } from "./errors";
+
+/** What a value is, for messages: "null", "an array", "a number". */
+export function kindOf(value: unknown): string {
+  if (value === undefined || value === null) return String(value);
+  if (Array.isArray(value)) return "an array";
+  return typeof value === "object" ? "an object" : `a ${typeof value}`;
+}
+
+/** @throws ArgumentTypeError */
+export function requireArray(value: unknown, name: string): asserts value is readonly unknown[] {
+  if (!Array.isArray(value)) throw new ArgumentTypeError(`${name} is ${kindOf(value)}, an array is needed`);
+}
