@@ -1,4 +1,4 @@
-/** What is wrong with ptx-kernels.ts after these edits, and what says so: a sentence, or the result. */
+/** What is wrong with tensor-kernels.ts after these edits, and what says so: a sentence, or the result. */
 export interface Misuse {
   of: string;
   found: string | RegExp;

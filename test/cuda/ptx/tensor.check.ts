@@ -3,25 +3,20 @@ import { execFileSync, spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { copyMisuses } from "./ptx-copy-misuse";
-import * as kernels from "./ptx-kernels";
-import { A_BYTES, OUTPUT, STEP } from "./ptx-kernels";
-import { productMisuses } from "./ptx-product-misuse";
-
-const { buildDriver } = require("./ptx/build.cjs") as { buildDriver: () => Promise<string> };
+import { copyMisuses } from "./copy-misuse";
+import { productMisuses } from "./product-misuse";
+import * as kernels from "./tensor-kernels";
+import { A_BYTES, OUTPUT, STEP } from "./tensor-kernels";
 
 const folder = mkdtempSync(join(tmpdir(), "voxelspark-ptx-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
-let driver: string;
-beforeAll(async () => {
-  driver = await buildDriver();
-});
+const driver = process.env.VOXELSPARK_PTX_DRIVER as string;
 
 test("layouts, descriptors, numbers and sums", () => {
   const program = join(folder, "layouts");
-  const parts = ["descriptor.cc", "product.cc", "common.cc"].map((f) => join(__dirname, "ptx", f));
+  const parts = ["descriptor.cc", "product.cc", "common.cc"].map((f) => join(__dirname, f));
   const options = ["-std=c++17", "-O2", "-ffp-contract=off"];
-  execFileSync("g++", [...options, join(__dirname, "ptx_layouts.cc"), ...parts, "-o", program]);
+  execFileSync("g++", [...options, join(__dirname, "../ptx_layouts.cc"), ...parts, "-o", program]);
   const { status, stdout } = spawnSync(program, { encoding: "utf8" });
   expect({ status, stdout }).toEqual({ status: 0, stdout: "" });
 });

@@ -1,6 +1,7 @@
-/** What is wrong with ptx-kernels.ts after these edits of what copies and waits, and what says so. */
-import { A_BYTES, STEP } from "./ptx-kernels";
-import { deadlock, type Misuse, meeting, proxyFence, unfenced } from "./ptx-product-misuse";
+/** What is wrong with tensor-kernels.ts after these edits of what copies and waits, and what says so. */
+
+import { deadlock, type Misuse, meeting, proxyFence, unfenced } from "./product-misuse";
+import { A_BYTES, STEP } from "./tensor-kernels";
 
 const told = "	{ .reg .b64 state; mbarrier.arrive.shared.b64 state, [%r2+8]; }\n";
 
