@@ -3,9 +3,9 @@
  * file adds the bounds: nothing is allocated before the header is known, and the output never grows past it.
  */
 import { createReadStream } from "node:fs";
-import { Readable } from "node:stream";
-import { pipeline } from "node:stream/promises";
-import { createGunzip } from "node:zlib";
+import { stat } from "node:fs/promises";
+import { Readable, type Transform } from "node:stream";
+import { createGunzip, createInflateRaw } from "node:zlib";
 import { FormatError } from "../errors";
 import { ioError } from "../files";
 
@@ -89,56 +89,89 @@ function truncated(source: string, expected: number, found: number, note = ""): 
   );
 }
 
-/** Feeds a file, or bytes in memory, through gunzip where it is compressed, into `sink`. */
+const streamOf = (input: string | Uint8Array, start = 0, highWaterMark = 1 << 20): Readable =>
+  typeof input === "string"
+    ? createReadStream(input, { start, highWaterMark })
+    : Readable.from([input.subarray(start)]);
+
+/** What `through` makes of `from`, also where it ends before `from` does. */
+async function* passed(from: Readable, through?: Transform): AsyncGenerator<Uint8Array> {
+  if (through) from.on("error", (error) => through.destroy(error)).pipe(through); // pipe() passes no errors on
+  try {
+    yield* through ?? from;
+  } finally {
+    from.destroy();
+  }
+}
+
+/** Length of a gzip header: ten bytes and what the fourth announces (RFC 1952). */
+function gzipHeaderLength(bytes: Uint8Array): number {
+  const flags = bytes[3] ?? 0;
+  let length = 10;
+  if (flags & 4) length += 2 + (bytes[length] ?? 0) + 256 * (bytes[length + 1] ?? 0);
+  for (const text of [8, 16]) if (flags & text) length = bytes.indexOf(0, length) + 1;
+  return flags & 2 ? length + 2 : length;
+}
+
+/** The first member of a gzip file, whatever follows it. Its checksum is not looked at. */
+async function* firstMember(input: string | Uint8Array, chunkSize: number): AsyncGenerator<Uint8Array> {
+  let start: Uint8Array = new Uint8Array(0);
+  for await (const part of passed(streamOf(input))) {
+    start = part; // of a file its first megabyte
+    break;
+  }
+  const from = streamOf(input, gzipHeaderLength(start), Math.max(chunkSize, 1 << 12));
+  yield* passed(from, createInflateRaw({ chunkSize }));
+}
+
+/**
+ * Feeds a file, or bytes in memory, through gunzip where it is compressed, into a sink. Bytes that are no gzip behind
+ * the compressed ones are left aside, as nibabel, ITK and gunzip do.
+ * @param warnings gets a sentence about such bytes
+ */
 export async function readInto(
   makeSink: (available: number) => BoundedSink,
   input: string | Uint8Array,
   size: number,
   compressed: boolean,
   source: string,
+  warnings: string[] = [],
 ): Promise<Uint8Array> {
-  const sink = makeSink(compressed ? size * MAX_RATIO : size);
-  if (!compressed && typeof input !== "string") {
-    sink.push(input);
-    return sink.finish();
-  }
-  const stream =
-    typeof input === "string" ? createReadStream(input, { highWaterMark: 1 << 20 }) : Readable.from([input]);
-  let refused: unknown; // the sink's own error, which an aborted pipeline would hide
-  const consume = async (parts: AsyncIterable<Uint8Array>): Promise<void> => {
-    try {
-      for await (const part of parts) sink.push(part);
-    } catch (error) {
-      refused ??= error;
-      throw error;
-    }
+  let sink = makeSink(compressed ? size * MAX_RATIO : size);
+  const fill = async (parts: AsyncIterable<Uint8Array>) => {
+    for await (const part of parts) sink.push(part);
   };
+  // Chunks of 64 KiB for small files, 1 MiB for volumes: the buffer is allocated anew for each chunk.
+  const chunkSize = size < 1 << 20 ? 1 << 16 : 1 << 20;
   try {
-    // Chunks of 64 KiB for small files, 1 MiB for volumes: the buffer is allocated anew for each chunk.
-    const chunkSize = size < 1 << 20 ? 1 << 16 : 1 << 20;
-    if (compressed) await pipeline(stream, createGunzip({ chunkSize }), consume);
-    else await pipeline(stream, consume);
+    await fill(passed(streamOf(input), compressed ? createGunzip({ chunkSize }) : undefined)).catch(
+      async (error: Error) => {
+        if (!isTrailing(error)) throw error;
+        sink = makeSink(size * MAX_RATIO); // what was unpacked last is lost with the error
+        await fill(firstMember(input, chunkSize));
+        warnings.push(`${source}: what follows its gzip stream is no gzip and was left aside.`);
+      },
+    );
   } catch (error) {
-    throw await translate(refused ?? error, source, size, sink.received);
+    throw await translate(error, source, size, sink.received);
   }
   return sink.finish();
 }
 
+/** zlib's word for bytes where a member would begin: those before it, at least one, were complete and checked. */
+const isTrailing = (error: Error) => error.message === "incorrect header check";
+
 /** The first `length` uncompressed bytes of a file, fewer if it is shorter. */
 export async function readHead(path: string, compressed: boolean, length: number): Promise<Uint8Array> {
-  const file = createReadStream(path, { highWaterMark: 1 << 12 });
-  const stream = compressed ? file.pipe(createGunzip({ chunkSize: 1 << 12 })) : file;
-  file.on("error", (error) => stream.destroy(error)); // pipe() does not pass errors on
   let head = Buffer.alloc(0);
+  const parts = compressed ? firstMember(path, 1 << 12) : passed(streamOf(path, 0, 1 << 12));
   try {
-    for await (const part of stream) {
-      head = Buffer.concat([head, part as Uint8Array]);
+    for await (const part of parts) {
+      head = Buffer.concat([head, part]);
       if (head.length >= length) break;
     }
   } catch (error) {
-    throw await translate(error, path, file.bytesRead, head.length);
-  } finally {
-    file.destroy();
+    throw await translate(error, path, (await stat(path)).size, head.length);
   }
   return head;
 }

@@ -26,6 +26,8 @@ export interface NiftiOptions {
   geometry?: GeometryChoice;
   /** What to do with NaN and ±inf voxels. Default "error"; "zero" replaces them and reports how many. */
   nonFinite?: "error" | "zero";
+  /** What the voxels are, for errors: NaN in a label map has no cure but repair. Default "image". */
+  content?: "image" | "labels";
 }
 
 export interface Volume {
@@ -106,6 +108,7 @@ export function checkFinite(
   shape: Vector3,
   source: string,
   mode: "error" | "zero",
+  content: "image" | "labels" = "image",
 ): number {
   let count = 0;
   let first = -1;
@@ -118,10 +121,14 @@ export function checkFinite(
   if (count > 0 && mode === "error") {
     const [, height, width] = shape;
     const place = [first % width, Math.floor(first / width) % height, Math.floor(first / (width * height))];
+    const cure =
+      content === "labels"
+        ? "Repair the label map: labels are whole numbers."
+        : "Repair the image, or choose --non-finite zero to set them to 0.";
     throw new DataError(
       "ERR_VOXELSPARK_NON_FINITE",
       `${source}: ${count} of ${data.length} voxels are NaN or infinite, the first at (x, y, z) = (${place.join(", ")}). ` +
-        `Repair the image, or choose --non-finite zero to set them to 0.`,
+        cure,
     );
   }
   return count;
@@ -168,16 +175,17 @@ async function decode(
   let geometry: Geometry | undefined;
   // Header and geometry are checked before the voxels are allocated.
   const plan = (head: Uint8Array): number => {
+    warnings.length = 0; // it may be asked again
     header = parseHeader(library, head, source, limits);
     geometry = geometryOf(header, source, options.geometry, warnings);
     return requiredBytes(header);
   };
   const makeSink = (available: number): BoundedSink => new BoundedSink(source, HEADER_BYTES, plan, available);
-  const bytes = await readInto(makeSink, input, size, isGzip(start), source);
+  const bytes = await readInto(makeSink, input, size, isGzip(start), source, warnings);
   const data = scaledVoxels(storedVoxels(bytes, header!), header!);
   const [nx, ny, nz] = header!.shape;
   const shape: Vector3 = [nz, ny, nx];
-  const nonFiniteVoxels = checkFinite(data, shape, source, options.nonFinite ?? "error");
+  const nonFiniteVoxels = checkFinite(data, shape, source, options.nonFinite ?? "error", options.content);
   if (nonFiniteVoxels > 0)
     warnings.push(`${source}: ${nonFiniteVoxels} voxels were NaN or infinite and are now 0.`);
   return { data, shape, geometry: geometry!, header: header!, nonFiniteVoxels, warnings };

@@ -145,7 +145,7 @@ export async function readCase(
   const paths = [path, ...further];
   const found: (Volume | undefined)[] = [];
   for (const file of paths) found.push(await attempt(() => readNifti(file, { nonFinite, geometry })));
-  const map = label && (await attempt(() => readNifti(label.path, { geometry })));
+  const map = label && (await attempt(() => readNifti(label.path, { geometry, content: "labels" })));
   const [first] = found;
   for (const [c, volume] of found.entries())
     if (first && volume && c > 0) await attempt(() => requireSameGrid(first, volume, path, paths[c]!));

@@ -150,7 +150,7 @@ function requireLabels(volume: Volume, path: string, allowed: ReadonlySet<number
 }
 
 async function evaluatePair(pair: Pair, options: FolderOptions): Promise<CaseResult> {
-  const reading = { geometry: options.geometry ?? "auto" };
+  const reading = { geometry: options.geometry ?? "auto", content: "labels" } as const;
   const [p, r] = [await readNifti(pair.prediction, reading), await readNifti(pair.reference, reading)];
   if (options.labels) {
     const allowed = new Set(options.labels);

@@ -37,7 +37,7 @@ const TOLERANCE = 1;
  */
 export async function* evaluateHeldOut(options: HeldOutOptions): AsyncGenerator<HeldOutEvent> {
   const { segmenter, cases, out, device, signal } = options;
-  const { labels } = segmenter.plan;
+  const { labels, preprocessing } = segmenter.plan;
   const file = join(out, "summary.json");
   if (await exists(file)) {
     yield {
@@ -58,7 +58,10 @@ export async function* evaluateHeldOut(options: HeldOutOptions): AsyncGenerator<
     prediction: join(out, `${id}.nii.gz`),
     reference: label,
   }));
-  const evaluation = evaluatePairs(pairs, optionsOf(labels, TOLERANCE));
+  const evaluation = evaluatePairs(pairs, {
+    ...optionsOf(labels, TOLERANCE),
+    geometry: preprocessing.geometry,
+  });
   for (;;) {
     const next = await evaluation.next();
     if (next.done) {

@@ -1,6 +1,6 @@
 /** What a fine-tuning run left behind, and the cases to show of it. */
 import { basename, dirname, join } from "node:path";
-import { orientationOf } from "../data/geometry";
+import { type GeometryChoice, orientationOf } from "../data/geometry";
 import { readNifti } from "../data/nifti";
 import { ShapeError, VoxelsparkError } from "../errors";
 import { readSummary } from "../evaluation/read-summary";
@@ -42,7 +42,9 @@ export async function* finetuningReport(
   const chosen = summary ? extremeCases(summary).slice(0, most) : [];
   for (const [i, { index, what }] of chosen.entries()) {
     const result = summary!.metric_per_case[index]!;
-    const found = await attempt(() => readCase(options, result, what));
+    const found = await attempt(() =>
+      readCase({ ...options, geometry: plan.preprocessing.geometry }, result, what),
+    );
     if (found) cases.push(found);
     yield { done: i + 1, total: chosen.length, note: caseName(result) };
   }
@@ -64,11 +66,14 @@ async function transferOf(run: string): Promise<TransferSummary | undefined> {
     : undefined;
 }
 
+type CaseOptions = ReportOptions & { geometry: GeometryChoice };
+
 /** Volumes of a case; of a run that was moved, predictions lie in its own folder. */
-async function readCase(options: ReportOptions, result: CaseResult, caption: string): Promise<SegmentedCase> {
+async function readCase(options: CaseOptions, result: CaseResult, caption: string): Promise<SegmentedCase> {
+  const reading = { geometry: options.geometry, content: "labels" } as const;
   const inRun = join(options.run, "validation", basename(result.prediction_file));
-  const prediction = await readNifti((await exists(inRun)) ? inRun : result.prediction_file);
-  const reference = await readNifti(result.reference_file);
+  const prediction = await readNifti((await exists(inRun)) ? inRun : result.prediction_file, reading);
+  const reference = await readNifti(result.reference_file, reading);
   const name = caseName(result);
   const { shape, geometry } = reference;
   if (prediction.shape.join() !== shape.join())
@@ -90,7 +95,7 @@ async function readCase(options: ReportOptions, result: CaseResult, caption: str
 }
 
 /** The first channel from beside the references, as nnU-Net lays data out, or from --data; undefined if it is not there. */
-async function imageOf({ data }: ReportOptions, result: CaseResult, shape: readonly number[]) {
+async function imageOf({ data, geometry }: CaseOptions, result: CaseResult, shape: readonly number[]) {
   const [name, root] = [caseName(result), dirname(dirname(result.reference_file))];
   const folders = [
     ...(data ? [data, join(data, "imagesTr")] : []),
@@ -100,7 +105,7 @@ async function imageOf({ data }: ReportOptions, result: CaseResult, shape: reado
   for (const folder of folders)
     for (const file of [`${name}_0000.nii.gz`, `${name}_0000.nii`, `${name}.nii.gz`, `${name}.nii`]) {
       if (!(await exists(join(folder, file)))) continue;
-      const image = await readNifti(join(folder, file), { nonFinite: "zero" });
+      const image = await readNifti(join(folder, file), { nonFinite: "zero", geometry });
       return image.shape.join() === shape.join() ? image.data : undefined;
     }
   return undefined;

