@@ -6,7 +6,7 @@ import { readdir, stat } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
 import { DataError } from "../errors";
 import { ioError } from "../files";
-import { isSafeName } from "./sources";
+import { CHANNEL_NAME, isSafeName, NIFTI_NAME } from "./sources";
 
 export interface ChannelFiles {
   /** Safe as a file name. */
@@ -14,9 +14,6 @@ export interface ChannelFiles {
   /** One a channel, in the model's order. */
   readonly files: readonly string[];
 }
-
-const NIFTI_NAME = /\.nii(\.gz)?$/i;
-const CHANNEL_NAME = /^(.+)_(\d{4})$/;
 
 const list = (items: readonly string[]) =>
   items.slice(0, 20).join("; ") + (items.length > 20 ? ` and ${items.length - 20} more` : "");

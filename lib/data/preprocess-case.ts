@@ -49,7 +49,8 @@ async function isCurrent(
 ): Promise<boolean> {
   const stored = await StoredCase.open(folder, image.id).catch(() => undefined);
   if (!stored) return false;
-  const { source, further = [], label, options: before } = stored.properties;
+  const { source, further = [], label, options: before, subject } = stored.properties;
+  if (subject !== (image.subject ?? image.id)) return false;
   const sources = [source, ...further.map((channel) => channel.source), ...(label ? [label.source] : [])];
   if (JSON.stringify(before) !== JSON.stringify(options) || sources.length !== files.length) return false;
   if (JSON.stringify(label?.scheme) !== JSON.stringify(image.label?.scheme)) return false;

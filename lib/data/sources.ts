@@ -4,7 +4,7 @@
  */
 import type { Dirent } from "node:fs";
 import { readdir, realpath, stat } from "node:fs/promises";
-import { basename, join, relative, resolve, sep } from "node:path";
+import { basename, dirname, join, relative, resolve, sep } from "node:path";
 import { DataError } from "../errors";
 import { ioError } from "../files";
 import type { LabelScheme } from "../labels";
@@ -26,6 +26,9 @@ export interface ImageCase {
 }
 
 export const NIFTI_NAME = /\.nii(\.gz)?$/i;
+/** Case and channel of a file name without its ending, by nnU-Net's convention. */
+export const CHANNEL_NAME = /^(.+)_(\d{4})$/;
+const MOST_CHANNELS = 32;
 const BIDS_IMAGE = /^(sub-[A-Za-z0-9]+)_.*?([A-Za-z0-9]+)\.nii(\.gz)?$/;
 // BIDS suffixes in anat/ that are label maps, masks or transforms and no images.
 const BIDS_NO_IMAGE = new Set(["mask", "defacemask", "dseg", "probseg", "roi", "xfm"]);
@@ -127,11 +130,28 @@ async function refuseRawLayout(folder: string, input: string): Promise<void> {
     );
 }
 
+/** Folders whose numbered files are channels: they begin with 0000 and are few, unlike other images that are numbered. */
+function channelFolders(files: readonly string[]): Set<string> {
+  const numbers = new Map<string, number[]>();
+  for (const path of files) {
+    const channel = CHANNEL_NAME.exec(stem(basename(path)))?.[2];
+    if (channel === undefined) continue;
+    const found = numbers.get(dirname(path)) ?? [];
+    found.push(Number(channel));
+    numbers.set(dirname(path), found);
+  }
+  const few = (found: number[]) => found.includes(0) && found.every((n) => n < MOST_CHANNELS);
+  return new Set([...numbers].filter(([, found]) => few(found)).map(([folder]) => folder));
+}
+
+/** Of nnU-Net's channel files every one is an image, and those of a case have one subject. */
 async function folderCases(folder: string): Promise<ImageCase[]> {
   const files = await search(folder);
+  const channels = channelFolders(files);
   return files.map((path) => {
     const id = stem(relative(folder, path)).split(sep).join("__");
-    return { id, path, subject: id };
+    const subject = channels.has(dirname(path)) ? CHANNEL_NAME.exec(id)?.[1] : undefined;
+    return { id, path, subject: subject ?? id };
   });
 }
 

@@ -65,6 +65,25 @@ describe("a folder", () => {
     expect(await ids(join(folder, "imagesTr"))).toEqual(["a_0000"]);
   });
 
+  test("channels of nnU-Net's cases are images of one subject; other numbered images are not", async () => {
+    const subjects = async (...names: string[]) =>
+      (await findCases(tree(...names))).map(({ subject }) => subject);
+    const cases = ["a_0000.nii.gz", "a_0001.nii.gz", "b_0001.nii.gz", "b_0003.nii.gz", "c.nii.gz"];
+    expect(await subjects(...cases)).toEqual(["a", "a", "b", "b", "c"]);
+    expect(await subjects("x/a_0000.nii", "x/a_0001.nii", "y/a_0000.nii")).toEqual(["x__a", "x__a", "y__a"]);
+    const other = [
+      "scan_0001",
+      "scan_0002",
+      "year/head_2019",
+      "year/head_2020",
+      "many/i_0000",
+      "many/i_0400",
+    ];
+    expect(await subjects(...other.map((name) => `${name}.nii`))).toEqual(
+      other.map((name) => name.replace("/", "__")).sort(),
+    );
+  });
+
   test("without images it is an error", async () => {
     const folder = tree("readme.txt");
     expect(await failure(() => findCases(folder))).toEqual({
