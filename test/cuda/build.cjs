@@ -1,9 +1,8 @@
 // Builds the CUDA backend for the emulator: the sources of native/, compiled by g++ into a shared object that the addon
 // opens in place of the real one.   node test/cuda/build.cjs
-const fs = require("node:fs");
 const path = require("node:path");
-const { list, writeAbi } = require("../../native/sources.cjs");
-const { compileAll, filesIn, headersHash, replaced, root, run } = require("./objects.cjs");
+const { list } = require("../../native/sources.cjs");
+const { compileAll, filesIn, hashOf, replaced, root, run } = require("./objects.cjs");
 
 const emulator = path.join(__dirname, "emulator");
 const output = path.join(root, "build-cuda", "emulated");
@@ -46,18 +45,16 @@ const sanitized = {
  * @returns {Promise<string>} the path of the shared object
  */
 async function build(name = "backend", edits = {}, more = []) {
-  fs.mkdirSync(output, { recursive: true });
-  const shared = headersHash([...filesIn(emulator), path.relative(root, __filename)]);
-  const abi = path.join(output, `abi-${shared.slice(0, 16)}`);
-  fs.mkdirSync(abi, { recursive: true });
-  writeAbi(path.join(abi, "voxelspark_abi.h"));
+  const shared = hashOf([
+    ...filesIn(emulator).filter((f) => f.endsWith(".h")),
+    path.relative(root, __filename),
+  ]);
   const sources = [...list("cuda"), ...filesIn(emulator).filter((f) => f.endsWith(".cc"))];
-  const flags = [...common, ...more, "-I", emulator, "-I", abi];
   const objects = await compileAll(sources, {
     output,
     shared,
     edits,
-    command: () => ({ compiler: "g++", flags }),
+    command: () => ({ compiler: "g++", flags: [...common, ...more, "-I", emulator] }),
   });
   const library = path.join(output, `${name}.so`);
   await run("g++", ["-shared", ...more, "-o", library, ...objects]);

@@ -5,7 +5,7 @@ const { createHash } = require("node:crypto");
 const fs = require("node:fs");
 const os = require("node:os");
 const path = require("node:path");
-const { list } = require("../../native/sources.cjs");
+const { writeAbi } = require("../../native/sources.cjs");
 
 const root = path.join(__dirname, "../..");
 
@@ -27,9 +27,8 @@ async function inTwos(items, work) {
 
 const filesIn = (folder) => fs.readdirSync(folder).map((f) => path.relative(root, path.join(folder, f)));
 
-/** Of the headers of native/ and of other files: everything that a change of makes old objects useless. */
-function headersHash(others) {
-  const files = [...list("headers"), ...list("formatted").filter((f) => f.endsWith(".cuh")), ...others];
+/** Of what all sources of a build depend on, beside the headers of native/ that each of them includes. */
+function hashOf(files) {
   const sum = createHash("sha256").update(os.arch());
   for (const f of [...files, path.relative(root, __filename)])
     sum.update(fs.readFileSync(path.join(root, f)));
@@ -64,26 +63,43 @@ function writeHeaders(output, edits) {
   return { folder, files: texts.map(([file]) => file) };
 }
 
+const mentions = (files, name) =>
+  files.some((f) => fs.readFileSync(path.join(root, f), "utf8").includes(name));
+
+/** The folder with the fingerprint of what crosses the border between addon and backend, named by it. */
+function writeFingerprint(output) {
+  const file = path.join(output, `abi.${process.pid}`);
+  writeAbi(file);
+  const folder = path.join(output, `abi-${/0x(\w+)/.exec(fs.readFileSync(file, "utf8"))[1]}`);
+  fs.mkdirSync(folder, { recursive: true });
+  fs.renameSync(file, path.join(folder, fingerprint));
+  return folder;
+}
+const fingerprint = "voxelspark_abi.h";
+
 /**
  * @param {string[]} sources
  * @param {object} how
  * @param {string} how.output the folder of objects
  * @param {string} how.shared a hash of what all sources depend on
  * @param {Record<string, (text: string) => string>} how.edits planted bugs, by source or header
- * @param {(source: string) => { compiler: string, flags: string[] }} how.command
+ * @param {(source: string) => { compiler: string, flags: string[] }} how.command flags without native/ and the source's folder
  * @returns {Promise<string[]>} the paths of the objects
  */
 async function compileAll(sources, { output, shared, edits = {}, command }) {
+  fs.mkdirSync(output, { recursive: true });
   const edited = writeHeaders(output, edits);
+  const abi = writeFingerprint(output);
   const objects = [];
   await inTwos(sources, async (source) => {
     const original = fs.readFileSync(path.join(root, source), "utf8");
     const text = edits[source] ? edits[source](original) : original;
-    const headers = edited.folder && [...headersOf(source)];
-    const overlay = headers?.some((header) => edited.files.includes(header)) ? edited.folder : "";
+    const headers = [...headersOf(source)].sort();
+    const overlay = headers.some((header) => edited.files.includes(header)) ? edited.folder : "";
     const { compiler, flags } = command(source);
+    if (mentions([source, ...headers], fingerprint)) flags.push("-I", abi);
     const key = createHash("sha256")
-      .update(JSON.stringify([shared, source, compiler, flags, overlay, text]))
+      .update(JSON.stringify([shared, hashOf(headers), source, compiler, flags, overlay, text]))
       .digest("hex")
       .slice(0, 24);
     const object = path.join(output, `${key}.o`);
@@ -106,4 +122,4 @@ const replaced = (found, planted) => (text) => {
   return text.replace(found, planted);
 };
 
-module.exports = { compileAll, filesIn, headersHash, replaced, root, run };
+module.exports = { compileAll, filesIn, hashOf, replaced, root, run };

@@ -30,7 +30,8 @@ __global__ void __launch_bounds__(kReduceThreads, 2)
   if (at.row == 0 && active)
     centres[at.lane] = static_cast<float>(widen(x[range.begin * channels + at.channel]) + sum[0] / voxels);
   __syncthreads();
-  const Channels<V> centre = load<V>(centres + own.first);
+  Channels<V> centre = {};
+  if (own.channel < channels) centre = load<V>(centres + own.first);
   const auto deviation = [&](int64_t voxel, Channels<V>(&v)[2]) {
     v[0] = load<V>(x + voxel * channels + own.channel);
 #pragma unroll

@@ -2,9 +2,9 @@
 // in it, linked with the machine instead of CUDA's runtime.   node test/cuda/ptx/build.cjs
 const fs = require("node:fs");
 const path = require("node:path");
-const { list, writeAbi } = require("../../../native/sources.cjs");
+const { list } = require("../../../native/sources.cjs");
 const { findNvcc } = require("../../../native/toolkit.cjs");
-const { compileAll, filesIn, headersHash, root, run } = require("../objects.cjs");
+const { compileAll, filesIn, hashOf, root, run } = require("../objects.cjs");
 
 const output = path.join(root, "build-cuda", "ptx");
 const emulator = path.join(__dirname, "../emulator");
@@ -65,9 +65,8 @@ const isDriver = (f) => f.endsWith("driver.cc");
 const sourcesOfMachine = filesIn(__dirname).filter((f) => f.endsWith(".cc"));
 
 function compileMachine(sources) {
-  fs.mkdirSync(output, { recursive: true });
   const headers = [...filesIn(__dirname), ...filesIn(emulator)].filter((f) => f.endsWith(".h"));
-  return compileAll(sources, { output, shared: headersHash([own, ...headers]), command: machineCommand });
+  return compileAll(sources, { output, shared: hashOf([own, ...headers]), command: machineCommand });
 }
 const needsToolkit = (f) => f.endsWith("device.cc");
 const machine = () => compileMachine([...sourcesOfMachine.filter((f) => !isDriver(f)), ...borrowed]);
@@ -86,20 +85,15 @@ async function buildDriver() {
  * @returns {Promise<string>} the path of the shared object
  */
 async function build(name = "backend", edits = {}) {
-  fs.mkdirSync(output, { recursive: true });
   const nvcc = nvccOrError();
-  const shared = headersHash([own]);
-  const abi = path.join(output, `abi-${shared.slice(0, 16)}`);
-  fs.mkdirSync(abi, { recursive: true });
-  writeAbi(path.join(abi, "voxelspark_abi.h"));
   const kernels = await compileAll(list("cuda"), {
     output,
-    shared,
+    shared: hashOf([own]),
     edits,
     command: (source) =>
       source.endsWith(".cu")
-        ? { compiler: nvcc, flags: [...kernelFlags, "-I", abi] }
-        : { compiler: "g++", flags: ["-std=c++17", "-O2", "-fPIC", "-fvisibility=hidden", "-I", abi] },
+        ? { compiler: nvcc, flags: [...kernelFlags] }
+        : { compiler: "g++", flags: ["-std=c++17", "-O2", "-fPIC", "-fvisibility=hidden"] },
   });
   const library = path.join(output, `${name}.so`);
   await run("g++", ["-shared", "-o", library, ...(await machine()), ...kernels]);

@@ -91,7 +91,8 @@ std::string Kernel::title() const {
   char* found = abi::__cxa_demangle(name.c_str(), nullptr, nullptr, &status);
   std::string title = found && status == 0 ? found : name;
   std::free(found);
-  return title.substr(0, title.find('('));
+  constexpr size_t kMost = 200;
+  return title.size() > kMost ? title.substr(0, kMost) + "..." : title;
 }
 
 }  // namespace ptx
