@@ -57,7 +57,7 @@ function requireValues(options: Record<string, unknown>): boolean {
   for (const [name, value] of Object.entries(options))
     if (name !== "_" && isLacking(value)) {
       const dashes = name.length === 1 ? "-" : "--";
-      const what = Number.isNaN([value].flat()[0]) ? "a value that is a number" : "a value";
+      const what = [value].flat().some(Number.isNaN) ? "a value that is a number" : "a value";
       throw new UsageError(`${dashes}${name} needs ${what}`);
     }
   return true;

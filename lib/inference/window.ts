@@ -18,7 +18,8 @@ function roundHalfToEven(v: number): number {
  */
 export function windowStarts(size: number, patch: number, step = 0.5): number[] {
   const whole = (v: number) => Number.isInteger(v) && v > 0;
-  if (!whole(patch) || !whole(size) || size < patch)
+  if (!whole(size)) throw new ArgumentRangeError(`size is ${size}, allowed are whole numbers from 1`);
+  if (!whole(patch) || size < patch)
     throw new ArgumentRangeError(
       `patch is ${patch} on an axis of ${size} voxels, allowed are whole numbers from 1 to ${size}`,
     );

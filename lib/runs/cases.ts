@@ -116,6 +116,20 @@ export async function propertiesOf(
   return found;
 }
 
+/** @throws DataError when a stored case has other channels than the plan's network reads, or a label map */
+function requireChannels(
+  { network: { inChannels } }: Plan,
+  { id, further = [], label }: StoredCase["properties"],
+): void {
+  const channels = 1 + further.length;
+  if (channels === inChannels && !label) return;
+  throw new DataError(
+    "ERR_VOXELSPARK_DATA",
+    `Case ${id} has ${channels} ${channels === 1 ? "channel" : "channels"}${label ? " and a label map" : ""}; ` +
+      `allowed are ${inChannels}, the plan's network.inChannels, and no label map.`,
+  );
+}
+
 /** Patches of a plan out of a case folder, cut and augmented by loader workers. */
 export class CaseSource implements RunSource {
   private loader: PatchLoader | undefined;
@@ -132,7 +146,10 @@ export class CaseSource implements RunSource {
   /** @throws DataError when a case is damaged or was not preprocessed as the plan says */
   static async open(plan: Plan, { folder, ids }: CaseFolder): Promise<CaseSource> {
     const cases = await propertiesOf(folder, ids);
-    for (const properties of cases) requirePreprocessing(plan, properties);
+    for (const properties of cases) {
+      requireChannels(plan, properties);
+      requirePreprocessing(plan, properties);
+    }
     const split = splitCases(
       cases.map(({ id, subject }) => ({ id, subject })),
       plan,

@@ -4,8 +4,8 @@ import { join } from "node:path";
 import yargs from "yargs";
 import { type PlanArgs, planOf, planOptions } from "../../lib/cli/options";
 import { writePhantoms } from "../../lib/data/phantoms";
-import { temporaryFolder } from "../data/temp";
-import { leftovers, metricsOf, outcomeOf } from "../fixtures";
+import { failure, temporaryFolder } from "../data/temp";
+import { leftovers, metricsOf, outcomeOf, tinyPlan, tinySource } from "../fixtures";
 import { cli, type Finished, jsonOf, main, planFile } from "./cli";
 
 jest.setTimeout(180_000);
@@ -61,6 +61,11 @@ describe("help and usage", () => {
       "words for numbers",
       ["pretrain", "--dry-run", "--steps", "many"],
       /--steps needs a value that is a number/,
+    ],
+    [
+      "words among numbers",
+      ["pretrain", "--dry-run", "--spacing", "1", "x", "1"],
+      /--spacing needs a value that is a number/,
     ],
     ["no value", ["pretrain", "--dry-run", "--threads"], /--threads needs a value/],
     ["no run", ["report"], /report needs a file or folder/],
@@ -232,6 +237,13 @@ describe("preprocess, pretrain, reconstruct", () => {
     expect(stderr).toMatch(/Case phantom-000 was preprocessed with spacing null, the plan says \[2,2,2\]/);
     expect(code).toBe(1);
     expect(existsSync(out)).toBe(false);
+  });
+
+  test("cases of other channels than the network's are refused", async () => {
+    const two = tinyPlan({ network: { inChannels: 2, outChannels: 2 }, preprocessing: { spacing: null } });
+    const { code, message } = await failure(() => tinySource(two, cases));
+    expect(code).toBe("ERR_VOXELSPARK_DATA");
+    expect(message).toMatch(/Case phantom-000 has 1 channel; allowed are 2, the plan's network.inChannels/);
   });
 
   test("the median spacing is worked out once and recorded", async () => {
