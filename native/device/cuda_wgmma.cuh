@@ -63,6 +63,13 @@ template <int kGroups>
 __device__ inline void wait_products() {
   asm volatile("wgmma.wait_group.sync.aligned %0;" ::"n"(kGroups) : "memory");
 }
+// The compiler does not know that products change sums in the background: it could move what uses them across a wait.
+// Nothing moves across this, behind the last wait and, where sums are set, before the first product.
+template <int kCount>
+__device__ inline void pin_sums(float (&sums)[kCount]) {
+#pragma unroll
+  for (int i = 0; i < kCount; i++) asm volatile("" : "+f"(sums[i])::"memory");
+}
 
 #define VS_D4(i) "+f"(d[i]), "+f"(d[i + 1]), "+f"(d[i + 2]), "+f"(d[i + 3])
 #define VS_D16(i) VS_D4(i), VS_D4(i + 4), VS_D4(i + 8), VS_D4(i + 12)
@@ -159,6 +166,8 @@ inline void wait_for_copies() {
   emulator::wait_copies(kGroups);
   emulator::fence_async();
 }
+template <int kCount>
+inline void pin_sums(float (&)[kCount]) {}
 template <class T, int kColumns>
 inline void multiply_group(float (&d)[kColumns / 2], uint64_t a, uint64_t b) {
   emulator::group_multiply(kFormat<T>, kColumns, d, nullptr, a, b);

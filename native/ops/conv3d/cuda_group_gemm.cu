@@ -79,6 +79,7 @@ struct Consumer {
                       SharedAddress shared) {
     const int own = static_cast<int>(threadIdx.x) - kGatherProducers, row = own / kGroupThreads * 64;
     Turn<S::kBuffers> turn, used;
+    pin_sums(sums);
 #pragma unroll 1
     for (int step = part.begin; step < part.end; step++, turn.next()) {
       turn.wait_full(ring);
@@ -89,6 +90,7 @@ struct Consumer {
       used.next();
     }
     wait_products<0>();
+    pin_sums(sums);
     const int first = row + own % kGroupThreads / kWarpThreads * 16 + own % kWarpThreads / 4;
     if (g.store.moments.partial && !g.partial) leave_moments(g, part, first, shared);
 #pragma unroll

@@ -92,11 +92,16 @@ struct Consumer {
       }
     wait_products<0>();
   }
+  __device__ void pin() {
+#pragma unroll
+    for (auto& plane : sums.plane) pin_sums(plane);
+  }
   __device__ void run() {
     Turn<kHaloBuffers> halo_turn;
     Turn<S::kBuffers> weight_turn;
     for (HaloPlace place = HaloPlace::first(g); place.exists(g); place = place.next(g)) {
       if (place.slice == 0) sums.clear();
+      pin();
       halo_turn.wait_full(memory.halos);
       const SharedAddress halo = memory.halo(halo_turn.buffer);
 #pragma unroll 1
@@ -107,6 +112,7 @@ struct Consumer {
         else add_from_shared(halo, memory.unit(weight_turn.buffer), dz, dy0);
         release_buffer(memory.weights.empty(weight_turn.buffer));
       }
+      pin();
       release_buffer(memory.halos.empty(halo_turn.buffer));
       halo_turn.next();
       if (place.slice + 1 == g.slices) sums.finish(g, place.item, memory);

@@ -150,6 +150,12 @@ export const copyMisuses: Record<string, Misuse> = {
     says: /arrivals where 0 are outstanding/,
     when: "late",
   },
+  "a bulk copy over what was loaded": {
+    of: "piped",
+    found: told,
+    planted: `	ld.shared.b32 %r40, [%r2+1024];\n${told}`,
+    says: /was read in the generic proxy and is written in the asynchronous one/,
+  },
   "readers counted twice": {
     of: "piped",
     found: told,

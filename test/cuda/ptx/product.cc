@@ -12,9 +12,18 @@ namespace {
 
 constexpr int kBits = 25;  // that are kept below the largest exponent
 
+// Eight rows by eight columns are what the registers of a processor hold.
+using Eight = float __attribute__((vector_size(32)));
+
 void in_order(uint32_t columns, const float* a, const float* b, float* d) {
-  for (uint32_t k = 0; k < kDepth; ++k)
-    for (uint32_t n = 0; n < columns; ++n) d[n] += a[k] * b[k * columns + n];
+  Eight sums[8];
+  for (uint32_t m = 0; m < 8; ++m) std::memcpy(&sums[m], d + m * columns, sizeof(Eight));
+  for (uint32_t k = 0; k < kDepth; ++k) {
+    Eight of_b;
+    std::memcpy(&of_b, b + k * columns, sizeof of_b);
+    for (uint32_t m = 0; m < 8; ++m) sums[m] += a[m * kDepth + k] * of_b;
+  }
+  for (uint32_t m = 0; m < 8; ++m) std::memcpy(d + m * columns, &sums[m], sizeof(Eight));
 }
 
 // A double holds a product of two numbers of 16 bits, and a sum of 17 multiples of 2^(top - 25), without rounding.
@@ -51,8 +60,11 @@ Sums current_sums() {
 }
 
 void multiply(Sums sums, uint32_t rows, uint32_t columns, const float* a, const float* b, float* d) {
-  for (uint32_t m = 0; m < rows; ++m)
-    (sums == Sums::in_order ? in_order : truncated)(columns, a + m * kDepth, b, d + m * columns);
+  if (sums == Sums::truncated)
+    for (uint32_t m = 0; m < rows; ++m) truncated(columns, a + m * kDepth, b, d + m * columns);
+  else
+    for (uint32_t n = 0; n < columns; n += 8)
+      for (uint32_t m = 0; m < rows; m += 8) in_order(columns, a + m * kDepth, b + n, d + m * columns + n);
 }
 
 }  // namespace ptx

@@ -18,7 +18,8 @@ enum class Sums {
 // VOXELSPARK_PTX_SUMS=truncated
 Sums current_sums();
 
-// d[row * columns + column] += sum over k of a[row * 16 + k] * b[k * columns + column]
+// For multiples of 8 rows and columns: d[row * columns + column] += sum over k of a[row * 16 + k] * b[k * columns +
+// column]
 void multiply(Sums sums, uint32_t rows, uint32_t columns, const float* a, const float* b, float* d);
 
 }  // namespace ptx

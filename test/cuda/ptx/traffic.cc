@@ -62,6 +62,11 @@ void Traffic::check_write(const Word& word, size_t index, uint32_t warp, Proxy p
   if (word.object) fail(place(index) + " is written, but an mbarrier lives there");
   check_known(word.reader, word.was_read, index, warp, "read");
   check_known(word.writer, word.written, index, warp, "written");
+  const bool was_loaded = word.was_read && word.reader < kMaxWarps;
+  if (proxy == Proxy::asynchronous && was_loaded && warps_[warp].fenced[word.reader] < word.was_read)
+    fail(place(index) +
+         " was read in the generic proxy and is written in the asynchronous one without a "
+         "fence.proxy.async in between");
   if (word.written && proxy == Proxy::asynchronous && word.proxy == Proxy::generic &&
       warps_[warp].fenced[word.writer] < word.written)
     fail(place(index) +

@@ -54,10 +54,9 @@ void Products::issue(Warp& w, const Instruction& i) {
   member.registers.take(i, static_cast<uint32_t>(i.detail));
   Group& g = groups_[group];
   const uint64_t number = member.issued++;
-  Product fresh(w, i);
-  if (number == g.first + g.products.size()) g.products.push_back(fresh);
+  if (number == g.first + g.products.size()) g.products.emplace_back(w, i);
   Product& p = g.at(number);
-  if (!p.is_same(fresh)) fail("the warps of a warpgroup execute different wgmma, or give them different descriptors");
+  if (!p.is(w, i)) fail("the warps of a warpgroup execute different wgmma, or give them different descriptors");
   for (const uint32_t offset : p.a_pieces[own]) block_.traffic.start_product(offset, w.number);
   for (const uint32_t offset : p.b_pieces) block_.traffic.start_product(offset, w.number);
   p.issued |= 1u << own;

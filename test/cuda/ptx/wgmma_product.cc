@@ -69,18 +69,24 @@ Product::Product(Warp& w, const Instruction& i) : instruction(&i) {
   check(w.block, b_pieces = b_.pieces(0, columns()));
 }
 
-std::vector<float> Product::from_memory(const Block& block, const Matrix& matrix, uint32_t rows, bool negative) const {
+bool Product::is(Warp& w, const Instruction& i) const {
+  return instruction == &i && (a_in_registers() || same_in_all_lanes(w, i[1]) == a_bits_) &&
+         same_in_all_lanes(w, i[2]) == b_bits_;
+}
+
+// As rows of 16.
+void Product::read_pieces(const Block& block, const std::vector<uint32_t>& pieces, bool major_k, bool negative,
+                          float* to) const {
   const Half kind = kind_of(*instruction);
-  std::vector<float> values(rows * kDepth);
-  uint32_t within;
-  for (uint32_t row = 0; row < rows; ++row)
-    for (uint32_t k = 0; k < kDepth; ++k) {
-      const uint32_t address = find(matrix.place, matrix.major_k, row, k, within);
-      uint16_t bits;
-      std::memcpy(&bits, block.shared.data() + (address - kSharedStart) + within * 2, 2);
-      values[row * kDepth + k] = negative ? -decode(kind, bits) : decode(kind, bits);
+  for (size_t p = 0; p < pieces.size(); ++p) {
+    uint16_t bits[8];
+    std::memcpy(bits, block.shared.data() + pieces[p], sizeof bits);
+    float* first = major_k ? to + p * 8 : to + p / kDepth * 8 * kDepth + p % kDepth;
+    for (uint32_t n = 0; n < 8; ++n) {
+      const float value = decode(kind, bits[n]);
+      first[major_k ? n : n * kDepth] = negative ? -value : value;
     }
-  return values;
+  }
 }
 
 std::vector<float> Product::from_registers(Warp* warps, bool negative) const {
@@ -105,10 +111,12 @@ void Product::compute(Warp* warps) {
   const Block& block = warps[0].block;
   const bool negative_a = i[4].value < 0, negative_b = i[5].value < 0;
   const uint32_t n = columns();
-  const std::vector<float> a =
-      a_in_registers() ? from_registers(warps, negative_a) : from_memory(block, a_, kGroupRows, negative_a);
-  const std::vector<float> across = from_memory(block, b_, n, negative_b);
-  std::vector<float> b(kDepth * n), d(kGroupRows * n);
+  std::vector<float> a(kGroupRows * kDepth), across(n * kDepth), b(kDepth * n), d(kGroupRows * n);
+  if (a_in_registers()) a = from_registers(warps, negative_a);
+  else
+    for (uint32_t warp = 0; warp < kGroup; ++warp)
+      read_pieces(block, a_pieces[warp], a_.major_k, negative_a, &a[warp * 16 * kDepth]);
+  read_pieces(block, b_pieces, b_.major_k, negative_b, across.data());
   for (uint32_t column = 0; column < n; ++column)
     for (uint32_t k = 0; k < kDepth; ++k) b[k * n + column] = across[column * kDepth + k];
   if (adds(warps[0], i[3])) each_of_d(warps, i, n, d, [](const float& of, float& to) { to = of; });

@@ -12,7 +12,8 @@ constexpr uint32_t kGroup = 4, kGroupRows = 64;  // warps of a warpgroup, rows o
 struct Matrix {
   Descriptor place;
   bool major_k = true;
-  // Offsets in shared memory of the pieces of 16 bytes that hold `rows` rows from `first` on.
+  // Offsets in shared memory of the pieces of 16 bytes that hold `rows` rows from `first` on: of a row the two along k,
+  // or of each eight rows those of one k after the other.
   std::vector<uint32_t> pieces(uint32_t first, uint32_t rows) const;
 };
 
@@ -20,9 +21,8 @@ class Product {
  public:
   // As one of the warps issues it; fails for a matrix that is not in shared memory, or was never written.
   Product(Warp& w, const Instruction& i);
-  bool is_same(const Product& other) const {
-    return instruction == other.instruction && a_bits_ == other.a_bits_ && b_bits_ == other.b_bits_;
-  }
+  // Whether this is what another warp issues.
+  bool is(Warp& w, const Instruction& i) const;
   // Reads both matrices and D, and writes D, in the registers of all four warps.
   void compute(Warp* warps);
 
@@ -32,7 +32,8 @@ class Product {
   bool computed = false, over = false;
 
  private:
-  std::vector<float> from_memory(const Block& block, const Matrix& matrix, uint32_t rows, bool negative) const;
+  void read_pieces(const Block& block, const std::vector<uint32_t>& pieces, bool major_k, bool negative,
+                   float* to) const;
   std::vector<float> from_registers(Warp* warps, bool negative) const;
   bool a_in_registers() const { return (*instruction)[1].kind == Operand::kList; }
   uint32_t columns() const { return static_cast<uint32_t>(instruction->detail); }
