@@ -1,4 +1,4 @@
-/** Checks of arguments for callers without types. Numbers and shapes are native code's to check. */
+/** What values are: checks for callers without types and for parsed JSON. Numbers and shapes are native code's to check. */
 import { ArgumentTypeError } from "./errors";
 
 /** What a value is, for messages: "null", "an array", "a number". */
@@ -6,6 +6,11 @@ export function kindOf(value: unknown): string {
   if (value === undefined || value === null) return String(value);
   if (Array.isArray(value)) return "an array";
   return typeof value === "object" ? "an object" : `a ${typeof value}`;
+}
+
+/** Whether a value has keys of its own: an object, but no array. */
+export function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 /** @throws ArgumentTypeError */

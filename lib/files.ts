@@ -17,7 +17,7 @@ export interface Written {
 }
 
 /** Names of unfinished files and folders match this. */
-export const TEMPORARY_NAME = /^\.tmp-\d+-[0-9a-f]{12}$/;
+const TEMPORARY_NAME = /^\.tmp-\d+-[0-9a-f]{12}$/;
 export const MAX_IO = 2 ** 30; // one read or write call moves less than 2 GiB on every platform
 
 /** Writes `target` atomically and makes the folders above it. Returns size and hash of what was written. */
@@ -211,7 +211,7 @@ export async function sha256File(file: string): Promise<string> {
 }
 
 /** Bytes free for this user on the volume of `folder`; undefined where the platform cannot tell. */
-export async function freeBytes(folder: string): Promise<number | undefined> {
+async function freeBytes(folder: string): Promise<number | undefined> {
   try {
     const { bavail, bsize } = await fs.statfs(folder);
     return bavail * bsize;

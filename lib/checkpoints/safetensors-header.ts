@@ -1,4 +1,5 @@
 /** The JSON header of a safetensors file: every rule of the reference implementation, in both directions. */
+import { isRecord } from "../arguments";
 import { CheckpointError } from "../errors";
 import { JsonError, parseJson } from "../json";
 
@@ -188,10 +189,6 @@ export function encodeHeader(
 
 function isSizes(value: unknown): value is number[] {
   return Array.isArray(value) && value.every((size) => Number.isSafeInteger(size) && size >= 0);
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 export function show(value: unknown): string {

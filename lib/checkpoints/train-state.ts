@@ -5,6 +5,7 @@
  */
 import { promises as fs } from "node:fs";
 import path from "node:path";
+import { isRecord } from "../arguments";
 import { ArgumentRangeError, CheckpointError, DataError, FormatError } from "../errors";
 import {
   guarded,
@@ -52,7 +53,7 @@ const STATE = "state.json";
 const MAX_STATE_BYTES = 64 * 2 ** 20;
 const FOLDER = /^step-(\d{8,16})$/;
 
-export function checkpointName(step: number): string {
+function checkpointName(step: number): string {
   return `step-${String(step).padStart(8, "0")}`;
 }
 
@@ -214,8 +215,7 @@ async function readState(folder: string): Promise<StoredState> {
 async function parseState(file: string): Promise<Record<string, unknown>> {
   try {
     const json = parseJson(await readTextFile(file, MAX_STATE_BYTES));
-    if (typeof json === "object" && json !== null && !Array.isArray(json))
-      return json as Record<string, unknown>;
+    if (isRecord(json)) return json;
     throw new JsonError("not a JSON object");
   } catch (error) {
     if (error instanceof JsonError) throw damaged(file, `cannot be read: ${error.message}`);

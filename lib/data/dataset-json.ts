@@ -4,6 +4,7 @@
  */
 import { readdir } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
+import { isRecord } from "../arguments";
 import { DataError, type ErrorCode, FormatError } from "../errors";
 import { ioError, readFileBounded } from "../files";
 import { JsonError, parseJson } from "../json";
@@ -34,8 +35,6 @@ const MAX_JSON = 16 * 2 ** 20;
 const ENDINGS = [".nii.gz", ".nii"];
 const MOST_SHOWN = 100; // offenders named in one message
 
-const isObject = (value: unknown): value is Record<string, unknown> =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
 const shown = (value: unknown) =>
   value === undefined ? "nothing" : (JSON.stringify(value) ?? "").slice(0, 80);
 
@@ -62,7 +61,7 @@ function channelNames(json: Record<string, unknown>, faults: string[]): string[]
     faults.push('has "modality" of the older form; nnU-Net 2 calls it "channel_names"');
     return [];
   }
-  const keys = isObject(names) ? Object.keys(names) : [];
+  const keys = isRecord(names) ? Object.keys(names) : [];
   const texts = keys.map((_, i) => (names as Record<string, unknown>)[i]);
   if (keys.length === 0 || !texts.every((name) => typeof name === "string" && name !== ""))
     faults.push(`channel_names must be an object {"0": name, "1": name, …}, found ${shown(names)}`);
@@ -72,12 +71,12 @@ function channelNames(json: Record<string, unknown>, faults: string[]): string[]
 function listedFiles(value: unknown, faults: string[]): DatasetJson["files"] {
   if (value === undefined) return undefined;
   const isList = (v: unknown) =>
-    isObject(v) &&
+    isRecord(v) &&
     Array.isArray(v.images) &&
     v.images.every((p) => typeof p === "string" && !p.includes("\0")) &&
     typeof v.label === "string" &&
     !v.label.includes("\0");
-  if (!isObject(value) || !Object.values(value).every(isList))
+  if (!isRecord(value) || !Object.values(value).every(isList))
     faults.push("dataset must be an object of cases, each {images: [path, …], label: path}");
   return value as DatasetJson["files"];
 }
@@ -91,7 +90,7 @@ export async function readDatasetJson(path: string): Promise<DatasetJson> {
     if (!(error instanceof JsonError)) throw error;
     throw new FormatError("ERR_VOXELSPARK_FORMAT", `${path} is ${error.message}.`, { cause: error });
   }
-  if (!isObject(json))
+  if (!isRecord(json))
     throw new FormatError("ERR_VOXELSPARK_FORMAT", `${path} must hold an object, found ${shown(json)}.`);
   const faults: string[] = [];
   const channels = channelNames(json, faults);

@@ -31,10 +31,10 @@ export interface GeometryFields {
   srow: readonly number[]; // 12 numbers, three rows of the affine
 }
 
-export const SPACING_LIMITS = [0.01, 100] as const; // mm
-export const ANGLE_TOLERANCE = 1e-3; // rad
-export const ORIGIN_TOLERANCE = 0.1; // voxel
-export const SPACING_TOLERANCE = 1e-3; // relative
+const SPACING_LIMITS = [0.01, 100] as const; // mm
+const ANGLE_TOLERANCE = 1e-3; // rad
+const ORIGIN_TOLERANCE = 0.1; // voxel
+const SPACING_TOLERANCE = 1e-3; // relative
 const FORM_CODES = 5; // NIfTI defines 0 … 5 (unknown, scanner, aligned, Talairach, MNI 152, template)
 // Stored as float32, a 180° quaternion has b²+c²+d² up to a few units in the last place above 1.
 const QUATERNION_TOLERANCE = 1e-5;
@@ -70,7 +70,7 @@ export function spacingOf(affine: Affine): Vector3 {
 }
 
 /** Rotation of the unit quaternion (a, b, c, d); the three stored numbers imply a ≥ 0. */
-export function affineFromQuaternion(fields: GeometryFields, source = "image"): number[] {
+function affineFromQuaternion(fields: GeometryFields, source = "image"): number[] {
   const [b, c, d] = fields.quaternion;
   const rest = 1 - (b * b + c * c + d * d);
   if (!(rest >= -QUATERNION_TOLERANCE)) {
@@ -96,7 +96,7 @@ export function affineFromQuaternion(fields: GeometryFields, source = "image"): 
 }
 
 /** nibabel's affine of an image without codes: x runs left, origin in the middle of the volume. */
-export function affineFromPixdim(fields: GeometryFields): number[] {
+function affineFromPixdim(fields: GeometryFields): number[] {
   const size = [-fields.pixdim[1]!, fields.pixdim[2]!, fields.pixdim[3]!];
   const rows = size.map((s, i) => {
     const row = [0, 0, 0, (-s * (fields.shape[i]! - 1)) / 2];

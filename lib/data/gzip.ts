@@ -10,7 +10,7 @@ import { FormatError } from "../errors";
 import { ioError } from "../files";
 
 /** Bytes allowed behind the last voxel: padding and trailing extensions of sloppy writers. */
-export const SLACK_BYTES = 64 * 1024;
+const SLACK_BYTES = 64 * 1024;
 // DEFLATE cannot shrink below 1:1032, so a stream of n bytes never yields more than this many.
 const MAX_RATIO = 1032;
 

@@ -103,7 +103,7 @@ function scaledVoxels(stored: VoxelArray, header: NiftiHeader): Float32Array {
 }
 
 /** Counts NaN and ±inf; writes zeros over them where asked for, else throws DataError with count and place. */
-export function checkFinite(
+function checkFinite(
   data: Float32Array,
   shape: Vector3,
   source: string,

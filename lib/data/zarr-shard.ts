@@ -11,7 +11,7 @@ import { crc32c } from "./crc32c";
 
 export type Shape4 = readonly [number, number, number, number]; // (C, D, H, W)
 
-export const CHUNK = 32;
+const CHUNK = 32;
 const ZSTD_LEVEL = 3; // measured on heads: level 1 is no faster to read, above 3 gains under 1 %
 const CHUNK_VOXELS = CHUNK ** 3;
 const INDEX_ENTRY = 16; // two little-endian uint64
@@ -31,16 +31,16 @@ function zstd(): Promise<Codec> {
 }
 
 /** Chunks along (C, z, y, x). */
-export function gridOf(shape: Shape4): Shape4 {
+function gridOf(shape: Shape4): Shape4 {
   const [channels, ...size] = shape;
   return [channels, ...size.map((n) => Math.ceil(n / CHUNK))] as unknown as Shape4;
 }
 
-export function chunkCount(shape: Shape4): number {
+function chunkCount(shape: Shape4): number {
   return gridOf(shape).reduce((a, b) => a * b, 1);
 }
 
-export function indexBytes(shape: Shape4): number {
+function indexBytes(shape: Shape4): number {
   return chunkCount(shape) * INDEX_ENTRY + 4;
 }
 

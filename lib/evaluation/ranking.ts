@@ -108,7 +108,7 @@ function keyOf(...parts: (string | number)[]): string {
 }
 
 /** Rows of cells as text: Dice in percent, spread over seeds behind ±, nothing known as "–". */
-export function tableCells({ datasets, rows }: ComparisonTable): string[][] {
+function tableCells({ datasets, rows }: ComparisonTable): string[][] {
   const head = ["Method", ...datasets, "Average DSC", "Average rank"];
   return [
     head,

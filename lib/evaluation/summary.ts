@@ -64,7 +64,7 @@ export function summarize(cases: readonly CaseResult[]): Summary {
 }
 
 /** @throws DataError that lists all names that occur more than once */
-export function requireOnce(names: readonly string[]): void {
+function requireOnce(names: readonly string[]): void {
   const counts = new Map<string, number>();
   for (const name of names) counts.set(name, (counts.get(name) ?? 0) + 1);
   const twice = [...counts].filter(([, n]) => n > 1).map(([name, n]) => `${name} (${n} times)`);

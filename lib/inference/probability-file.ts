@@ -6,7 +6,7 @@ import type { PendingFile } from "../pending-file";
 import type { CaseGrid, ProbabilitySink } from "./label-painter";
 
 /** Header of NumPy's format 1.0, padded to a multiple of 64 bytes. */
-export function npyHeader(shape: readonly number[]): Buffer {
+function npyHeader(shape: readonly number[]): Buffer {
   const dictionary = `{'descr': '<f4', 'fortran_order': False, 'shape': (${shape.join(", ")}), }`;
   const length = Math.ceil((10 + dictionary.length + 1) / 64) * 64;
   const header = Buffer.alloc(length, " ", "latin1");

@@ -70,6 +70,14 @@ export function renderProgress(points: readonly ProgressPoint[], options: Progre
   return canvas.toPng();
 }
 
+/** What the panel of losses shows. */
+interface Losses {
+  readonly training: readonly Column[];
+  readonly smooth: readonly Column[];
+  readonly validation: readonly ProgressPoint[];
+  readonly baseline: number | undefined;
+}
+
 function drawLoss(
   canvas: Canvas,
   panel: Panel,
@@ -78,56 +86,60 @@ function drawLoss(
   { baseline, quantity = "masked MSE" }: ProgressOptions,
 ): void {
   const training = curve(points, steps, panel.width, (point) => point.loss);
-  const smooth = smoothed(training);
   const validation = points.filter((point) => isNumber(point.validationLoss));
-  // The axis covers the smooth line; single outliers of single steps may leave it.
-  const shown = [
+  const losses: Losses = { training, smooth: smoothed(training), validation, baseline };
+  const axis = makeAxis(shownLosses(losses));
+  drawAxes(canvas, panel, steps, axis, axis.logarithmic ? `${quantity} (log)` : quantity, false);
+  const place = placer(panel, steps, axis);
+  if (baseline !== undefined)
+    canvas.polyline([place(steps.low, baseline), place(steps.high, baseline)], BASELINE, 2, [12, 8]);
+  drawLossCurves(canvas, losses, place, training.length < panel.width / 3);
+  drawLegend(canvas, panel, lossLegend(losses));
+}
+
+/** The axis covers the smooth line; single outliers of single steps may leave it. */
+function shownLosses({ training, smooth, validation, baseline }: Losses): number[] {
+  const all = (value: (column: Column) => number) => training.map(value);
+  return [
     ...smooth.map((column) => column.mean),
     ...quantiles(
-      training.map((column) => column.high),
+      all((column) => column.high),
       0.98,
     ),
     ...quantiles(
-      training.map((column) => column.low),
+      all((column) => column.low),
       0.02,
     ),
     ...validation.map((point) => point.validationLoss!),
     ...(baseline === undefined ? [] : [baseline]),
   ];
-  const axis = makeAxis(shown);
-  drawAxes(canvas, panel, steps, axis, axis.logarithmic ? `${quantity} (log)` : quantity, false);
-  const place = placer(panel, steps, axis);
+}
 
-  if (baseline !== undefined) {
-    canvas.polyline([place(steps.low, baseline), place(steps.high, baseline)], BASELINE, 2, [12, 8]);
-  }
-  for (const column of training) {
-    canvas.polyline([place(column.x, column.low), place(column.x, column.high)], TRAIN_LIGHT, 1.5);
-  }
-  if (training.length < panel.width / 3)
-    canvas.polyline(
-      training.map((c) => place(c.x, c.mean)),
-      TRAIN_LIGHT,
-      1.5,
-    );
-  canvas.polyline(
-    smooth.map((c) => place(c.x, c.mean)),
-    TRAIN,
-    3,
-  );
-  if (smooth.length === 1) canvas.disc(place(smooth[0]!.x, smooth[0]!.mean), 4, TRAIN);
+function drawLossCurves(
+  canvas: Canvas,
+  { training, smooth, validation }: Losses,
+  place: ReturnType<typeof placer>,
+  sparse: boolean,
+): void {
+  const means = (columns: readonly Column[]) => columns.map((column) => place(column.x, column.mean));
+  for (const { x, low, high } of training) canvas.polyline([place(x, low), place(x, high)], TRAIN_LIGHT, 1.5);
+  if (sparse) canvas.polyline(means(training), TRAIN_LIGHT, 1.5);
+  canvas.polyline(means(smooth), TRAIN, 3);
+  if (smooth.length === 1) canvas.disc(means(smooth)[0]!, 4, TRAIN);
   const held = validation.map((point) => place(point.step, point.validationLoss!));
   canvas.polyline(held, VALIDATION, 2);
   for (const point of held) canvas.disc(point, 4, VALIDATION);
+}
 
+/** The last value of each curve: text, colour, whether its line is dashed. */
+function lossLegend({ smooth, validation, baseline }: Losses): [string, Color, boolean][] {
   const entries: [string, Color, boolean][] = [];
   const latest = smooth.at(-1);
-  if (latest !== undefined) entries.push([`training, smoothed: ${shortNumber(latest.mean)}`, TRAIN, false]);
-  const heldNow = validation.at(-1);
-  if (heldNow !== undefined)
-    entries.push([`validation: ${shortNumber(heldNow.validationLoss!)}`, VALIDATION, false]);
+  if (latest) entries.push([`training, smoothed: ${shortNumber(latest.mean)}`, TRAIN, false]);
+  const held = validation.at(-1);
+  if (held) entries.push([`validation: ${shortNumber(held.validationLoss!)}`, VALIDATION, false]);
   if (baseline !== undefined) entries.push([`mean prediction: ${shortNumber(baseline)}`, BASELINE, true]);
-  drawLegend(canvas, panel, entries);
+  return entries;
 }
 
 function drawDice(canvas: Canvas, panel: Panel, steps: Axis, points: readonly ProgressPoint[]): void {

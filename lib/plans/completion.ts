@@ -3,6 +3,7 @@
  * the plan of the run that is resumed. A kind says what its fields, presets and rules are.
  */
 import type { z } from "zod";
+import { isRecord } from "../arguments";
 import { PlanError } from "../errors";
 import { readTextFile } from "../files";
 import { JsonError, parseJson } from "../json";
@@ -154,10 +155,6 @@ function diff(before: unknown, after: unknown, path: string): PlanDifference[] {
     return [...keys].flatMap((key) => diff(before[key], after[key], path === "" ? key : `${path}.${key}`));
   }
   return JSON.stringify(before) === JSON.stringify(after) ? [] : [{ path, before, after }];
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 function deepFreeze(value: unknown): unknown {

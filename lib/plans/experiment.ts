@@ -4,6 +4,7 @@
  */
 import { resolve } from "node:path";
 import { z } from "zod";
+import { isRecord } from "../arguments";
 import { readTextFile } from "../files";
 import { JsonError, parseJson } from "../json";
 import { failPlan, MAX_PLAN_BYTES } from "./completion";
@@ -201,8 +202,8 @@ function methodsOf(entry: unknown, i: number, folder: string, faults: string[]):
   }
   const result = method.safeParse(entry);
   if (result.success) return [methodOf(result.data, folder)];
-  const isObject = typeof entry === "object" && entry !== null && !Array.isArray(entry);
-  if (!isObject) faults.push(`${path} must be the name of a method or an object, found ${show(entry)}.`);
+  if (!isRecord(entry))
+    faults.push(`${path} must be the name of a method or an object, found ${show(entry)}.`);
   else faults.push(...sentences(result.error, method, entry, "method").map((s) => `${path}: ${s}`));
   return [];
 }

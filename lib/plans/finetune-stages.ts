@@ -16,7 +16,7 @@ const DECODER: readonly ParameterGroup[] = ["decoder", "heads"];
 type Scheduled = Pick<FinetunePlan, "schedule" | "steps" | "transfer">;
 
 /** Groups that transfer leaves at their initial values. */
-export function newGroups({ transfer }: Pick<FinetunePlan, "transfer">): readonly ParameterGroup[] {
+function newGroups({ transfer }: Pick<FinetunePlan, "transfer">): readonly ParameterGroup[] {
   return { none: ALL, encoder: DECODER, "encoder+decoder": ["heads"] as const }[transfer];
 }
 

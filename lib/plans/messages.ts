@@ -4,7 +4,7 @@ import { z } from "zod";
 type Path = readonly PropertyKey[];
 
 /** "network.features[2]"; "plan" for the whole. */
-export function jsonPath(path: Path, whole = "plan"): string {
+function jsonPath(path: Path, whole = "plan"): string {
   const text = path
     .map((part) => (typeof part === "number" ? `[${part}]` : `.${String(part)}`))
     .join("")

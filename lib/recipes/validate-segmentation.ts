@@ -19,8 +19,7 @@ export interface SegmentationValidation {
 }
 
 /** Patches are predicted in batches as in training; the last one may exceed the plan's number. */
-export const validationBatches = ({ validation, batch }: FinetunePlan) =>
-  Math.ceil(validation.patches / batch);
+const validationBatches = ({ validation, batch }: FinetunePlan) => Math.ceil(validation.patches / batch);
 
 /**
  * Loss and hard Dice over the plan's fixed patches: true and false positives and negatives are added up over all of

@@ -68,7 +68,7 @@ function requirePreprocessing(plan: Plan, { id, options }: StoredCase["propertie
  * Yields what preprocessing does; images that cannot be used are left out.
  * @throws DataError when no usable case is left
  */
-export async function* prepareCases(
+async function* prepareCases(
   input: string,
   out: string,
   plan: Plan,

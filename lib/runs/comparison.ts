@@ -111,7 +111,7 @@ async function* guard<E>(
 }
 
 /** Whether a fine-tuning has been evaluated; its folder's name stands for everything that its numbers depend on. */
-export function isFinished(folder: string): Promise<boolean> {
+function isFinished(folder: string): Promise<boolean> {
   return exists(join(folder, "validation", "summary.json"));
 }
 

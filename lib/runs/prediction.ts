@@ -57,7 +57,7 @@ export interface CasePrediction {
 const SHARED = ["channels", "labels", "patch", "preprocessing"] as const;
 
 /** @throws DataError when there is no model, or when models of an ensemble are made for different data */
-export function requireEnsemble(models: readonly PredictionModel[]): PredictionModel {
+function requireEnsemble(models: readonly PredictionModel[]): PredictionModel {
   const [first, ...others] = models;
   if (!first) throw new DataError("ERR_VOXELSPARK_EMPTY", "there are 0 models to predict with.");
   for (const [i, { plan }] of others.entries())
