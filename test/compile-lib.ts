@@ -18,6 +18,10 @@ const options: Options = {
 
 const changedAt = (path: string) => statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
 
+/** Text for a script of a test: what it calls to get a module of lib/. */
+export const requireLib = (name: string): string =>
+  `require(${JSON.stringify(join(compileLib(), `${name}.js`))})`;
+
 /** @returns the folder of the compiled files */
 export function compileLib(): string {
   for (const name of readdirSync(sources, { recursive: true }).map(String)) {

@@ -14,6 +14,7 @@ import {
   writeFolderAtomic,
   writeJsonAtomic,
 } from "../lib/files";
+import { requireLib } from "./compile-lib";
 
 let folder: string;
 beforeEach(() => {
@@ -23,9 +24,6 @@ afterEach(() => {
   jest.restoreAllMocks();
   rmSync(folder, { recursive: true, force: true });
 });
-
-const loader = `file://${path.resolve(__dirname, "../node_modules/tsx/dist/loader.mjs")}`;
-const filesModule = JSON.stringify(path.resolve(__dirname, "../lib/files.ts"));
 
 describe("writeFileAtomic", () => {
   test("writes text, bytes and streams; returns size and hash; leaves nothing else", async () => {
@@ -111,10 +109,10 @@ describe("writeFileAtomic", () => {
   test("kill -9 while writing, at random times: the file is the old one or a new one, never a part", async () => {
     const file = path.join(folder, "victim.bin");
     writeFileSync(file, Buffer.alloc(100, 255));
-    const script = path.join(folder, "writer.ts");
+    const script = path.join(folder, "writer.js");
     writeFileSync(
       script,
-      `import { writeFileAtomic } from ${filesModule};
+      `const { writeFileAtomic } = ${requireLib("files")};
        (async () => {
          for (let i = 0; ; i = (i + 1) % 250) {
            await writeFileAtomic(${JSON.stringify(file)}, Array.from({ length: 50 }, () => Buffer.alloc(20000, i)));
@@ -123,7 +121,7 @@ describe("writeFileAtomic", () => {
        })();`,
     );
     for (let round = 0; round < 4; round++) {
-      const child = spawn(process.execPath, ["--import", loader, script], {
+      const child = spawn(process.execPath, [script], {
         stdio: ["ignore", "pipe", "inherit"],
       });
       await new Promise((resolve) => child.stdout.once("data", resolve));
@@ -136,7 +134,7 @@ describe("writeFileAtomic", () => {
       expect(content.every((byte) => byte === content[0])).toBe(true);
     }
     await removeTemporary(folder);
-    expect(readdirSync(folder).sort()).toEqual(["victim.bin", "writer.ts"]);
+    expect(readdirSync(folder).sort()).toEqual(["victim.bin", "writer.js"]);
   });
 });
 

@@ -3,6 +3,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "n
 import os from "node:os";
 import path from "node:path";
 import { lockFolder } from "../lib/lock";
+import { requireLib } from "./compile-lib";
 
 let folder: string;
 beforeEach(() => {
@@ -49,12 +50,11 @@ test("locks of dead processes, and of a reused pid, are recovered; a foreign mac
 test("4 processes, many rounds: never two inside, and killed holders do not block the others", async () => {
   const counter = path.join(folder, "counter");
   writeFileSync(counter, "0");
-  const script = path.join(folder, "worker.ts");
-  const module = JSON.stringify(path.resolve(__dirname, "../lib/lock.ts"));
+  const script = path.join(folder, "worker.js");
   writeFileSync(
     script,
-    `import { lockFolder } from ${module};
-     import { readFileSync, writeFileSync, openSync, closeSync, unlinkSync } from "node:fs";
+    `const { lockFolder } = ${requireLib("lock")};
+     const { readFileSync, writeFileSync, openSync, closeSync, unlinkSync } = require("node:fs");
      const [run, counter, inside] = [${JSON.stringify(path.join(folder, "run"))}, ${JSON.stringify(counter)}, ${JSON.stringify(path.join(folder, "inside"))}];
      (async () => {
        for (let done = 0; done < 12; ) {
@@ -72,10 +72,9 @@ test("4 processes, many rounds: never two inside, and killed holders do not bloc
        }
      })();`,
   );
-  const loader = path.resolve(__dirname, "../node_modules/tsx/dist/loader.mjs");
   const errors: string[] = [];
   const exits = Array.from({ length: 4 }, () => {
-    const child = spawn(process.execPath, ["--import", `file://${loader}`, script], {
+    const child = spawn(process.execPath, [script], {
       stdio: ["ignore", "inherit", "pipe"],
     });
     child.stderr.on("data", (text) => errors.push(String(text)));

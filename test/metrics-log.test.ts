@@ -3,6 +3,7 @@ import { appendFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from
 import os from "node:os";
 import path from "node:path";
 import { MetricsLog, readMetrics } from "../lib/metrics-log";
+import { requireLib } from "./compile-lib";
 
 let folder: string;
 let file: string;
@@ -68,10 +69,10 @@ test("a missing log starts empty on resume", async () => {
 });
 
 test("a killed writer loses no complete line", async () => {
-  const script = path.join(folder, "writer.ts");
+  const script = path.join(folder, "writer.js");
   writeFileSync(
     script,
-    `import { MetricsLog } from ${JSON.stringify(path.resolve(__dirname, "../lib/metrics-log.ts"))};
+    `const { MetricsLog } = ${requireLib("metrics-log")};
      (async () => {
        const log = await MetricsLog.open(${JSON.stringify(file)});
        for (let step = 1; ; step++) {
@@ -80,8 +81,7 @@ test("a killed writer loses no complete line", async () => {
        }
      })();`,
   );
-  const loader = `file://${path.resolve(__dirname, "../node_modules/tsx/dist/loader.mjs")}`;
-  const child = spawn(process.execPath, ["--import", loader, script], {
+  const child = spawn(process.execPath, [script], {
     stdio: ["ignore", "pipe", "inherit"],
   });
   await new Promise((resolve) => child.stdout.once("data", resolve));

@@ -21,6 +21,7 @@ import {
 } from "../../lib/checkpoints/train-state";
 import { sha256 } from "../../lib/files";
 import { rng } from "../../lib/random";
+import { requireLib } from "../compile-lib";
 
 let run: string;
 beforeEach(() => {
@@ -295,14 +296,13 @@ test("a full disk at any system call leaves the previous checkpoint untouched an
 });
 
 test("kill -9 at random times while saving every step: the newest checkpoint always opens", async () => {
-  const lib = (name: string) => JSON.stringify(path.resolve(__dirname, "../../lib", name));
-  const script = path.join(run, "trainer.ts");
+  const script = path.join(run, "trainer.js");
   writeFileSync(
     script,
-    `import { saveCheckpoint } from ${lib("checkpoints/train-state.ts")};
-     import { rng } from ${lib("random.ts")};
-     const values = (step: number, name: string, n: number) => rng(step, 0, "test", name.length).fillNormal(new Float32Array(n));
-     const tensors = (step: number) => ({
+    `const { saveCheckpoint } = ${requireLib("checkpoints/train-state")};
+     const { rng } = ${requireLib("random")};
+     const values = (step, name, n) => rng(step, 0, "test", name.length).fillNormal(new Float32Array(n));
+     const tensors = (step) => ({
        weights: [{ name: "encoder.weight", shape: [4, 3], data: () => values(step, "encoder.weight", 12) },
                  { name: "big", shape: [50000], data: () => values(step, "big", 50000) }],
        optimizer: [{ name: "encoder.weight.momentum", shape: [12], data: () => values(step, "m", 12) }],
@@ -314,10 +314,9 @@ test("kill -9 at random times while saving every step: the newest checkpoint alw
        }
      })();`,
   );
-  const loader = `file://${path.resolve(__dirname, "../../node_modules/tsx/dist/loader.mjs")}`;
   let step = 1;
   for (let round = 0; round < 5; round++) {
-    const child = spawn(process.execPath, ["--import", loader, script, String(step)], {
+    const child = spawn(process.execPath, [script, String(step)], {
       stdio: ["ignore", "pipe", "inherit"],
     });
     await new Promise((resolve) => child.stdout.once("data", resolve));
