@@ -3,6 +3,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
+#include <regex>
 #include <sstream>
 
 #include "../emulator/emulator.h"
@@ -45,8 +46,8 @@ std::string read_file(const char* path) {
   return text.str();
 }
 
-// For planted bugs: the file at VOXELSPARK_PTX_EDIT says in its first line what is replaced everywhere, and in its
-// second what by.
+// For planted bugs: the file at VOXELSPARK_PTX_EDIT says in its first line what is replaced everywhere, a regular
+// expression behind a slash or else plain text, and in its second what by.
 std::string edited(std::string text) {
   const char* path = std::getenv("VOXELSPARK_PTX_EDIT");
   if (!path) return text;
@@ -54,6 +55,7 @@ std::string edited(std::string text) {
   std::string found, planted;
   std::getline(lines, found);
   std::getline(lines, planted);
+  if (found.substr(0, 1) == "/") return std::regex_replace(text, std::regex(found.substr(1)), planted);
   for (size_t at = text.find(found); at != text.npos; at = text.find(found, at + planted.size()))
     text.replace(at, found.size(), planted);
   return text;

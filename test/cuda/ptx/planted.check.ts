@@ -1,15 +1,14 @@
 /** Bugs of synchronisation, planted in the PTX of the convolutions on tensor cores, are found by name. */
-import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
+import { convolve, type Ended, type Form, runScript } from "./convolve";
 
-const folder = mkdtempSync(join(tmpdir(), "voxelspark-plants-"));
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
+const plantings = mkdtempSync(join(tmpdir(), "voxelspark-plants-"));
+afterAll(() => rmSync(plantings, { recursive: true, force: true }));
 
 const halo = "halo, exact";
 const gathered = "group, 256 columns, kernel 1, more steps than buffers";
-type Form = "off" | "shared" | "registers";
 
 /** What is found in the PTX, what takes its place, and the machine's sentence. */
 const plants: [name: string, form: Form, found: string, planted: string, says: RegExp][] = [
@@ -63,18 +62,96 @@ const plants: [name: string, form: Form, found: string, planted: string, says: R
   ],
 ];
 
-test.each(plants)("%s, %s: %s -> %s", (name, form, found, planted, says) => {
-  const edit = join(folder, "edit");
-  writeFileSync(edit, `${found}\n${planted}\n`);
-  const script = join(__dirname, "../one-tensor.ts");
-  const { status, stdout } = spawnSync(
-    process.execPath,
-    ["-r", require.resolve("tsx/cjs"), script, "90", name],
-    {
-      cwd: resolve(__dirname, "../../.."),
-      encoding: "utf8",
-      env: { ...process.env, VOXELSPARK_CUDA_WGMMA: form, VOXELSPARK_PTX_EDIT: edit },
-    },
-  );
-  expect({ status, stdout }).toEqual({ status: 3, stdout: expect.stringMatching(says) });
+/** The environment in which the machine edits what it reads. */
+function planting(found: string, planted: string): NodeJS.ProcessEnv {
+  const folder = mkdtempSync(join(plantings, "edit-"));
+  writeFileSync(join(folder, "edit"), `${found}\n${planted}\n`);
+  return { VOXELSPARK_PTX_EDIT: join(folder, "edit") };
+}
+
+test.each(plants)("%s, %s: %s -> %s", async (name, form, found, planted, says) => {
+  const ended = await convolve(form, [name], planting(found, planted));
+  expect(ended).toEqual({ status: 3, said: expect.stringMatching(says) });
+});
+
+const wrong = /relative error|other bits/;
+/** Bugs of what is computed and where: by op record or case. */
+const slips: [
+  what: string,
+  run: (env: NodeJS.ProcessEnv) => Promise<Ended>,
+  found: string,
+  planted: string,
+  says: RegExp,
+][] = [
+  [
+    "halves that are exchanged",
+    (env) => runScript("one-op.ts", ["add", "bfloat16"], env),
+    "/cvt\\.rn\\.bf16\\.f32 (%rs\\d+), (%f\\d+)",
+    "cvt.rn.bf16.f32 $1, 0f3F800000",
+    wrong,
+  ],
+  [
+    "a pair that is packed the other way round",
+    (env) => convolve("off", [halo], env),
+    "/cvt\\.rn\\.bf16x2\\.f32 (%r\\d+), (%f\\d+), (%f\\d+)",
+    "cvt.rn.bf16x2.f32 $1, $3, $2",
+    wrong,
+  ],
+  [
+    "exchanged operands of mma",
+    (env) => convolve("off", [halo], env),
+    "/(mma\\.sync[^{]*\\{[^}]*\\}, \\{)(%r\\d+), (%r\\d+),",
+    "$1$3, $2,",
+    wrong,
+  ],
+  [
+    "matrices that are not transposed",
+    (env) => convolve("off", [halo], env),
+    "ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16",
+    "ldmatrix.sync.aligned.m8n8.x4.shared.b16",
+    wrong,
+  ],
+  [
+    "vectors that are not aligned",
+    (env) => runScript("one-op.ts", ["add"], env),
+    "/ld\\.global\\.v4\\.f32\\s+(\\{[^}]*\\}), \\[(%rd\\d+)\\]",
+    "ld.global.v4.f32 $1, [$2+4]",
+    /16 bytes of global memory are read at 0x\w+, which is not a multiple of 16/,
+  ],
+  [
+    "a store one element too far",
+    (env) => runScript("one-op.ts", ["leaky-relu"], env),
+    "/st\\.global\\.f32\\s+\\[(%rd\\d+)\\]",
+    "st.global.f32 [$1+512]",
+    /bytes of global memory are written at|relative error/,
+  ],
+  [
+    "a barrier that is missing",
+    (env) => runScript("one-op.ts", ["masked-norm"], env),
+    "/bar\\.sync\\s+0;",
+    "",
+    /no barrier orders|nothing was written|written in step|was written by warp|is read by warp/,
+  ],
+  [
+    "bounds of fewer threads",
+    (env) => runScript("one-op.ts", ["masked-norm"], env),
+    ".maxntid 256",
+    ".maxntid 128",
+    /threads, allowed are 128/,
+  ],
+];
+test.each(slips)("%s", async (_, run, found, planted, says) => {
+  const ended = await run(planting(found, planted));
+  expect(ended).toEqual({ status: 3, said: expect.stringMatching(says) });
+});
+
+test("shared memory of a launch that is one row short", async () => {
+  const { build, replaced } = require("./build.cjs");
+  const file = "native/ops/conv3d/cuda_halo_conv.cu";
+  const edit = replaced("kHaloThreads, Shape64::kAll, conv", "kHaloThreads, Shape64::kAll - 16, conv");
+  const library = await build("short", { [file]: edit });
+  expect(await convolve("off", [halo], { VOXELSPARK_CUDA_LIBRARY: library })).toEqual({
+    status: 3,
+    said: expect.stringMatching(/bytes of shared memory are (read|written) at 0x\w+, but the block has/),
+  });
 });
