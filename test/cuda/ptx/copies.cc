@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstring>
 #include <deque>
+#include <set>
 
 #include "global.h"
 #include "mbarrier.h"
@@ -22,17 +23,18 @@ struct Thread {
   std::deque<Copy> flying;
   uint64_t issued = 0, landed = 0;
   std::deque<uint64_t> groups;  // committed and not waited for: number of the copy after their last
+  std::set<uint32_t> through;   // mbarriers that copies have landed through
 };
 
 class Copies : public Part {
  public:
-  explicit Copies(Block& block) : block_(block), threads_(block.warps.size() * kLanes) {}
+  explicit Copies(Block& block) : block_(block) {}
 
   void start(Warp& w, uint32_t lane, const Copy& copy);
-  void commit(uint32_t thread) { threads_[thread].groups.push_back(threads_[thread].issued); }
+  void commit(uint32_t number) { thread(number).groups.push_back(thread(number).issued); }
   void wait(Warp& w, uint32_t lane, uint64_t but);
   void arrive_after(Warp& w, uint32_t lane, uint32_t barrier, bool counted);
-  void bulk(Warp& w, uint32_t to, uint64_t from, uint32_t bytes, uint32_t barrier);
+  void bulk(Warp& w, uint32_t lane, uint32_t to, uint64_t from, uint32_t bytes, uint32_t barrier);
 
   bool advance() override;
   void warp_ended(Warp& w) override;
@@ -50,10 +52,14 @@ class Copies : public Part {
   };
   void happen(const Late& late);
   void copy(const Copy& c, uint32_t size);
+  Thread& thread(uint32_t number) {
+    if (threads_.empty()) threads_.resize(block_.warps.size() * kLanes);
+    return threads_[number];
+  }
   bool late() const { return block_.launch.late.copies; }
 
   Block& block_;
-  std::vector<Thread> threads_;
+  std::vector<Thread> threads_;  // none in blocks without such copies
   std::deque<Late> queue_;
 };
 
@@ -67,21 +73,23 @@ void Copies::copy(const Copy& c, uint32_t size) {
 
 void Copies::start(Warp& w, uint32_t lane, const Copy& c) {
   block_.copy_to_shared(c.to, 16, 16);
-  block_.traffic.start_copy(c.to - kSharedStart, 16, w.number, Traffic::Proxy::generic);
+  block_.traffic.start_copy(c.to - kSharedStart, 16, w.thread(lane), Traffic::Proxy::generic);
   if (c.from % 16) fail("cp.async of 16 bytes from global address " + hex(c.from) + ", which is no multiple of 16");
   if (c.bytes) read_global(c.from, c.bytes, 1);
-  Thread& t = threads_[w.thread(lane)];
+  Thread& t = thread(w.thread(lane));
   t.flying.push_back(c);
   ++t.issued;
   if (!late()) copy(c, 16);
 }
 
 void Copies::wait(Warp& w, uint32_t lane, uint64_t but) {
-  Thread& t = threads_[w.thread(lane)];
+  Thread& t = thread(w.thread(lane));
+  if (t.groups.size() > but)
+    for (const uint32_t object : t.through) block_.traffic.share_landings(object, w.number);
   while (t.groups.size() > but) {
     for (; t.landed < t.groups.front(); ++t.landed, t.flying.pop_front()) {
       if (late()) copy(t.flying.front(), 16);
-      block_.traffic.land_here(t.flying.front().to - kSharedStart, 16, w.number);
+      block_.traffic.land_here(t.flying.front().to - kSharedStart, 16, w.thread(lane));
     }
     t.groups.pop_front();
   }
@@ -93,19 +101,19 @@ void Copies::arrive_after(Warp& w, uint32_t lane, uint32_t barrier, bool counted
   if (counted) all.promise(*piece.barrier);
   piece.warp = w.number;
   piece.thread = w.thread(lane);
-  piece.until = threads_[piece.thread].issued;
+  piece.until = thread(piece.thread).issued;
   if (late()) queue_.push_back(piece);
   else happen(piece);
 }
 
-void Copies::bulk(Warp& w, uint32_t to, uint64_t from, uint32_t bytes, uint32_t barrier) {
+void Copies::bulk(Warp& w, uint32_t lane, uint32_t to, uint64_t from, uint32_t bytes, uint32_t barrier) {
   if (bytes % 16) fail("cp.async.bulk of " + std::to_string(bytes) + " bytes, which is no multiple of 16");
   if (from % 16) fail("cp.async.bulk from global address " + hex(from) + ", which is no multiple of 16");
   Late piece{&mbarriers.of(block_).for_copy(w, barrier)};
   piece.copy = {to, bytes, from};
   piece.bulk = true;
   block_.copy_to_shared(to, bytes, 16);
-  block_.traffic.start_copy(to - kSharedStart, bytes, w.number, Traffic::Proxy::asynchronous);
+  block_.traffic.start_copy(to - kSharedStart, bytes, w.thread(lane), Traffic::Proxy::asynchronous);
   read_global(from, bytes, 1);
   if (late()) queue_.push_back(piece);
   else happen(piece);
@@ -121,23 +129,28 @@ void Copies::happen(const Late& late_piece) {
     block_.traffic.land(c.to - kSharedStart, c.bytes, b.number, b.arrived, Traffic::Proxy::asynchronous);
     return mbarriers.of(block_).complete(b, c.bytes);
   }
-  Thread& t = threads_[late_piece.thread];
+  Thread& t = thread(late_piece.thread);
   for (; t.landed < late_piece.until; ++t.landed, t.flying.pop_front()) {
     if (late()) copy(t.flying.front(), 16);
     block_.traffic.land(t.flying.front().to - kSharedStart, 16, b.number, b.arrived, Traffic::Proxy::generic);
   }
+  if (t.landed) t.through.insert(b.number);
+  for (const uint32_t object : t.through) block_.traffic.share_landings(object, b.arrived);
   mbarriers.of(block_).arrive(b, 1);
 }
 
 bool Copies::advance() {
   if (queue_.empty()) return false;
-  const Late piece = queue_.front();
-  queue_.pop_front();
+  // In the order of their issue, which the ISA leaves open; where turns are drawn, the last may be first.
+  const auto next = block_.launch.order.lose_turn() ? queue_.end() - 1 : queue_.begin();
+  const Late piece = *next;
+  queue_.erase(next);
   happen(piece);
   return true;
 }
 
 void Copies::warp_ended(Warp& w) {
+  if (threads_.empty()) return;
   for (uint32_t lane = 0; lane < kLanes; ++lane) {
     const Thread& t = threads_[w.thread(lane)];
     uint64_t tracked = t.landed;
@@ -184,7 +197,8 @@ Outcome arrive(Warp& w, const Instruction& i) {
 
 Outcome bulk(Warp& w, const Instruction& i) {
   return each_lane(w, [&](uint32_t lane) {
-    copies.of(w.block).bulk(w, place(w, i[0], lane), w.address(i[1], lane), w.words(i[2])[lane], place(w, i[3], lane));
+    copies.of(w.block).bulk(w, lane, place(w, i[0], lane), w.address(i[1], lane), w.words(i[2])[lane],
+                            place(w, i[3], lane));
   });
 }
 

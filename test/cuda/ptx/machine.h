@@ -98,12 +98,12 @@ class Block {
   const uint8_t* read_shared(uint32_t address, uint32_t bytes, uint32_t alignment, uint32_t thread) {
     check_shared(address, bytes, alignment, "read");
     check_written(address, bytes);
-    traffic.read(address - kSharedStart, bytes, thread / kLanes);
+    traffic.read(address - kSharedStart, bytes, thread);
     return shared.data() + (address - kSharedStart);
   }
   uint8_t* write_shared(uint32_t address, uint32_t bytes, uint32_t alignment, uint32_t thread) {
     check_shared(address, bytes, alignment, "written");
-    traffic.write(address - kSharedStart, bytes, thread / kLanes);
+    traffic.write(address - kSharedStart, bytes, thread);
     std::memset(written.data() + (address - kSharedStart), 0xFF, bytes);
     return shared.data() + (address - kSharedStart);
   }

@@ -48,6 +48,7 @@ void expect_members(const Warp& w, uint32_t members) {
 }
 Outcome warp_sync(Warp& w, const Instruction& i) {
   expect_members(w, w.words(i[0])[__builtin_ctz(w.lanes)]);
+  w.block.traffic.meet(w.number);
   return Outcome::done;
 }
 Handler bar_warp(Instruction& i) {

@@ -126,5 +126,11 @@ export const productMisuses: Record<string, Misuse> = {
     planted: "x4.trans.shared",
     says: "result",
   },
+  "lanes that do not meet": {
+    of: "warp",
+    found: meeting,
+    planted: "",
+    says: /no bar.warp.sync is in between/,
+  },
   "a part of a warp": { of: "warp", found: "	mma.sync", planted: "	@%p1 mma.sync", says: /do not execute/ },
 };

@@ -56,6 +56,12 @@ const cases: Record<string, Case> = {
   signalled: { text: kernels.signalled, threads: 128 },
   piped: { text: kernels.piped, threads: 256, steps: 3 },
   warp: { text: kernels.warp, threads: 32, rows: 16, columns: 8 },
+  "warp that meets": {
+    text: kernels.warp.replace("bar.sync 0", "bar.warp.sync -1"),
+    threads: 32,
+    rows: 16,
+    columns: 8,
+  },
 };
 
 function run({ text, threads, steps = 1 }: Case, late: boolean) {

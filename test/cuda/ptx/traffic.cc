@@ -45,43 +45,62 @@ void Traffic::check_known(uint32_t agent, uint32_t step, size_t index, uint32_t 
        " and no barrier orders the two");
 }
 
-void Traffic::read(uint32_t offset, uint32_t bytes, uint32_t warp) {
+// Lanes run in lock step here, but need not on a device.
+void Traffic::check_lane(bool same_step, uint32_t other, size_t index, uint32_t thread, const char* what) const {
+  if (!same_step || other == thread % kLanes) return;
+  fail(place(index) + " is used by lane " + std::to_string(thread % kLanes) + ", but it was " + what + " by lane " +
+       std::to_string(other) + " of the same warp and no bar.warp.sync is in between");
+}
+
+void Traffic::read(uint32_t offset, uint32_t bytes, uint32_t thread) {
+  const uint32_t warp = thread / kLanes;
   for (size_t i = offset / kWord, end = (offset + bytes + kWord - 1) / kWord; i < end; ++i) {
     Word& word = words_[i];
     if (word.copying) fail(place(i) + " is read while an asynchronous copy may still be writing it");
     if (word.object) fail(place(i) + " is read, but an mbarrier lives there");
     check_known(word.writer, word.written, i, warp, "written");
+    check_lane(word.writer == warp && word.written == now(warp), word.writer_lane, i, thread, "written");
     word.reader = static_cast<uint8_t>(warp);
+    word.reader_lane = static_cast<uint8_t>(thread % kLanes);
     word.was_read = now(warp);
   }
 }
 
-void Traffic::check_write(const Word& word, size_t index, uint32_t warp, Proxy proxy) const {
+void Traffic::check_write(const Word& word, size_t index, uint32_t thread, Proxy proxy) const {
+  const uint32_t warp = thread / kLanes;
   if (word.copying) fail(place(index) + " is written while an asynchronous copy may still be writing it");
   if (word.products) fail(place(index) + " is written while a wgmma in flight may still read it");
   if (word.object) fail(place(index) + " is written, but an mbarrier lives there");
   check_known(word.reader, word.was_read, index, warp, "read");
   check_known(word.writer, word.written, index, warp, "written");
-  const bool was_loaded = word.was_read && word.reader < kMaxWarps;
-  if (proxy == Proxy::asynchronous && was_loaded && warps_[warp].fenced[word.reader] < word.was_read)
+  check_lane(word.reader == warp && word.was_read == now(warp), word.reader_lane, index, thread, "read");
+  check_lane(word.writer == warp && word.written == now(warp), word.writer_lane, index, thread, "written");
+  if (proxy == Proxy::generic) return;
+  const Clock& fenced = warps_[warp].fenced;
+  if (word.was_read && word.reader < kMaxWarps && fenced[word.reader] < word.was_read)
     fail(place(index) +
          " was read in the generic proxy and is written in the asynchronous one without a "
          "fence.proxy.async in between");
-  if (word.written && proxy == Proxy::asynchronous && word.proxy == Proxy::generic &&
-      warps_[warp].fenced[word.writer] < word.written)
+  if (word.written && word.proxy == Proxy::generic && fenced[word.writer] < word.written)
     fail(place(index) +
          " was written in the generic proxy and is written in the asynchronous one without a "
          "fence.proxy.async in between");
 }
 
-void Traffic::write(uint32_t offset, uint32_t bytes, uint32_t warp) {
+void Traffic::write(uint32_t offset, uint32_t bytes, uint32_t thread) {
   for (size_t i = offset / kWord, end = (offset + bytes + kWord - 1) / kWord; i < end; ++i) {
     Word& word = words_[i];
-    check_write(word, i, warp, Proxy::generic);
-    word.writer = static_cast<uint8_t>(warp);
-    word.written = now(warp);
-    word.proxy = Proxy::generic;
+    if (bytes < kWord) word.written = 0;  // perhaps of the word's other half: may be a store of any lane
+    check_write(word, i, thread, Proxy::generic);
+    mark_written(word, thread);
   }
+}
+
+void Traffic::mark_written(Word& word, uint32_t thread) {
+  word.writer = static_cast<uint8_t>(thread / kLanes);
+  word.writer_lane = static_cast<uint8_t>(thread % kLanes);
+  word.written = now(thread / kLanes);
+  word.proxy = Proxy::generic;
 }
 
 void Traffic::arrive(uint32_t barrier, uint64_t generation, uint32_t warp) {
@@ -113,20 +132,17 @@ void Traffic::fence_init(uint32_t warp) {
   ++known.seen[warp];
 }
 
-void Traffic::start_copy(uint32_t offset, uint32_t bytes, uint32_t warp, Proxy proxy) {
+void Traffic::start_copy(uint32_t offset, uint32_t bytes, uint32_t thread, Proxy proxy) {
   for (size_t i = offset / kWord, end = (offset + bytes) / kWord; i < end; ++i) {
-    check_write(words_[i], i, warp, proxy);
+    check_write(words_[i], i, thread, proxy);
     words_[i].copying = true;
   }
 }
 
-void Traffic::land_here(uint32_t offset, uint32_t bytes, uint32_t warp) {
+void Traffic::land_here(uint32_t offset, uint32_t bytes, uint32_t thread) {
   for (size_t i = offset / kWord, end = (offset + bytes) / kWord; i < end; ++i) {
-    Word& word = words_[i];
-    word.copying = false;
-    word.writer = static_cast<uint8_t>(warp);
-    word.written = now(warp);
-    word.proxy = Proxy::generic;
+    words_[i].copying = false;
+    mark_written(words_[i], thread);
   }
 }
 
@@ -140,6 +156,10 @@ void Traffic::land(uint32_t offset, uint32_t bytes, uint32_t object, Knowledge& 
     word.proxy = proxy;
   }
   through.seen[agent] = step;
+}
+
+void Traffic::share_landings(uint32_t object, Knowledge& with) const {
+  with.seen[kMaxWarps + object] = landings_[object];
 }
 
 void Traffic::start_product(uint32_t offset, uint32_t warp) {

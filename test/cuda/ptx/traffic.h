@@ -27,9 +27,11 @@ class Traffic {
   Traffic(uint32_t warps, uint32_t bytes);
   void reset();
 
-  // The generic proxy: ld, st, ldmatrix. Offsets from the start of shared memory.
-  void read(uint32_t offset, uint32_t bytes, uint32_t warp);
-  void write(uint32_t offset, uint32_t bytes, uint32_t warp);
+  // The generic proxy: ld, st, ldmatrix. Offsets from the start of shared memory; threads of the block.
+  void read(uint32_t offset, uint32_t bytes, uint32_t thread);
+  void write(uint32_t offset, uint32_t bytes, uint32_t thread);
+  // bar.warp.sync: only then may a lane touch what another lane of its warp did.
+  void meet(uint32_t warp) { ++warps_[warp].seen[warp]; }
 
   // bar.sync: a warp arrives in a generation of a barrier, and goes on when that one is complete.
   void arrive(uint32_t barrier, uint64_t generation, uint32_t warp);
@@ -46,9 +48,12 @@ class Traffic {
   // cp.async writes in the generic proxy, cp.async.bulk in the asynchronous one. From start to landing nobody may touch
   // the words. A copy lands at a wait of its own warp or through an mbarrier, whose agent number it is then known by.
   enum class Proxy : uint8_t { generic, asynchronous };
-  void start_copy(uint32_t offset, uint32_t bytes, uint32_t warp, Proxy proxy);
-  void land_here(uint32_t offset, uint32_t bytes, uint32_t warp);
+  void start_copy(uint32_t offset, uint32_t bytes, uint32_t thread, Proxy proxy);
+  void land_here(uint32_t offset, uint32_t bytes, uint32_t thread);
   void land(uint32_t offset, uint32_t bytes, uint32_t object, Knowledge& through, Proxy proxy);
+  // What has landed through an mbarrier so far is known to another, or to a warp, that waits for the same copies.
+  void share_landings(uint32_t object, Knowledge& with) const;
+  void share_landings(uint32_t object, uint32_t warp) { share_landings(object, warps_[warp]); }
 
   // wgmma reads 16 bytes at a time in the asynchronous proxy for each of its four warps; nobody may write them until it
   // is known to be over. It is one operation of the warpgroup: whichever warp has waited for it knows that.
@@ -61,9 +66,10 @@ class Traffic {
 
  private:
   struct Word {
-    uint32_t written = 0, was_read = 0;  // steps of their agents; 0: never
-    uint8_t writer = 0, reader = 0;
-    Proxy proxy = Proxy::generic;  // of the writer
+    uint32_t written = 0, was_read = 0;        // steps of their agents; 0: never
+    uint8_t writer = 0, reader = 0;            // warps, or other agents
+    uint8_t writer_lane = 0, reader_lane = 0;  // of warps
+    Proxy proxy = Proxy::generic;              // of the writer
     bool copying = false, object = false;
     uint16_t products = 0;
   };
@@ -71,7 +77,9 @@ class Traffic {
     uint64_t generation = ~uint64_t{0};
     Knowledge knowledge;
   };
-  void check_write(const Word& word, size_t index, uint32_t warp, Proxy proxy) const;
+  void check_write(const Word& word, size_t index, uint32_t thread, Proxy proxy) const;
+  void check_lane(bool same_step, uint32_t other, size_t index, uint32_t thread, const char* what) const;
+  void mark_written(Word& word, uint32_t thread);
   void check_known(uint32_t agent, uint32_t step, size_t index, uint32_t warp, const char* what) const;
 
   std::vector<Word> words_;
