@@ -120,7 +120,7 @@ async function* firstMember(input: string | Uint8Array, chunkSize: number): Asyn
     start = part; // of a file its first megabyte
     break;
   }
-  const from = streamOf(input, gzipHeaderLength(start), Math.max(chunkSize, 1 << 12));
+  const from = streamOf(input, gzipHeaderLength(start), chunkSize);
   yield* passed(from, createInflateRaw({ chunkSize }));
 }
 
@@ -164,12 +164,20 @@ const isTrailing = (error: Error) => error.message === "incorrect header check";
 /** The first `length` uncompressed bytes of a file, fewer if it is shorter. */
 export async function readHead(path: string, compressed: boolean, length: number): Promise<Uint8Array> {
   let head = Buffer.alloc(0);
-  const parts = compressed ? firstMember(path, 1 << 12) : passed(streamOf(path, 0, 1 << 12));
-  try {
+  const take = async (parts: AsyncIterable<Uint8Array>) => {
+    head = Buffer.alloc(0);
     for await (const part of parts) {
       head = Buffer.concat([head, part]);
       if (head.length >= length) break;
     }
+  };
+  const chunkSize = 1 << 12;
+  try {
+    const gunzip = compressed ? createGunzip({ chunkSize }) : undefined;
+    await take(passed(streamOf(path, 0, chunkSize), gunzip)).catch(async (error: Error) => {
+      if (!isTrailing(error)) throw error;
+      await take(firstMember(path, chunkSize));
+    });
   } catch (error) {
     throw await translate(error, path, (await stat(path)).size, head.length);
   }

@@ -231,6 +231,13 @@ describe("damaged files", () => {
     expect((await failure(() => decodeNifti(damaged, "d.nii.gz"))).code).toBe(F);
   });
 
+  test("a header may be spread over members of the gzip file", async () => {
+    const path = join(temporary, "spread.nii.gz");
+    writeFileSync(path, Buffer.concat([gzipSync(plain.subarray(0, 100)), gzipSync(plain.subarray(100))]));
+    expect((await readNiftiHeader(path)).header.shape).toEqual([3, 4, 5]);
+    expect((await readNifti(path)).data).toEqual((await decodeNifti(plain, "plain.nii")).data);
+  });
+
   test("a gzip bomb stops right behind the voxels", async () => {
     const bomb = gzipSync(Buffer.concat([plain, Buffer.alloc(64 << 20)]), { level: 1 });
     const before = process.memoryUsage().arrayBuffers;
