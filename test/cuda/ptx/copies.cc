@@ -6,6 +6,7 @@
 #include <deque>
 #include <set>
 
+#include "counters.h"
 #include "global.h"
 #include "mbarrier.h"
 
@@ -174,7 +175,17 @@ Outcome each_lane(Warp& w, Body&& body) {
 uint32_t place(Warp& w, const Operand& o, uint32_t lane) { return static_cast<uint32_t>(w.address(o, lane)); }
 
 // cp.async.cg.shared.global{.L2::...} [to], [from], 16{, source size}
+// Zeros are written without reading.
+void count_copies(Warp& w, const Instruction& i) {
+  uint32_t reading = 0;
+  for (uint32_t lane = 0; lane < kLanes; lane++)
+    reading |= uint32_t{w.has(lane) && (i.count <= 3 || w.words(i[3])[lane] > 0)} << lane;
+  count_shared(w, i[0], 16, w.lanes);
+  if (reading) count_global(w, i[1], 16, reading);
+}
+
 Outcome cp_async(Warp& w, const Instruction& i) {
+  if (counting) count_copies(w, i);
   return each_lane(w, [&](uint32_t lane) {
     const uint32_t bytes = i.count > 3 ? w.words(i[3])[lane] : 16;
     if (bytes > 16) fail("cp.async of 16 bytes from a source of " + std::to_string(bytes));

@@ -22,7 +22,7 @@ export interface Ended {
   output: Buffer;
 }
 
-export function runKernel(kernel: Kernel, buffer: Buffer): Ended {
+export function runKernel(kernel: Kernel, buffer: Buffer, env: NodeJS.ProcessEnv = {}): Ended {
   const { body, variables = "", blocks = 1, threads = 32, shared = 0 } = kernel;
   const folder = mkdtempSync(join(tmpdir(), "voxelspark-ptx-"));
   try {
@@ -39,6 +39,7 @@ export function runKernel(kernel: Kernel, buffer: Buffer): Ended {
       input: buffer,
       maxBuffer: 1 << 28,
       timeout: 60000,
+      env: { ...process.env, ...env },
     });
     if (status !== 0 && status !== 3) throw new Error(`the driver ended with ${status}: ${stderr}`);
     return { complaint: stderr.toString().trim(), output: stdout };

@@ -46,6 +46,7 @@ struct Instruction {
   enum Flow : uint8_t { straight, branch, end } flow = straight;
   bool uniform = false;                     // bra.uni
   bool products = false;                    // names a register of a wgmma, which it is not
+  uint8_t kind = 0;                         // Class, for counters
   uint32_t target = 0, reconverge = 0;      // branch
   uint64_t detail = 0;                      // what its resolver wants to tell its handler
   std::string_view opcode;                  // "mma", up to the first dot

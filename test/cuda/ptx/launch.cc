@@ -8,6 +8,7 @@
 
 #include "../emulator/emulator.h"
 #include "block.h"
+#include "counters.h"
 #include "global.h"
 
 namespace {
@@ -122,6 +123,7 @@ void run_prepared(Launch& launch, emulator::Late late) {
     launch.order = emulator::current_order();
     launch.late = late;
     recent_extent = {};
+    const CountedLaunch counted(launch);
     run(launch);
   });
 }

@@ -1,15 +1,12 @@
 // ld and st (PTX ISA 9.7.9.8, 9.7.9.12): of parameters, of shared memory, and of global memory, which generic addresses
 // mean, too. Addresses are multiples of the bytes of the whole vector.
+#include "counters.h"
 #include "global.h"
 #include "handlers.h"
 
 namespace ptx {
 
 namespace {
-
-struct Access {
-  uint8_t count;  // of a vector
-};
 
 template <class Space>
 const uint8_t* read(Warp& w, uint32_t lane, uint64_t address, uint32_t bytes);
@@ -31,6 +28,13 @@ const uint8_t* read<Parameters>(Warp& w, uint32_t, uint64_t address, uint32_t by
   return all.data() + address;
 }
 
+template <class Space>
+void note(Warp& w, const Operand& address, uint32_t bytes) {
+  if (!counting || std::is_same_v<Space, Parameters>) return;
+  if (std::is_same_v<Space, Shared>) count_shared(w, address, bytes, w.lanes);
+  else count_global(w, address, bytes, w.lanes);
+}
+
 // T as it is in memory; signed numbers are extended to the register's width, others with zeros.
 template <class T, class Register>
 void load_lane(Warp& w, const Operand& d, uint32_t lane, const uint8_t* from) {
@@ -42,6 +46,7 @@ template <class Space, class T, class Register>
 Outcome load(Warp& w, const Instruction& i) {
   const auto count = static_cast<uint32_t>(i.detail), bytes = count * static_cast<uint32_t>(sizeof(T));
   const bool list = i[0].kind == Operand::kList;
+  note<Space>(w, i[1], bytes);
   for_lanes(w, [&](uint32_t l) {
     const uint8_t* from = read<Space>(w, l, w.address(i[1], l), bytes);
     if (!list) return load_lane<T, Register>(w, i[0], l, from);
@@ -59,6 +64,7 @@ template <class Space, class T>
 Outcome store(Warp& w, const Instruction& i) {
   const auto count = static_cast<uint32_t>(i.detail), bytes = count * static_cast<uint32_t>(sizeof(T));
   const bool list = i[1].kind == Operand::kList;
+  note<Space>(w, i[0], bytes);
   for_lanes(w, [&](uint32_t l) {
     const uint64_t address = w.address(i[0], l);
     uint8_t* to;

@@ -3,42 +3,13 @@
 
 #include <cstdlib>
 
+#include "declarations.h"
 #include "kernel.h"
 #include "text.h"
 
 namespace ptx {
 
 namespace {
-
-// ".align 16 .b8 name[2048]" behind ".shared"; of elements of one byte, as nvcc declares all.
-Variable read_variable(std::string_view declaration, bool dynamic) {
-  Reader reader(declaration);
-  Variable v{{}, 0, 1, dynamic};
-  uint32_t element = 0;
-  while (reader.skip() && reader.peek() == '.') {
-    reader.at++;
-    const auto word = reader.name();
-    int64_t number;
-    if (word == "align") {
-      reader.skip();
-      if (!read_number(reader.name(), number)) fail("an alignment is not a number");
-      v.alignment = static_cast<uint32_t>(number);
-    } else {
-      element = static_cast<uint32_t>(std::atoi(std::string(word.substr(1)).c_str()) / 8);
-    }
-  }
-  v.name = reader.name();
-  v.bytes = element;
-  v.alignment = std::max(v.alignment, element);
-  if (reader.skip() && reader.peek() == '[') {
-    reader.at++;
-    const auto extent = trimmed(reader.to(']'));
-    int64_t number = 0;
-    if (!extent.empty() && !read_number(extent, number)) fail("the extent of a shared variable is not a number");
-    v.bytes = element * static_cast<uint32_t>(number);
-  }
-  return v;
-}
 
 size_t behind_braces(const std::string& text, size_t at) {
   int depth = 0;
@@ -54,8 +25,6 @@ size_t behind_braces(const std::string& text, size_t at) {
 
 }  // namespace
 
-Variable shared_variable(std::string_view declaration, bool dynamic) { return read_variable(declaration, dynamic); }
-
 Module::Module(std::string all) : text(std::make_shared<const std::string>(std::move(all))) {
   Reader reader(*text);
   bool dynamic = false;
@@ -70,7 +39,7 @@ Module::Module(std::string all) : text(std::make_shared<const std::string>(std::
     } else if (word == "extern") {
       dynamic = true;
     } else if (word == "shared") {
-      shared.push_back(read_variable(reader.to(';'), dynamic));
+      shared.push_back(shared_variable(reader.to(';'), dynamic));
       dynamic = false;
     } else if (word == "entry") {
       reader.skip();

@@ -2,14 +2,14 @@
 #include <algorithm>
 #include <unordered_map>
 
+#include "counters.h"
+#include "declarations.h"
 #include "kernel.h"
 #include "machine.h"
 #include "text.h"
 #include "wgmma_registers.h"
 
 namespace ptx {
-
-Variable shared_variable(std::string_view declaration, bool dynamic);
 
 namespace {
 
@@ -22,8 +22,6 @@ struct Scope {
   std::unordered_map<std::string_view, uint8_t> ranges;  // %r<25>: bits by "%r"
   std::unordered_map<std::string_view, uint32_t> labels;
 };
-
-uint32_t rounded(uint32_t bytes, uint32_t to) { return (bytes + to - 1) / to * to; }
 
 uint8_t bits_of(std::string_view type) {
   if (type == "pred") return 1;
@@ -44,8 +42,8 @@ class Parser {
 
   void read(const Module::Entry& entry) {
     const std::string_view text = *module_.text;
-    read_header(text.substr(entry.begin, entry.body - entry.begin));
-    place_variables(text.substr(entry.body, entry.end - entry.body));
+    read_header(text.substr(entry.begin, entry.body - entry.begin), kernel_, symbols_);
+    place_variables(module_, text.substr(entry.body, entry.end - entry.body), kernel_, symbols_);
     read_body(text, entry);
     for (auto& [instruction, operand, scope, name] : jumps_) resolve_jump(instruction, *operand, scope, name);
   }
@@ -57,59 +55,6 @@ class Parser {
     const Scope* scope;
     std::string_view name;
   };
-
-  void read_header(std::string_view header) {
-    const size_t open = header.find('('), close = header.rfind(')');
-    for (const auto parameter : open == header.npos ? std::vector<std::string_view>{}
-                                                    : split(header.substr(open + 1, close - open - 1), ',')) {
-      if (parameter.empty()) continue;
-      const Variable v = shared_variable(parameter.substr(std::string_view(".param").size()), false);
-      const uint32_t offset = rounded(kernel_.parameter_bytes, v.alignment);
-      kernel_.parameters.push_back({v.name, offset, v.bytes});
-      kernel_.parameter_bytes = offset + v.bytes;
-      symbols_[v.name] = offset;
-    }
-    kernel_.most_threads = product_of(header, ".maxntid", 1024);
-    kernel_.most_registers = product_of(header, ".maxnreg", 0);
-    kernel_.least_blocks = product_of(header, ".minnctapersm", 0);
-  }
-
-  // ".maxntid 128, 1, 1"
-  static uint32_t product_of(std::string_view header, std::string_view directive, uint32_t otherwise) {
-    const size_t at = header.find(directive);
-    if (at == header.npos) return otherwise;
-    const size_t begin = at + directive.size(), end = std::min(header.find('\n', begin), header.size());
-    int64_t product = 1;
-    for (const auto number : split(header.substr(begin, end - begin), ',')) {
-      int64_t factor;
-      if (!read_number(number, factor)) fail(std::string(directive) + " is not a number");
-      product *= factor;
-    }
-    return static_cast<uint32_t>(product);
-  }
-
-  // Those of the module that the kernel names, and its own; what is extern begins behind them.
-  void place_variables(std::string_view body) {
-    std::vector<Variable> all;
-    for (const Variable& v : module_.shared)
-      if (body.find(v.name) != body.npos) all.push_back(v);
-    constexpr std::string_view kShared = ".shared ";  // a declaration: no instruction has a space there
-    for (size_t at = body.find(kShared); at != body.npos; at = body.find(kShared, at + 1))
-      all.push_back(shared_variable(body.substr(at + 8, body.find(';', at) - at - 8), false));
-    uint32_t end = kSharedStart;
-    for (const Variable& v : all) {
-      if (v.dynamic) continue;
-      end = rounded(end, v.alignment);
-      symbols_[v.name] = end;
-      end += v.bytes;
-    }
-    kernel_.static_shared = end - kSharedStart;
-    for (const Variable& v : all)
-      if (v.dynamic) end = std::max(end, rounded(end, v.alignment));
-    for (const Variable& v : all)
-      if (v.dynamic) symbols_[v.name] = end;
-    kernel_.dynamic_start = end;
-  }
 
   void read_body(std::string_view text, const Module::Entry& entry) {
     Reader reader(text.substr(0, entry.end), entry.body);
@@ -195,6 +140,7 @@ class Parser {
       i.run = Family::resolve(i);
       if (!i.run) fail("line " + std::to_string(line_) + " has an instruction that is not known: " + std::string(text));
     }
+    i.kind = static_cast<uint8_t>(class_of(i));
     kernel_.code.push_back(std::move(i));
   }
 
@@ -326,7 +272,7 @@ class Parser {
   Kernel& kernel_;
   std::deque<Scope> scopes_;
   Scope* scope_ = nullptr;
-  std::unordered_map<std::string_view, uint32_t> symbols_;  // offsets of parameters, addresses of variables
+  Symbols symbols_;
   std::unordered_map<int64_t, Operand> constants_;
   std::vector<Jump> jumps_;
   uint32_t predicates_ = 0, predicate_at_ = 0;

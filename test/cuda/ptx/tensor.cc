@@ -1,6 +1,7 @@
 // Instructions of one warp on matrices: ldmatrix (PTX ISA 9.0, 9.7.14.5.15) and mma.sync (9.7.14.5.14).
 #include <algorithm>
 
+#include "counters.h"
 #include "fragments.h"
 #include "half.h"
 #include "machine.h"
@@ -15,6 +16,7 @@ template <bool transposed>
 Outcome ldmatrix(Warp& w, const Instruction& i) {
   w.expect_all(i);
   const uint32_t matrices = i[0].count;
+  if (counting) count_shared(w, i[1], 16, kAll >> (kLanes - 8 * matrices));
   uint16_t rows[32][8];
   for (uint32_t lane = 0; lane < 8 * matrices; ++lane)
     std::memcpy(rows[lane], w.block.read_shared(static_cast<uint32_t>(w.address(i[1], lane)), 16, 16, w.thread(lane)),

@@ -1,4 +1,5 @@
 #include "block.h"
+#include "counters.h"
 
 namespace ptx {
 
@@ -73,10 +74,12 @@ class Runner {
       w_.now = &i;
       w_.lanes = guarded(w_, i, lanes);
       steps_++;
+      if (counting && i.flow != Instruction::straight) counting->instructions[i.kind]++;
       if (i.flow == Instruction::straight) {
         if (w_.lanes) {
           if (i.products) products_touched(w_, i);
           if (i.run(w_, i) == Outcome::blocked) return Stop::blocked;
+          if (counting) counting->instructions[i.kind]++;
         }
         pc++;
       } else if (i.flow == Instruction::end) {
