@@ -66,7 +66,8 @@ const plants: [name: string, form: Form, found: string, planted: string, says: R
 function planting(found: string, planted: string): NodeJS.ProcessEnv {
   const folder = mkdtempSync(join(plantings, "edit-"));
   writeFileSync(join(folder, "edit"), `${found}\n${planted}\n`);
-  return { VOXELSPARK_PTX_EDIT: join(folder, "edit") };
+  const seed = process.env.VOXELSPARK_TEST_SEED ?? "1"; // no other values from run to run
+  return { VOXELSPARK_PTX_EDIT: join(folder, "edit"), VOXELSPARK_TEST_SEED: seed };
 }
 
 test.each(plants)("%s, %s: %s -> %s", async (name, form, found, planted, says) => {
