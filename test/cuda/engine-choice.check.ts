@@ -49,10 +49,10 @@ test("cases reach the kernels of their names", () => {
   const kernels = kernelsOf(named);
   const found = named.map(([name], i) => [name, kernels[i]!.split(" ")[0]]);
   expect(found).toEqual(named.map(([name]) => [name, name.startsWith("halo") ? "halo" : "gather"]));
-  const heads = Object.keys(cases).filter((name) => name.startsWith("a head"));
-  expect(heads.map((name) => kernelsOf([[name, cases[name] as Case]]))).toEqual(
-    heads.map(() => ["gather point point"]),
-  );
+  const kernelsNamed = (start: string) =>
+    new Set(kernelsOf(Object.entries(cases).filter(([name]) => name.startsWith(start))));
+  expect(kernelsNamed("a head")).toEqual(new Set(["gather point point"]));
+  expect(kernelsNamed("stem")).toEqual(new Set(["stem gather stem"]));
   const gradients = kernels.filter((_, i) => named[i]![0].startsWith("halo"));
   expect(new Set(gradients)).toEqual(new Set(["halo halo halo"]));
 });

@@ -44,7 +44,11 @@ static void engines() {
   EXPECT(choose_weight_engine(kPoint, map(32, 16), map(1, 16, cells)) == ConvEngine::gather);  // other voxels
   EXPECT(choose_engine({kPoint, true, map(3, 16, cells), wide}) == ConvEngine::pointwise);
   EXPECT(choose_engine({kPoint, true, map(3, 16), map(32, 16), 8}) == ConvEngine::gather);
-  EXPECT(engine(kThree, map(1, 16, cells), map(32, 16, cells)) == ConvEngine::gather);
+  EXPECT(engine(kThree, map(1, 16, cells), map(32, 16, cells)) == ConvEngine::stem);
+  EXPECT(choose_weight_engine(kThree, map(4, 16), map(64, 16)) == ConvEngine::stem);
+  EXPECT(engine(kThree, map(5, 16), map(32, 16)) == ConvEngine::gather);
+  EXPECT(engine(kThree, map(1, 16), map(40, 16)) == ConvEngine::gather);
+  EXPECT(engine(kThree, map(1, 8, cells), map(32, 8, cells)) == ConvEngine::gather);  // blocks of edge 4
   wide.dtype = DType::float32;
   EXPECT(engine(kThree, wide, wide) == ConvEngine::gather);
   EXPECT(convolution_workspace({kThree, false, wide, wide}) == 0);
@@ -122,6 +126,31 @@ static void splits() {
     }
 }
 
+// Rounds of thread blocks, over the parts of a sum: never more than without splits, nor than a tenth from the best.
+static void gather_parts() {
+  const auto rounds = [](int64_t items, int64_t splits) {
+    return static_cast<double>(tiles_of(items * splits, kResidentBlocks)) / static_cast<double>(splits);
+  };
+  for (int64_t items = 1; items < 600; items++)
+    for (const int64_t most : {1, 5, 32}) {
+      const int splits = gather_splits(items, most);
+      EXPECT(splits >= 1 && splits <= most && rounds(items, splits) <= rounds(items, 1));
+      for (int64_t s = 2; s <= most && tiles_of(items * s, kResidentBlocks) <= 3; s++)
+        EXPECT(rounds(items, splits) * 0.9 <= rounds(items, s) + 1e-9);
+    }
+  EXPECT(gather_splits(10, 32) == 13 && gather_splits(60, 33) == 2 && gather_splits(1000, 32) == 1);
+}
+
+// A weight gradient's thread blocks are resident all at once, unless its channels alone make more.
+static void weight_rows() {
+  for (const int64_t channels : {32, 64, 96, 128, 160, 256, 512}) {
+    const HaloWeightPlan p = HaloWeightPlan::of(kThree, map(channels, 64), map(channels, 64));
+    const int64_t columns = int64_t{p.source_tiles} * p.dest_tiles;
+    EXPECT(p.possible && (p.rows == 1 || p.rows * columns <= kResidentBlocks));
+    EXPECT((p.rows + 1) * columns > kResidentBlocks);
+  }
+}
+
 // Tiles of ragged cells cover every voxel of a map once, and a neighbour is where the volume says.
 static void cells() {
   const Extent size{11, 9, 17};
@@ -150,7 +179,7 @@ static void print_kernels(const int64_t* n) {
   const ConvGeometry g{kernel, stride, padding};
   const Layout x{feature_shape(1, n[0], size), DType::bfloat16, cells};
   const Layout y{feature_shape(1, n[1], last / stride + Int3{1, 1, 1}), DType::bfloat16, cells};
-  const char* names[] = {"plain", "gather", "halo", "point"};
+  const char* names[] = {"plain", "gather", "halo", "point", "stem"};
   for (const ConvEngine e : {choose_engine({g, false, x, y, n[12]}), choose_engine({g, true, y, x, n[12]}),
                              choose_weight_engine(g, x, y, n[12])})
     std::printf("%s ", names[static_cast<int>(e)]);
@@ -168,6 +197,8 @@ int main(int argc, char** argv) {
   forms();
   groups();
   splits();
+  gather_parts();
+  weight_rows();
   cells();
   return failures ? 1 : 0;
 }

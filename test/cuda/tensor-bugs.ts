@@ -13,6 +13,45 @@ export const conv = "native/ops/conv3d";
 
 export const tensorBugs: readonly TensorBug[] = [
   {
+    name: "a plane left out of a stem's weight gradient",
+    notices: "stem, masked",
+    file: `${conv}/cuda_stem.cu`,
+    found: "p < kTileDepth",
+    planted: "p < kTileDepth - 1",
+    says: /^gradient of weight.*relative error/,
+  },
+  {
+    name: "a channel's tile that is used before it is there",
+    notices: "stem, three channels, a ragged volume",
+    file: `${conv}/cuda_stem.cu`,
+    within: "__syncthreads();\n#pragma unroll 1\n    for (int row = 0; row < 9; row++)",
+    found: "__syncthreads();",
+    planted: "",
+  },
+  {
+    name: "the first gradient of a head for all",
+    notices: "a head",
+    file: `${conv}/cuda_pointwise.cu`,
+    found: "gy.at(voxel, sample, first + k)",
+    planted: "gy.at(voxel, sample, first)",
+    says: /^gradient of weight.*relative error/,
+  },
+  {
+    name: "voxels of the second step of two taken from the first",
+    notices: "gather, stride 2, odd volume, two samples in a tile",
+    file: `${conv}/cuda_tensor_weight.cu`,
+    found: "return table + kStep * 4;",
+    planted: "return table;",
+    says: /^gradient of weight.*relative error/,
+  },
+  {
+    name: "tables of the next item written while rows of this one are looked up",
+    notices: "starved: gather, many items, pending",
+    file: `${conv}/cuda_tensor_gemm.cu`,
+    found: "named_barrier(kGatherBarrier, kGatherProducers);",
+    planted: "",
+  },
+  {
     name: "statistics of voxels beyond a volume's end",
     notices: "halo, tiles that stick out",
     file: `${conv}/cuda_halo_parts.cuh`,

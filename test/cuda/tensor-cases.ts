@@ -99,6 +99,23 @@ export const cases: Record<string, Case> = {
   "a stem": { channels: [1, 32], size: cube(8), kernel: cube(3), cells: 2 },
   // Three channels: the one sum that is a mean or a bias's gradient might cancel.
   "a head": { channels: [32, 3], size: cube(6), kernel: cube(1), bias: true },
+  // Kernel 1: one lookup an item.
+  "gather, many items": { channels: [40, 24], size: [16, 14, 12], kernel: cube(1), samples: 3, bias: true },
+  "stem, masked": { channels: [1, 32], size: cube(16), kernel: cube(3), cells: 2, samples: 2, bias: true },
+  "stem, three channels, a ragged volume": {
+    channels: [3, 64],
+    size: [6, 15, 14],
+    kernel: cube(3),
+    samples: 2,
+  },
+  "stem, one visible block, exact": {
+    channels: [2, 32],
+    size: cube(16),
+    kernel: cube(3),
+    cells: 2,
+    visible: "one",
+    integer: true,
+  },
   "a head of one channel, masked": {
     channels: [40, 1],
     size: cube(12),

@@ -11,6 +11,7 @@
 #include "ops/conv3d/cuda_halo_conv.cuh"
 #include "ops/conv3d/cuda_plan.h"
 #include "ops/conv3d/cuda_pointwise.cuh"
+#include "ops/conv3d/cuda_stem.cuh"
 #include "ops/conv3d/cuda_tensor_gemm.cuh"
 #include "ops/conv3d/cuda_tensor_weight.cuh"
 #include "ops/reduce/cuda_reduce.cuh"
@@ -56,6 +57,9 @@ void convolve_cuda(const ConvGeometry& g, bool adjoint, const Tensor& source, co
   if (engine == ConvEngine::pointwise)
     return bf16 ? pointwise_adjoint_cuda<__nv_bfloat16>(source, weight, store, dest)
                 : pointwise_adjoint_cuda<__half>(source, weight, store, dest);
+  if (engine == ConvEngine::stem)
+    return bf16 ? stem_conv_cuda<__nv_bfloat16>(source, weight, store, dest)
+                : stem_conv_cuda<__half>(source, weight, store, dest);
   const auto run = bf16 ? engine_of<__nv_bfloat16>(engine, call) : engine_of<__half>(engine, call);
   run(g, adjoint, source, weight, store, dest, workspace);
 }
@@ -67,6 +71,9 @@ void convolve_weight_cuda(const ConvGeometry& g, const Tensor& x, const Tensor& 
   if (engine == ConvEngine::pointwise)
     return bf16 ? pointwise_weight_cuda<__nv_bfloat16>(x, gy, gw, workspace)
                 : pointwise_weight_cuda<__half>(x, gy, gw, workspace);
+  if (engine == ConvEngine::stem)
+    return bf16 ? stem_weight_cuda<__nv_bfloat16>(x, gy, gw, workspace)
+                : stem_weight_cuda<__half>(x, gy, gw, workspace);
   const auto run = halo   ? bf16 ? halo_weight_cuda<__nv_bfloat16> : halo_weight_cuda<__half>
                      : bf16 ? tensor_weight_cuda<__nv_bfloat16>
                           : tensor_weight_cuda<__half>;
@@ -76,9 +83,13 @@ void convolve_weight_cuda(const ConvGeometry& g, const Tensor& x, const Tensor& 
 // What the statistics of a convolution came by.
 static MomentSlots slots_of(const ConvCall& c) {
   const BlockView y = view_of(c.dest);
-  switch (choose_engine(c)) {
+  const ConvEngine engine = choose_engine(c);
+  switch (engine) {
+    case ConvEngine::stem:
     case ConvEngine::tensor_halo: {
-      const CellTiles tiles = cell_tiles(c.dest, cells_of(c), halo_depth(product_form(), c.dest.channels()));
+      const bool stem = engine == ConvEngine::stem;
+      const int depth = stem ? kTileDepth : halo_depth(product_form(), c.dest.channels());
+      const CellTiles tiles = cell_tiles(c.dest, cells_of(c), depth);
       const int64_t blocks = c.dest.blocks();
       return {y, 0, blocks ? tiles.count / blocks : 0};
     }

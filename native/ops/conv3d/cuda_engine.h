@@ -17,8 +17,8 @@ struct ConvCall {
 // gather: any shape, without tensor cores. tensor_gather: source channels in multiples of 8. tensor_halo: 3 x 3 x 3
 // kernels of stride 1 on channels in multiples of 32 and blocks of edges from 8. A first map's channels must be a
 // multiple of 8 too, but for the map that tensor_gather writes. pointwise: of kernels of one voxel the gradients that
-// none of these takes.
-enum class ConvEngine { gather, tensor_gather, tensor_halo, pointwise };
+// none of these takes. stem: as tensor_halo, from up to 4 channels.
+enum class ConvEngine { gather, tensor_gather, tensor_halo, pointwise, stem };
 
 // Between maps of the same voxels, of which one has a multiple of 8 channels and `other` has not.
 inline bool is_pointwise(const ConvGeometry& g, const Layout& vectors, const Layout& other, int64_t split) {
@@ -42,6 +42,9 @@ constexpr int64_t kRunChannels = 8;
 inline ConvEngine choose_engine(const ConvCall& c) {
   if (!is_16_bit(c.source.dtype)) return ConvEngine::gather;
   if (c.adjoint && is_pointwise(c.geometry, c.dest, c.source, c.split)) return ConvEngine::pointwise;
+  if (!c.adjoint && c.split == 0 && StemPlan::of(c.geometry, c.source, c.dest).possible &&
+      fills_halo_tiles(c.source, c.dest))
+    return ConvEngine::stem;
   const bool whole_runs = c.split % kRunChannels == 0;
   if (whole_runs && HaloPlan::of(c.geometry, c.source, c.dest).possible && fills_halo_tiles(c.source, c.dest))
     return ConvEngine::tensor_halo;
@@ -53,6 +56,7 @@ inline ConvEngine choose_engine(const ConvCall& c) {
 inline ConvEngine choose_weight_engine(const ConvGeometry& g, const Layout& x, const Layout& gy, int64_t split = 0) {
   if (!is_16_bit(x.dtype) || split % kRunChannels) return ConvEngine::gather;
   if (is_pointwise(g, x, gy, split)) return ConvEngine::pointwise;
+  if (split == 0 && StemPlan::of(g, x, gy).possible && fills_halo_tiles(x, gy)) return ConvEngine::stem;
   if (HaloWeightPlan::of(g, x, gy).possible && fills_halo_tiles(x, gy)) return ConvEngine::tensor_halo;
   return TensorWeightPlan::of(g, x, gy).possible ? ConvEngine::tensor_gather : ConvEngine::gather;
 }
@@ -95,7 +99,8 @@ inline int64_t convolution_workspace(const ConvCall& c) {
     case ConvEngine::tensor_halo: return HaloPlan::of(c.geometry, c.source, c.dest).packed_bytes;
     case ConvEngine::tensor_gather: return gather_workspace(c);
     case ConvEngine::gather:
-    case ConvEngine::pointwise: return 0;
+    case ConvEngine::pointwise:
+    case ConvEngine::stem: return 0;
   }
   return 0;
 }

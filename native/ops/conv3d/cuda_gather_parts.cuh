@@ -22,7 +22,8 @@ struct GatherGemm {
   const Vector16* weights;  // [tile of columns][tap][slice][plane][column]
   ConvStore store;
   JoinedMap<uint16_t> y;
-  float* partial;  // [split][voxel][channel], or null
+  float* partial;                  // [split][voxel][channel], or null
+  int parts, column_tiles, items;  // classes and splits; of all
 };
 
 // So many columns a thread block; a step of the sum is one tap of so many slices of 32 source channels.
@@ -38,17 +39,24 @@ struct GatherShape {
   static constexpr int kAll = kTables + 3 * kTensorRows * 4;  // voxels of two taps, samples
 };
 
-// The part of the sum that a thread block adds up: steps [begin, end) over (tap, slices) of a class.
+// A piece of work: tiles of rows and of columns, and which class and split.
+struct GatherItem {
+  int rows, columns, part;
+};
+
+// The part of the sum that an item is: steps [begin, end) over (tap, slices) of a class.
 struct GatherPart {
+  GatherItem item;
   DeviceLattice lattice;
   int split, begin, end, first_column;
   int64_t first_row;
 
-  __device__ GatherPart(const GatherGemm& g, int columns, int slices)
-      : lattice(g.rows.family.lattice(blockIdx.z / g.splits)),
-        split(static_cast<int>(blockIdx.z) % g.splits),
-        first_column(static_cast<int>(blockIdx.y) * columns),
-        first_row(static_cast<int64_t>(blockIdx.x) * kTensorRows) {
+  __device__ GatherPart(const GatherGemm& g, int columns, int slices, GatherItem item)
+      : item(item),
+        lattice(g.rows.family.lattice(item.part / g.splits)),
+        split(item.part % g.splits),
+        first_column(item.columns * columns),
+        first_row(static_cast<int64_t>(item.rows) * kTensorRows) {
     const int64_t steps = static_cast<int64_t>(lattice.taps()) * (g.slices / slices);
     begin = static_cast<int>(steps * split / g.splits);
     end = static_cast<int>(steps * (split + 1) / g.splits);
@@ -144,12 +152,11 @@ struct GatherProducer {
   // The whole of a pending producer: copy_weights(turn, tap, slice) starts their copies, announce(turn) says that this
   // thread's rows are stored.
   template <class T, class CopyWeights, class Announce>
-  __device__ void run_pending(const Ring<S::kBuffers>& ring, const CopyWeights& copy_weights,
+  __device__ void run_pending(const Ring<S::kBuffers>& ring, Turn<S::kBuffers>& turn, const CopyWeights& copy_weights,
                               const Announce& announce) {
     if (part.begin == part.end) return;
     store_shared(samples() + threadIdx.x * 4,
                  exists ? base.n : 0);  // seen by all after the barrier of the first lookup
-    Turn<S::kBuffers> turn;
     int slice = begin(part.begin);
     Held held = fetch_rows(slice);
 #pragma unroll 1
@@ -168,7 +175,7 @@ struct GatherProducer {
     const DeviceLattice& l = part.lattice;
     const int row = tap / l.x.count, jz = row / l.y.count;
     const int64_t stored = l.weight_of(jz, row - jz * l.y.count, tap - row * l.x.count);
-    const int64_t unit = (static_cast<int64_t>(blockIdx.y) * g.taps + stored) * g.slices + slice;
+    const int64_t unit = (static_cast<int64_t>(part.item.columns) * g.taps + stored) * g.slices + slice;
     return g.weights + unit * (kSliceChannels / 8 * S::kColumns);
   }
 };
@@ -195,7 +202,10 @@ GatherGemm prepare_gather_gemm(const TensorGemmPlan& p, const ConvGeometry& geom
           reinterpret_cast<const Vector16*>(memory),
           store,
           joined_map<uint16_t>(dest),
-          p.splits > 1 ? reinterpret_cast<float*>(memory + p.packed_bytes) : nullptr};
+          p.splits > 1 ? reinterpret_cast<float*>(memory + p.packed_bytes) : nullptr,
+          static_cast<int>(p.classes) * p.splits,
+          p.column_tiles,
+          static_cast<int>(p.items())};
 }
 
 inline dim3 gather_grid(const TensorGemmPlan& p) {

@@ -32,38 +32,34 @@ __device__ void put_sums(const GatherGemm& g, int64_t voxel, int c, float low, f
 }
 
 // The statistics of a tile, unless the sum is split: by warps that hold rows own, own + 8, ... of it. Rows are the
-// stored voxels of y in order, for only a forward pass has statistics. The lines lie in the buffers: all steps are
-// done.
+// stored voxels of y in order, for only a forward pass has statistics.
 template <int kRowsOfThread, int kColumnsOfThread, class Lines, class Value>
-__device__ void gather_moments(const GatherGemm& g, const GatherPart& part, const Lines& lines, int own,
-                               const Value& value) {
-  static_assert(Lines::kBytes <= kTensorRows * 16 * 4, "one buffer's rows at the least");
+__device__ void gather_moments(const GatherGemm& g, const GatherPart& part, const Lines& lines, int first_column,
+                               int own, const Value& value) {
   lines.sync();
   const int64_t first = part.first_row, last = first + kTensorRows, end = last < g.rows.rows ? last : g.rows.rows;
-  each_run(g.rows.dest, blockIdx.x, first, end, [&](int64_t slot, int count, int64_t from, int64_t to) {
+  each_run(g.rows.dest, part.item.rows, first, end, [&](int64_t slot, int count, int64_t from, int64_t to) {
     uint32_t rows = 0;
 #pragma unroll
     for (int r = 0; r < kRowsOfThread; r++) {
       const int64_t row = first + own + r * 8;
       if (row >= from && row < to) rows |= 1u << r;
     }
-    slot_moments<kRowsOfThread, kColumnsOfThread>(lines, g.store.moments, slot, count, part.first_column, rows, value);
+    slot_moments<kRowsOfThread, kColumnsOfThread>(lines, g.store.moments, slot, count, first_column, rows, value);
   });
 }
 
 // A lane's sums of one row, as products leave them: of every 8 of kColumns columns two, at line[0] and [1], [4] and [5]
 // …
 template <class T, int kColumns>
-__device__ void write_sums(const GatherGemm& g, const GatherPart& part, int row, int column, const float* line) {
-  Voxel base;
-  const int64_t voxel = g.rows.destination(part.lattice, part.first_row + row, base);
+__device__ void write_sums(const GatherGemm& g, int split, int64_t voxel, int column, const float* line) {
   if (voxel < 0) return;
 #pragma unroll
   for (int n = 0; n < kColumns / 8; n++) {
-    const int c = part.first_column + column + n * 8 + static_cast<int>(threadIdx.x) % 4 * 2;
+    const int c = column + n * 8 + static_cast<int>(threadIdx.x) % 4 * 2;
     if (c >= g.dest_channels) continue;
     const float low = line[n * 4], high = line[n * 4 + 1];
-    if (g.partial) put_partial(g.partial + (part.split * g.dest_voxels + voxel) * g.dest_channels, c, g, low, high);
+    if (g.partial) put_partial(g.partial + (split * g.dest_voxels + voxel) * g.dest_channels, c, g, low, high);
     else put_sums<T>(g, voxel, c, low, high);
   }
 }

@@ -56,7 +56,8 @@ struct Producer : GatherProducer<S> {
       wait_for_copies<0>();  // there are none; but what was stored becomes visible to the products
       barrier_arrive(ring.full(turn.buffer));
     };
-    GatherProducer<S>::template run_pending<T>(ring, copy, announce);
+    Turn<S::kBuffers> turn;
+    GatherProducer<S>::template run_pending<T>(ring, turn, copy, announce);
   }
 };
 
@@ -94,16 +95,20 @@ struct Consumer {
     const int first = row + own % kGroupThreads / kWarpThreads * 16 + own % kWarpThreads / 4;
     if (g.store.moments.partial && !g.partial) leave_moments(g, part, first, shared);
 #pragma unroll
-    for (int half = 0; half < 2; half++) write_sums<T, S::kColumns>(g, part, first + half * 8, 0, sums + half * 2);
+    for (int half = 0; half < 2; half++) {
+      Voxel base;
+      const int64_t voxel = g.rows.destination(part.lattice, part.first_row + first + half * 8, base);
+      write_sums<T, S::kColumns>(g, part.split, voxel, part.first_column, sums + half * 2);
+    }
   }
-  // Some columns after the other: their means take registers.
+  // Some columns after the other: their means take registers. The lines lie in the buffers: all steps are done.
   __device__ void leave_moments(const GatherGemm& g, const GatherPart& part, int first, SharedAddress shared) const {
     constexpr int kSome = 32;
 #pragma unroll
     for (int column = 0; column < S::kColumns; column += kSome) {
       const FragmentLines<kTensorRows / 16, S::kColumns> lines{shared, first / 16, column, kGatherConsumerBarrier,
                                                                kGatherConsumers};
-      gather_moments<2, kSome / 4>(g, part, lines, first,
+      gather_moments<2, kSome / 4>(g, part, lines, part.first_column, first,
                                    [&](int r, int c) { return sums[column / 2 + c / 2 * 4 + r * 2 + c % 2]; });
     }
   }
@@ -120,7 +125,8 @@ __global__ void __launch_bounds__(kGatherThreads, 1) group_gemm_kernel(GatherGem
     fence_barriers();
   }
   __syncthreads();
-  const GatherPart part(g, S::kColumns, S::kSlices);
+  const GatherPart part(g, S::kColumns, S::kSlices,
+                        {static_cast<int>(blockIdx.x), static_cast<int>(blockIdx.y), static_cast<int>(blockIdx.z)});
   if (threadIdx.x < kGatherProducers) {
     give_registers<kProducerRegisters>();
     Producer<S> producer(g, part, shared);

@@ -11,6 +11,9 @@ struct Axis {
   int step, offset, jump, first, by, weight, weight_by, count;
 };
 
+// n / d of no negative n, mostly by 1 or 2.
+__host__ __device__ inline int by_stride(int n, int d) { return d == 1 ? n : d == 2 ? n >> 1 : n / d; }
+
 __host__ __device__ inline Axis forward_axis(int kernel, int stride, int padding) {
   return {1, 0, stride, -padding, 1, 0, 1, kernel};
 }
@@ -18,9 +21,9 @@ __host__ __device__ inline Axis forward_axis(int kernel, int stride, int padding
 // Output o reads input p = o * stride + t - padding; p = q * stride + residue is read by o = q + (residue + padding -
 // t) / stride for the taps t that leave no remainder, t0, t0 + stride, ...
 __host__ __device__ inline Axis adjoint_axis(int kernel, int stride, int padding, int residue) {
-  const int t0 = (residue + padding) % stride;
-  const int count = t0 < kernel ? (kernel - t0 + stride - 1) / stride : 0;
-  return {stride, residue, 1, (residue + padding - t0) / stride, -1, t0, stride, count};
+  const int first = by_stride(residue + padding, stride), t0 = residue + padding - first * stride;
+  const int count = t0 < kernel ? by_stride(kernel - t0 + stride - 1, stride) : 0;
+  return {stride, residue, 1, first, -1, t0, stride, count};
 }
 
 struct DeviceLattice {
@@ -37,9 +40,11 @@ struct DeviceLattice {
   __host__ __device__ Voxel source(Voxel base, int jz, int jy, int jx) const {
     return {base.n, base.z + jz * z.by, base.y + jy * y.by, base.x + jx * x.by};
   }
+  __host__ __device__ static int base_on(const Axis& a, int p) {
+    return by_stride(p - a.offset, a.step) * a.jump + a.first;
+  }
   __host__ __device__ Voxel base_of(Voxel dest) const {
-    return {dest.n, (dest.z - z.offset) / z.step * z.jump + z.first, (dest.y - y.offset) / y.step * y.jump + y.first,
-            (dest.x - x.offset) / x.step * x.jump + x.first};
+    return {dest.n, base_on(z, dest.z), base_on(y, dest.y), base_on(x, dest.x)};
   }
 };
 
@@ -53,8 +58,8 @@ struct LatticeFamily {
     if (!adjoint)
       return {forward_axis(kernel.z, stride.z, padding.z), forward_axis(kernel.y, stride.y, padding.y),
               forward_axis(kernel.x, stride.x, padding.x), kernel};
-    const int x = static_cast<int>(c % stride.x), y = static_cast<int>(c / stride.x % stride.y);
-    const int z = static_cast<int>(c / stride.x / stride.y);
+    const int row = by_stride(static_cast<int>(c), stride.x), z = by_stride(row, stride.y);
+    const int x = static_cast<int>(c) - row * stride.x, y = row - z * stride.y;
     return {adjoint_axis(kernel.z, stride.z, padding.z, z), adjoint_axis(kernel.y, stride.y, padding.y, y),
             adjoint_axis(kernel.x, stride.x, padding.x, x), kernel};
   }

@@ -17,6 +17,7 @@ static int64_t weight_partials(const ConvGeometry& g, const Layout& x, const Lay
     case ConvEngine::tensor_halo: return HaloWeightPlan::of(g, x, gy).partial_bytes();
     case ConvEngine::tensor_gather: return TensorWeightPlan::of(g, x, gy).partial_bytes;
     case ConvEngine::pointwise: return VoxelSplits::of(x, false).bytes(gy.channels(), x.channels());
+    case ConvEngine::stem: return StemPlan::of(g, x, gy).partial_bytes;
     case ConvEngine::gather: return partials_without_tensor_cores(g, x, gy);
   }
   return 0;

@@ -27,7 +27,9 @@ struct GatherRows {
     return ((block * dest.edge.z + z) * dest.edge.y + y) * dest.edge.x + x;
   }
   // Of the class, within a block that starts at `corner`.
-  __device__ static int first(const Axis& a, int corner) { return ((a.offset - corner) % a.step + a.step) % a.step; }
+  __device__ static int first(const Axis& a, int corner) {
+    return a.step == 1 ? 0 : ((a.offset - corner) % a.step + a.step) % a.step;
+  }
 };
 
 inline GatherRows gather_rows(const ConvGeometry& g, bool adjoint, const Layout& source, const Layout& dest) {

@@ -14,6 +14,14 @@ namespace voxelspark {
 
 namespace {
 
+// Beside the buffers: lines of sums for the statistics, and of each consumer warp the voxels that its rows are stored
+// at.
+template <class S>
+struct TensorShape : S {
+  using Lines = FragmentLines<kTensorRows / 32, S::kColumns>;
+  static constexpr int kLines = S::kAll, kVoxels = kLines + Lines::kBytes, kAll = kVoxels + kGatherConsumers * 4;
+};
+
 template <class S>
 struct Producer : GatherProducer<S> {
   using GatherProducer<S>::GatherProducer;
@@ -24,8 +32,8 @@ struct Producer : GatherProducer<S> {
     for (int i = threadIdx.x; i < S::kWeightBytes / 16; i += kGatherProducers)
       copy_async(to + i * 16, weights + i, true);
   }
-  __device__ void run(const Ring<S::kBuffers>& ring) {
-    Turn<S::kBuffers> turn;
+  __device__ void run(const Ring<S::kBuffers>& ring, Turn<S::kBuffers>& turn) {
+#pragma unroll 1
     for (int step = this->part.begin; step < this->part.end; step++, turn.next()) {
       const int slice = this->begin(step);
       const SharedAddress buffer = this->shared + turn.buffer * S::kBytes;
@@ -37,7 +45,7 @@ struct Producer : GatherProducer<S> {
   }
   // Every thread arrives twice: when it has stored its rows, and when its copies of weights are done.
   template <class T>
-  __device__ void run_pending(const Ring<S::kBuffers>& ring) {
+  __device__ void run_pending(const Ring<S::kBuffers>& ring, Turn<S::kBuffers>& turn) {
     using Place = Turn<S::kBuffers>;
     const auto copy = [&](const Place& turn, int tap, int slice) {
       copy_weights(this->shared + turn.buffer * S::kBytes + S::kRowBytes, tap, slice);
@@ -46,9 +54,28 @@ struct Producer : GatherProducer<S> {
       barrier_arrive(ring.full(turn.buffer));
       arrive_after_copies(ring.full(turn.buffer));
     };
-    GatherProducer<S>::template run_pending<T>(ring, copy, announce);
+    GatherProducer<S>::template run_pending<T>(ring, turn, copy, announce);
   }
 };
+
+// The item of a number: classes and splits of a tile of rows follow each other, for they read the same rows.
+__device__ inline GatherItem item_of(const GatherGemm& g, int number) {
+  const int column = number / g.parts, row = column / g.column_tiles;
+  return {row, column - row * g.column_tiles, number - column * g.parts};
+}
+
+template <class T, class S>
+__device__ void produce(const GatherGemm& g, const Ring<S::kBuffers>& ring, SharedAddress shared) {
+  Turn<S::kBuffers> turn;
+#pragma unroll 1
+  for (int number = blockIdx.x; number < g.items; number += gridDim.x) {
+    const GatherPart part(g, S::kColumns, S::kSlices, item_of(g, number));
+    Producer<S> producer(g, part, shared);
+    named_barrier(kGatherBarrier, kGatherProducers);  // nobody reads the last item's tables any more
+    if (g.x.norm) producer.template run_pending<T>(ring, turn);
+    else producer.run(ring, turn);
+  }
+}
 
 // A consumer warp: 32 rows by half of the columns, in fragments of 16 rows by 8 columns.
 template <class T, class S>
@@ -84,26 +111,52 @@ struct Consumer {
       }
     }
   }
-  __device__ void run(const GatherGemm& g, const GatherPart& part, const Ring<S::kBuffers>& ring,
-                      SharedAddress shared) {
+  __device__ void clear() {
+#pragma unroll
+    for (auto& m : sums)
+#pragma unroll
+      for (auto& n : m)
+#pragma unroll
+        for (float& sum : n) sum = 0;
+  }
+  // Where the lane's row is stored, for the warp: looked up once, while the first step is on its way.
+  __device__ void look_up(const GatherGemm& g, const GatherPart& part, SharedAddress voxels) const {
+    Voxel base;
+    const int64_t voxel = g.rows.destination(part.lattice, part.first_row + row + lane, base);
+    sync_warp();  // nobody reads those of the last tile any more
+    store_shared(voxels + lane * 4, static_cast<int>(voxel));
+    sync_warp();
+  }
+  __device__ void run(const GatherGemm& g, const Ring<S::kBuffers>& ring, SharedAddress shared) {
+    const SharedAddress voxels = shared + S::kVoxels + (threadIdx.x - kGatherProducers) / kWarpThreads * 128;
     Turn<S::kBuffers> turn;
-    for (int step = part.begin; step < part.end; step++, turn.next()) {
-      turn.wait_full(ring);
-      add(shared + turn.buffer * S::kBytes);
-      release_buffer(ring.empty(turn.buffer));
+#pragma unroll 1
+    for (int number = blockIdx.x; number < g.items; number += gridDim.x) {
+      const GatherPart part(g, S::kColumns, S::kSlices, item_of(g, number));
+      clear();
+      look_up(g, part, voxels);
+#pragma unroll 1
+      for (int step = part.begin; step < part.end; step++, turn.next()) {
+        turn.wait_full(ring);
+        add(shared + turn.buffer * S::kBytes);
+        release_buffer(ring.empty(turn.buffer));
+      }
+      finish(g, part, voxels, shared);
     }
-    if (g.store.moments.partial && !g.partial) leave_moments(g, part, shared);
+  }
+  __device__ void finish(const GatherGemm& g, const GatherPart& part, SharedAddress voxels,
+                         SharedAddress shared) const {
+    if (g.store.moments.partial && !g.partial) {
+      const typename S::Lines lines{shared + S::kLines, row / 32, column, kGatherConsumerBarrier, kGatherConsumers};
+      gather_moments<4, kOwnColumns / 4>(g, part, lines, part.first_column, row + lane / 4,
+                                         [&](int r, int c) { return sums[r / 2][c / 2][r % 2 * 2 + c % 2]; });
+    }
 #pragma unroll
     for (int m = 0; m < 2; m++)
 #pragma unroll
       for (int half = 0; half < 2; half++)
-        write_sums<T, kOwnColumns>(g, part, row + m * 16 + half * 8 + lane / 4, column, &sums[m][0][half * 2]);
-  }
-  __device__ void leave_moments(const GatherGemm& g, const GatherPart& part, SharedAddress shared) const {
-    const FragmentLines<kTensorRows / 32, S::kColumns> lines{shared, row / 32, column, kGatherConsumerBarrier,
-                                                             kGatherConsumers};
-    gather_moments<4, kOwnColumns / 4>(g, part, lines, row + lane / 4,
-                                       [&](int r, int c) { return sums[r / 2][c / 2][r % 2 * 2 + c % 2]; });
+        write_sums<T, kOwnColumns>(g, part.split, load_shared(voxels + (m * 16 + half * 8 + lane / 4) * 4),
+                                   part.first_column + column, &sums[m][0][half * 2]);
   }
 };
 
@@ -113,18 +166,20 @@ __global__ void __launch_bounds__(kGatherThreads, 1) tensor_gemm_kernel(GatherGe
   const Ring<S::kBuffers> ring{shared + S::kRing};
   if (threadIdx.x == 0) ring.init(kGatherProducers * (g.x.norm ? 2 : 1), kGatherConsumers / kWarpThreads);
   __syncthreads();
-  const GatherPart part(g, S::kColumns, S::kSlices);
-  if (threadIdx.x < kGatherProducers) {
-    Producer<S> producer(g, part, shared);
-    if (g.x.norm) producer.template run_pending<T>(ring);
-    else producer.run(ring);
-  } else Consumer<T, S>().run(g, part, ring, shared);
+  if (threadIdx.x < kGatherProducers) produce<T, S>(g, ring, shared);
+  else Consumer<T, S>().run(g, ring, shared);
 }
 
+// Thread blocks stay for many items, so that the next item's rows are copied while this one's sums are stored. Buffers:
+// as many as 99 kB of shared memory hold, the least of any device.
 template <class T, int kColumns>
-void launch(const GatherGemm& g, const TensorGemmPlan& p) {
-  using S = GatherShape<kColumns, 1, 6>;
-  LAUNCH_KERNEL_SHARED((tensor_gemm_kernel<T, S>), gather_grid(p), kGatherThreads, S::kAll, g);
+void launch(const GatherGemm& g) {
+  using S = TensorShape<GatherShape<kColumns, 1, kColumns == 128 ? 5 : 6>>;
+  static_assert(S::kAll <= 99 * 1024, "or some devices refuse the launch");
+  int processors = 0;
+  check_cuda(cudaDeviceGetAttribute(&processors, cudaDevAttrMultiProcessorCount, 0), "a look at the device");
+  const auto blocks = static_cast<unsigned>(std::min<int64_t>(g.items, processors));
+  LAUNCH_KERNEL_SHARED((tensor_gemm_kernel<T, S>), blocks, kGatherThreads, S::kAll, g);
   check_cuda(cudaGetLastError(), "a convolution");
 }
 
@@ -136,9 +191,9 @@ void tensor_gemm_cuda(const ConvGeometry& g, bool adjoint, const Tensor& source,
   const TensorGemmPlan p = TensorGemmPlan::of(g, adjoint, source.layout, dest.layout);
   if (p.rows == 0) return;
   const GatherGemm gemm = prepare_gather_gemm<T>(p, g, adjoint, source, weight, store, dest, workspace);
-  if (p.columns == 128) launch<T, 128>(gemm, p);
-  else if (p.columns == 64) launch<T, 64>(gemm, p);
-  else launch<T, 32>(gemm, p);
+  if (p.columns == 128) launch<T, 128>(gemm);
+  else if (p.columns == 64) launch<T, 64>(gemm);
+  else launch<T, 32>(gemm);
   add_parts<T>(gemm);
 }
 

@@ -26,6 +26,8 @@ struct TensorGemmPlan {
   static TensorGemmPlan of(const ConvGeometry& g, bool adjoint, const Layout& source, const Layout& dest);
   static TensorGemmPlan of_groups(const ConvGeometry& g, bool adjoint, const Layout& source, const Layout& dest);
   int64_t bytes() const { return packed_bytes + partial_bytes; }
+  // Pieces of work: tiles of rows by tiles of columns by classes by splits.
+  int64_t items() const { return (rows + kTensorRows - 1) / kTensorRows * column_tiles * classes * splits; }
 };
 
 constexpr int64_t kResidentBlocks = 132;  // thread blocks that a large device holds, of those that fill a processor
@@ -52,9 +54,20 @@ inline int group_columns(int64_t channels) {
 // Slices of 32 source channels in a step of the sum of warpgroups.
 inline int group_slices(int64_t source_channels) { return source_channels > kSliceChannels ? 2 : 1; }
 
-// Steps of so many slices, shared out to so many thread blocks.
+// Into how many parts the sums of so many items are split, at most: so that the last of several rounds of thread blocks
+// leaves few processors idle. Fewer parts, of which less is written, unless more save a tenth.
+inline int gather_splits(int64_t items, int64_t most) {
+  constexpr int64_t kMostRounds = 3;
+  const auto rounds = [=](int64_t splits) { return tiles_of(items * splits, kResidentBlocks); };
+  int64_t best = 1;
+  for (int64_t s = 2; s <= most && rounds(s) <= kMostRounds; s++)
+    if (rounds(s) * best * 10 < rounds(best) * s * 9) best = s;
+  return static_cast<int>(best);
+}
+
+// Steps of so many slices, shared out to thread blocks.
 inline TensorGemmPlan gather_plan(const ConvGeometry& g, bool adjoint, const Layout& source, const Layout& dest,
-                                  int columns, int step_slices, int64_t wanted_blocks) {
+                                  int columns, int step_slices) {
   constexpr int64_t kLeastSlices = 8, kMostSplits = 32, kMostBlocks = 65535;
   const int64_t k = dest.channels(), classes = adjoint ? g.stride.product() : 1;
   const Int3 edge = dest.edge(), lattice = adjoint ? (edge + g.stride - Int3{1, 1, 1}) / g.stride : edge;
@@ -68,17 +81,17 @@ inline TensorGemmPlan gather_plan(const ConvGeometry& g, bool adjoint, const Lay
   const int64_t blocks = std::max<int64_t>(1, tiles_of(p.rows, kTensorRows) * p.column_tiles * classes);
   const int64_t slices = tiles_of(static_cast<int64_t>(p.taps) * p.slices, classes);
   const int64_t most = std::min(kMostSplits, std::max<int64_t>(1, slices / kLeastSlices));
-  p.splits = static_cast<int>(std::max<int64_t>(1, std::min(most, wanted_blocks / blocks)));
+  p.splits = gather_splits(blocks, most);
   p.packed_bytes = whole_lines(int64_t{2} * p.column_tiles * p.columns * p.taps * p.slices * kSliceChannels);
   p.partial_bytes = p.splits > 1 ? whole_lines(dest.voxels() * k * p.splits * static_cast<int64_t>(sizeof(float))) : 0;
   p.possible = source.channels() % 8 == 0 && source.voxels() < kMostVoxels && dest.voxels() < kMostVoxels &&
-               classes * p.splits <= kMostBlocks && p.column_tiles <= kMostBlocks;
+               classes * p.splits <= kMostBlocks && p.column_tiles <= kMostBlocks && p.items() < kMostVoxels;
   return p;
 }
 
 inline TensorGemmPlan TensorGemmPlan::of(const ConvGeometry& g, bool adjoint, const Layout& source,
                                          const Layout& dest) {
-  return gather_plan(g, adjoint, source, dest, tensor_columns(dest.channels()), 1, 264);
+  return gather_plan(g, adjoint, source, dest, tensor_columns(dest.channels()), 1);
 }
 
 // With fewer channels most of a tile would be computed for nothing.
@@ -86,7 +99,7 @@ inline TensorGemmPlan TensorGemmPlan::of_groups(const ConvGeometry& g, bool adjo
                                                 const Layout& dest) {
   const int slices = group_slices(source.channels());
   const int columns = slices == 1 ? 64 : group_columns(dest.channels());
-  TensorGemmPlan p = gather_plan(g, adjoint, source, dest, columns, slices, kResidentBlocks);
+  TensorGemmPlan p = gather_plan(g, adjoint, source, dest, columns, slices);
   p.possible = p.possible && source.channels() % kSliceChannels == 0 && dest.channels() > 32;
   return p;
 }
@@ -100,11 +113,11 @@ struct HaloPlan {
   static HaloPlan of(const ConvGeometry& g, const Layout& source, const Layout& dest);
 };
 
-// Whether a kernel on halo tiles can compute a convolution between these maps: neighbours of a tile reach one cell far.
-inline bool fits_halo_tiles(const ConvGeometry& g, const Layout& source, const Layout& dest) {
+// Whether a kernel on halo tiles can compute a convolution between maps of such voxels: neighbours of a tile reach one
+// cell far.
+inline bool reaches_halo(const ConvGeometry& g, const Layout& source, const Layout& dest) {
   const Int3 one{1, 1, 1}, three{3, 3, 3};
   if (g.kernel != three || g.stride != one || g.padding != one) return false;
-  if (source.channels() % kSliceChannels || dest.channels() % kSliceChannels) return false;
   const auto grid = dest.grid ? dest.grid : source.grid;
   if (grid) {
     const Int3 edge = dest.shape.size() / grid->cells;
@@ -112,6 +125,11 @@ inline bool fits_halo_tiles(const ConvGeometry& g, const Layout& source, const L
   }
   const auto few = [](const Layout& l) { return l.shape.samples() * l.shape.size().product() < kMostVoxels; };
   return few(source) && few(dest);
+}
+
+inline bool fits_halo_tiles(const ConvGeometry& g, const Layout& source, const Layout& dest) {
+  return reaches_halo(g, source, dest) && source.channels() % kSliceChannels == 0 &&
+         dest.channels() % kSliceChannels == 0;
 }
 
 inline HaloPlan HaloPlan::of(const ConvGeometry& g, const Layout& source, const Layout& dest) {
@@ -152,6 +170,23 @@ struct HaloWeightPlan {
     return p;
   }
   int64_t partial_bytes() const { return rows * source_tiles * dest_tiles * 27 * 32 * 32 * int64_t{4}; }
+};
+
+// From too few channels for a step of tensor cores, on tiles of y: kTileDepth planes by 32 channels. Of the weight
+// gradient so many thread blocks, two a processor, share the tiles.
+struct StemPlan {
+  bool possible;
+  int64_t blocks, partial_bytes;
+
+  static constexpr int kMostChannels = 4, kLeastTiles = 4;
+  static StemPlan of(const ConvGeometry& g, const Layout& x, const Layout& y) {
+    StemPlan p{};
+    p.possible = x.channels() <= kMostChannels && y.channels() % 32 == 0 && reaches_halo(g, x, y);
+    const int64_t tiles = count_tiles(y, y.grid ? y.grid : x.grid, kTileDepth);
+    p.blocks = std::max<int64_t>(1, std::min(2 * kResidentBlocks, tiles_of(tiles, kLeastTiles)));
+    p.partial_bytes = p.blocks * y.channels() * 27 * x.channels() * int64_t{4};
+    return p;
+  }
 };
 
 // The weight gradient by gathered rows: 64 x 64 channels and one tap a thread block, splits of the voxels of gy.

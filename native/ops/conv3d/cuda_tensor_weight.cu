@@ -22,7 +22,9 @@ constexpr int kPlanes = kTile / 8, kPitch = kStep + 1;    // odd: the 8 planes t
 constexpr int kOwnVoxels = kStep * kPlanes / kProducers;  // of a producer, in a step
 constexpr int kOperandBytes = kPlanes * kPitch * 16, kBufferBytes = 2 * kOperandBytes;
 constexpr int kRing = kBuffers * kBufferBytes, kTables = kRing + Ring<kBuffers>::kBytes;
-constexpr int kShared = kTables + 2 * kStep * 4;
+constexpr int kLookups = 2 * kStep;  // a voxel of two steps for each producer
+constexpr int kShared = kTables + 2 * kLookups * 4;
+static_assert(kLookups == kProducers, "or voxels are left out");
 
 struct TensorWeight {
   LatticeFamily family;
@@ -53,16 +55,15 @@ struct Producer {
     tap_z = row / lattice.y.count;
     tap_y = row - tap_z * lattice.y.count;
   }
-  // The source of each voxel of a step, or -1; one table is written while slower threads still read the other.
+  // The source of each voxel of two steps, or -1; one table is written while slower threads still read the other.
   __device__ SharedAddress look_up(int64_t first, int step) const {
-    const SharedAddress table = shared + kTables + step % 2 * kStep * 4;
+    const SharedAddress table = shared + kTables + step / 2 % 2 * kLookups * 4;
+    if (step % 2) return table + kStep * 4;
     const int64_t voxel = first + threadIdx.x;
-    if (threadIdx.x < kStep) {
-      const bool exists = voxel < w.end();
-      const Voxel base = lattice.base_of(w.dest.position(exists ? voxel : w.begin()));
-      const int64_t from = exists ? w.source.find(lattice.source(base, tap_z, tap_y, tap_x)) : -1;
-      store_shared(table + threadIdx.x * 4, static_cast<int>(from));
-    }
+    const bool exists = voxel < w.end();
+    const Voxel base = lattice.base_of(w.dest.position(exists ? voxel : w.begin()));
+    const int64_t from = exists ? w.source.find(lattice.source(base, tap_z, tap_y, tap_x)) : -1;
+    store_shared(table + threadIdx.x * 4, static_cast<int>(from));
     named_barrier(kProducerBarrier, kProducers);
     return table;
   }

@@ -12,11 +12,16 @@ const plans: readonly (readonly [what: string, form: Form, names: readonly strin
       "gather, blocks of edge 2, float16",
       "gather, stride 2, odd volume, two samples in a tile",
       "gather, kernel (1, 3, 5)",
+      "gather, many items",
       "transposed",
       "transposed, exact, float16",
     ],
   ],
-  ["products of single values", "off", ["few channels", "a stem", "a head", "gather, exact, float32"]],
+  [
+    "products of single values",
+    "off",
+    ["few channels", "a stem", "a head", "stem, masked", "gather, exact, float32"],
+  ],
   [
     "operands in shared memory, halo tiles",
     "shared",

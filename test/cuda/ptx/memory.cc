@@ -55,12 +55,13 @@ Outcome load(Warp& w, const Instruction& i) {
   return Outcome::done;
 }
 
-template <class T>
+// The low bits, where the register is wider.
+template <class T, class Register>
 void store_lane(Warp& w, const Operand& a, uint32_t lane, uint8_t* to) {
-  const T value = static_cast<T>(slots<T>(w, a)[lane]);
+  const T value = static_cast<T>(slots<Register>(w, a)[lane]);
   std::memcpy(to, &value, sizeof value);
 }
-template <class Space, class T>
+template <class Space, class T, class Register = T>
 Outcome store(Warp& w, const Instruction& i) {
   const auto count = static_cast<uint32_t>(i.detail), bytes = count * static_cast<uint32_t>(sizeof(T));
   const bool list = i[1].kind == Operand::kList;
@@ -71,8 +72,8 @@ Outcome store(Warp& w, const Instruction& i) {
     if constexpr (std::is_same_v<Space, Shared>)
       to = w.block.write_shared(static_cast<uint32_t>(address), bytes, bytes, w.thread(l));
     else to = write_global(address, bytes, bytes);
-    if (!list) return store_lane<T>(w, i[1], l, to);
-    for (uint32_t k = 0; k < count; k++) store_lane<T>(w, i.item(i[1], k), l, to + k * sizeof(T));
+    if (!list) return store_lane<T, Register>(w, i[1], l, to);
+    for (uint32_t k = 0; k < count; k++) store_lane<T, Register>(w, i.item(i[1], k), l, to + k * sizeof(T));
   });
   return Outcome::done;
 }
@@ -142,7 +143,9 @@ Handler ld(Instruction& i) {
 template <class Space>
 Handler store_of(Type type, int bits) {
   const int own = bits_of(type);
-  if (bits && (bits < own || (bits == 64) != (own == 64))) return nullptr;
+  if (bits && bits < own) return nullptr;
+  if (bits == 64 && own == 32) return store<Space, uint32_t, uint64_t>;
+  if (bits == 64 && own < 32) return nullptr;
   switch (own) {
     case 8: return store<Space, uint8_t>;
     case 16: return store<Space, uint16_t>;
