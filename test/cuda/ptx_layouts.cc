@@ -140,15 +140,16 @@ void products(Sums sums, double tolerance) {
 
 // 1 + 15 x: of x = 2^-25 three whole steps of float32 are left, 2^-26 is below what is kept, in both directions.
 void cut_off() {
-  const auto sum = [](float x) {
+  const auto sum = [](float x, float first = 1) {
     std::vector<float> a(16, 1.0f), b(16, x);
     float d = 0;
-    b[0] = 1;
+    a[0] = b[0] = first;
     multiply(Sums::truncated, 1, 1, a.data(), b.data(), &d);
     return d;
   };
   expect(sum(std::ldexp(1.0f, -25)) == 1 + std::ldexp(3.0f, -23), "bits that are kept");
   expect(sum(std::ldexp(1.0f, -26)) == 1 && sum(-std::ldexp(1.0f, -26)) == 1, "bits that are cut off");
+  expect(sum(std::ldexp(1.0f, -25), 1.5f) == 2.25f + std::ldexp(1.0f, -22), "the exponent of 1.5 times 1.5 is 0");
   expect(sum(-std::ldexp(1.0f, -25)) == 1 - std::ldexp(8.0f, -24), "a sum is cut off towards zero");
 }
 

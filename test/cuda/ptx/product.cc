@@ -27,28 +27,27 @@ void in_order(uint32_t columns, const float* a, const float* b, float* d) {
 }
 
 // A double holds a product of two numbers of 16 bits, and a sum of 17 multiples of 2^(top - 25), without rounding.
-float fused(const double* terms, uint32_t count) {
-  int top = -1000;
-  double plain = 0;
-  for (uint32_t i = 0; i < count; ++i) {
-    plain += terms[i];
-    int exponent;
-    if (terms[i] != 0 && std::isfinite(terms[i])) top = std::max(top, (std::frexp(terms[i], &exponent), exponent - 1));
-  }
-  if (!std::isfinite(plain) || top == -1000) return static_cast<float>(plain);
+float cut_off(const double* terms, uint32_t count, int top) {
   double sum = 0;
   for (uint32_t i = 0; i < count; ++i) sum += std::trunc(std::ldexp(terms[i], kBits - top));
   const double value = std::ldexp(sum, top - kBits);
   const float nearest = static_cast<float>(value);
-  return std::fabs(static_cast<double>(nearest)) > std::fabs(value) ? std::nextafter(nearest, 0.0f) : nearest;
+  return std::fabs(double{nearest}) > std::fabs(value) ? std::nextafter(nearest, 0.0f) : nearest;
 }
 
+// The exponent of a product is the sum of its factors': its mantissa may be up to 4.
 void truncated(uint32_t columns, const float* a, const float* b, float* d) {
   double terms[kDepth + 1];
   for (uint32_t n = 0; n < columns; ++n) {
-    for (uint32_t k = 0; k < kDepth; ++k) terms[k] = double{a[k]} * double{b[k * columns + n]};
     terms[kDepth] = d[n];
-    d[n] = fused(terms, kDepth + 1);
+    double plain = d[n];
+    int top = d[n] != 0 ? std::ilogb(d[n]) : -1000;
+    for (uint32_t k = 0; k < kDepth; ++k) {
+      const float of_b = b[k * columns + n];
+      plain += terms[k] = double{a[k]} * of_b;
+      if (terms[k] != 0) top = std::max(top, std::ilogb(a[k]) + std::ilogb(of_b));
+    }
+    d[n] = std::isfinite(plain) && top > -1000 ? cut_off(terms, kDepth + 1, top) : static_cast<float>(plain);
   }
 }
 

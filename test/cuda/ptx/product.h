@@ -8,10 +8,10 @@ namespace ptx {
 enum class Sums {
   // One product after the other, in ascending k, added to D in float32, rounded to nearest.
   in_order,
-  // As measured on H100 (Xie et al. 2025, "MMA-Sim", arXiv:2511.10909; Khattak and Mikaitis 2025, arXiv:2512.07004):
-  // all
-  // 16 products and D are shifted to the largest exponent among them, cut off 25 bits below it, added exactly, and the
-  // sum is cut off to float32.
+  // As measured on H100 and modelled by Xie et al. 2025, "MMA-Sim", arXiv:2511.10909 (in their code: 25 fractional
+  // bits,
+  // 16 products and D at once): all are shifted to the largest exponent among them, cut off 25 bits below it, added
+  // exactly, and the sum is cut off to float32.
   truncated
 };
 
