@@ -5,7 +5,7 @@
 import { createReadStream } from "node:fs";
 import { stat } from "node:fs/promises";
 import { Readable, type Transform } from "node:stream";
-import { createGunzip, createInflateRaw } from "node:zlib";
+import { createGunzip } from "node:zlib";
 import { FormatError } from "../errors";
 import { ioError } from "../files";
 
@@ -89,10 +89,8 @@ function truncated(source: string, expected: number, found: number, note = ""): 
   );
 }
 
-const streamOf = (input: string | Uint8Array, start = 0, highWaterMark = 1 << 20): Readable =>
-  typeof input === "string"
-    ? createReadStream(input, { start, highWaterMark })
-    : Readable.from([input.subarray(start)]);
+const streamOf = (input: string | Uint8Array, highWaterMark = 1 << 20): Readable =>
+  typeof input === "string" ? createReadStream(input, { highWaterMark }) : Readable.from([input]);
 
 /** What `through` makes of `from`, also where it ends before `from` does. */
 async function* passed(from: Readable, through?: Transform): AsyncGenerator<Uint8Array> {
@@ -104,30 +102,9 @@ async function* passed(from: Readable, through?: Transform): AsyncGenerator<Uint
   }
 }
 
-/** Length of a gzip header: ten bytes and what the fourth announces (RFC 1952). */
-function gzipHeaderLength(bytes: Uint8Array): number {
-  const flags = bytes[3] ?? 0;
-  let length = 10;
-  if (flags & 4) length += 2 + (bytes[length] ?? 0) + 256 * (bytes[length + 1] ?? 0);
-  for (const text of [8, 16]) if (flags & text) length = bytes.indexOf(0, length) + 1;
-  return flags & 2 ? length + 2 : length;
-}
-
-/** The first member of a gzip file, whatever follows it. Its checksum is not looked at. */
-async function* firstMember(input: string | Uint8Array, chunkSize: number): AsyncGenerator<Uint8Array> {
-  let start: Uint8Array = new Uint8Array(0);
-  for await (const part of passed(streamOf(input))) {
-    start = part; // of a file its first megabyte
-    break;
-  }
-  const from = streamOf(input, gzipHeaderLength(start), chunkSize);
-  yield* passed(from, createInflateRaw({ chunkSize }));
-}
-
 /**
- * Feeds a file, or bytes in memory, through gunzip where it is compressed, into a sink. Bytes that are no gzip behind
- * the compressed ones are left aside, as nibabel, ITK and gunzip do.
- * @param warnings gets a sentence about such bytes
+ * Feeds a file, or bytes in memory, through gunzip where it is compressed, into a sink. Zeros behind the compressed
+ * bytes are padding; anything else there that is no gzip is an error.
  */
 export async function readInto(
   makeSink: (available: number) => BoundedSink,
@@ -135,49 +112,29 @@ export async function readInto(
   size: number,
   compressed: boolean,
   source: string,
-  warnings: string[] = [],
 ): Promise<Uint8Array> {
-  let sink = makeSink(compressed ? size * MAX_RATIO : size);
-  const fill = async (parts: AsyncIterable<Uint8Array>) => {
-    for await (const part of parts) sink.push(part);
-  };
+  const sink = makeSink(compressed ? size * MAX_RATIO : size);
   // Chunks of 64 KiB for small files, 1 MiB for volumes: the buffer is allocated anew for each chunk.
   const chunkSize = size < 1 << 20 ? 1 << 16 : 1 << 20;
   try {
-    await fill(passed(streamOf(input), compressed ? createGunzip({ chunkSize }) : undefined)).catch(
-      async (error: Error) => {
-        if (!isTrailing(error)) throw error;
-        sink = makeSink(size * MAX_RATIO); // what was unpacked last is lost with the error
-        await fill(firstMember(input, chunkSize));
-        warnings.push(`${source}: what follows its gzip stream is no gzip and was left aside.`);
-      },
-    );
+    const gunzip = compressed ? createGunzip({ chunkSize }) : undefined;
+    for await (const part of passed(streamOf(input), gunzip)) sink.push(part);
   } catch (error) {
     throw await translate(error, source, size, sink.received);
   }
   return sink.finish();
 }
 
-/** zlib's word for bytes where a member would begin: those before it, at least one, were complete and checked. */
-const isTrailing = (error: Error) => error.message === "incorrect header check";
-
 /** The first `length` uncompressed bytes of a file, fewer if it is shorter. */
 export async function readHead(path: string, compressed: boolean, length: number): Promise<Uint8Array> {
   let head = Buffer.alloc(0);
-  const take = async (parts: AsyncIterable<Uint8Array>) => {
-    head = Buffer.alloc(0);
-    for await (const part of parts) {
-      head = Buffer.concat([head, part]);
-      if (head.length >= length) break;
-    }
-  };
   const chunkSize = 1 << 12;
   try {
     const gunzip = compressed ? createGunzip({ chunkSize }) : undefined;
-    await take(passed(streamOf(path, 0, chunkSize), gunzip)).catch(async (error: Error) => {
-      if (!isTrailing(error)) throw error;
-      await take(firstMember(path, chunkSize));
-    });
+    for await (const part of passed(streamOf(path, chunkSize), gunzip)) {
+      head = Buffer.concat([head, part]);
+      if (head.length >= length) break;
+    }
   } catch (error) {
     throw await translate(error, path, (await stat(path)).size, head.length);
   }
@@ -195,12 +152,14 @@ async function translate(error: unknown, source: string, size: number, received:
   }
   if (code.startsWith("Z_")) {
     const reason = (error as Error).message;
+    // zlib's word for bytes where another member should begin: the first begins as one, and was complete.
+    const trailing = reason === "incorrect header check";
     return new FormatError(
       "ERR_VOXELSPARK_FORMAT",
-      `${source} is damaged: gzip reports "${reason}" after ${received} unpacked bytes.`,
-      {
-        cause: error,
-      },
+      trailing
+        ? `${source} is damaged: behind its gzip stream, which is complete, are bytes that are neither gzip nor zeros.`
+        : `${source} is damaged: gzip reports "${reason}" after ${received} unpacked bytes.`,
+      { cause: error },
     );
   }
   return (error as NodeJS.ErrnoException).syscall ? ioError("read", source, error) : error;

@@ -175,13 +175,12 @@ async function decode(
   let geometry: Geometry | undefined;
   // Header and geometry are checked before the voxels are allocated.
   const plan = (head: Uint8Array): number => {
-    warnings.length = 0; // it may be asked again
     header = parseHeader(library, head, source, limits);
     geometry = geometryOf(header, source, options.geometry, warnings);
     return requiredBytes(header);
   };
   const makeSink = (available: number): BoundedSink => new BoundedSink(source, HEADER_BYTES, plan, available);
-  const bytes = await readInto(makeSink, input, size, isGzip(start), source, warnings);
+  const bytes = await readInto(makeSink, input, size, isGzip(start), source);
   const data = scaledVoxels(storedVoxels(bytes, header!), header!);
   const [nx, ny, nz] = header!.shape;
   const shape: Vector3 = [nz, ny, nx];
