@@ -22,7 +22,7 @@ const machineFlags = [
   "-fvisibility=hidden",
   "-Wall",
 ];
-// What it says of a device is told by device.cc, in CUDA's own structs.
+// Of what it says of a device and of kernels device.cc makes CUDA's own structs.
 const renamed = ["cudaGetDeviceProperties", "cudaFuncGetAttributes"].map((f) => `-D${f}=emulated_${f}`);
 
 function nvccOrError() {

@@ -1,24 +1,39 @@
-// What is asked in structs of CUDA's own layout: compiled with CUDA's header, unlike the rest.
+// What is asked in structs of CUDA's own layout: compiled with CUDA's header, unlike the rest. The emulator's runtime knows
+// the answers (runtime.cc, under names that build.cjs gives), in structs as small as they may be.
 #include <cuda_runtime_api.h>
 
 #include <cstring>
 
-namespace emulator {
-int compute_capability();
-}
+#define EXPORT __attribute__((visibility("hidden")))
 
-extern "C" __attribute__((visibility("hidden"))) cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int) {
-  const int capability = emulator::compute_capability();
+extern "C" {
+
+struct EmulatedProperties {
+  char name[256];
+  int major, minor;
+};
+struct EmulatedAttributes {
+  int ptxVersion;
+};
+cudaError_t emulated_cudaGetDeviceProperties(EmulatedProperties* properties, int device);
+cudaError_t emulated_cudaFuncGetAttributes(EmulatedAttributes* attributes, const void* kernel);
+
+EXPORT cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int device) {
+  EmulatedProperties known;
+  const cudaError_t status = emulated_cudaGetDeviceProperties(&known, device);
   *properties = {};
-  std::strcpy(properties->name, "PTX machine");
-  properties->major = capability / 10;
-  properties->minor = capability % 10;
-  return cudaSuccess;
+  std::memcpy(properties->name, known.name, sizeof known.name);
+  properties->major = known.major;
+  properties->minor = known.minor;
+  return status;
 }
 
-extern "C" __attribute__((visibility("hidden"))) cudaError_t cudaFuncGetAttributes(cudaFuncAttributes* attributes,
-                                                                                   const void*) {
+EXPORT cudaError_t cudaFuncGetAttributes(cudaFuncAttributes* attributes, const void* kernel) {
+  EmulatedAttributes known;
+  const cudaError_t status = emulated_cudaFuncGetAttributes(&known, kernel);
   *attributes = {};
-  attributes->ptxVersion = emulator::compute_capability();
-  return cudaSuccess;
+  attributes->ptxVersion = known.ptxVersion;
+  return status;
 }
+
+}  // extern "C"
