@@ -2,7 +2,7 @@
 // opens in place of the real one.   node test/cuda/build.cjs
 const path = require("node:path");
 const { list } = require("../../native/sources.cjs");
-const { compileAll, filesIn, hashOf, replaced, root, run } = require("./objects.cjs");
+const { compileAll, filesIn, hashOf, replaced, root, run, runBuild } = require("./objects.cjs");
 
 const emulator = path.join(__dirname, "emulator");
 const output = path.join(root, "build-cuda", "emulated");
@@ -62,11 +62,4 @@ async function build(name = "backend", edits = {}, more = []) {
 }
 
 module.exports = { build, replaced, sanitized };
-if (require.main === module)
-  build().then(
-    (library) => console.log(`built ${path.relative(root, library)}`),
-    (error) => {
-      console.error(error.message);
-      process.exitCode = 1;
-    },
-  );
+if (require.main === module) runBuild(build);

@@ -122,4 +122,14 @@ const replaced = (found, planted) => (text) => {
   return text.replace(found, planted);
 };
 
-module.exports = { compileAll, filesIn, hashOf, replaced, root, run };
+/** A build called as a script. */
+const runBuild = (build) =>
+  build().then(
+    (library) => console.log(`built ${path.relative(root, library)}`),
+    (error) => {
+      console.error(error.message);
+      process.exitCode = 1;
+    },
+  );
+
+module.exports = { compileAll, filesIn, hashOf, replaced, root, run, runBuild };

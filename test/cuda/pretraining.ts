@@ -3,8 +3,8 @@ import { createPlan, type DeviceName, type Plan, type PlanInput, rng } from "../
 import type { LossScaleState } from "../../lib/optim/loss-scale";
 import { type PatchSource, pretrain } from "../../lib/recipes/pretrain";
 import { buildS3D, buildSGD } from "../../lib/recipes/step";
+import { TINY } from "../fixtures";
 
-const k3 = [3, 3, 3] as const;
 const STEPS = 6;
 
 export function planOf(input: PlanInput): Plan {
@@ -15,16 +15,7 @@ export function planOf(input: PlanInput): Plan {
       batch: 2,
       steps: STEPS,
       mask: { block: 4, ratio: [0.5, 0.76] },
-      network: {
-        features: [4, 8],
-        blocks: [1, 1],
-        kernels: [k3, k3],
-        strides: [
-          [1, 1, 1],
-          [2, 2, 2],
-        ],
-        decoder: { convs: [1] },
-      },
+      network: TINY.network,
       ...input,
     },
     "tiny",

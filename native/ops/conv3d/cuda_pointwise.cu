@@ -1,6 +1,7 @@
 #include "ops/conv3d/cuda_pointwise.cuh"
 #include "ops/conv3d/cuda_source.cuh"
 #include "ops/reduce/cuda_reduce.cuh"
+#include "ops/reduce/cuda_splits.cuh"
 
 namespace voxelspark {
 
@@ -85,18 +86,6 @@ __global__ void __launch_bounds__(kReduceThreads, 2)
     if (first + k < gy.channels) partial[(line + k) * x.channels + at.channel] = sums[k];
 }
 
-struct AddPartials {
-  const double* partial;
-  int64_t parts, elements;
-  float* gw;
-
-  __device__ void operator()(int64_t i) const {
-    double sum = 0;
-    for (int64_t p = 0; p < parts; p++) sum += partial[p * elements + i];
-    gw[i] = static_cast<float>(sum);
-  }
-};
-
 template <class T, int K>
 void launch_partials(const SplitView& view, const VoxelSplits& splits, const Tensor& x, const Tensor& gy,
                      double* partial) {
@@ -126,8 +115,7 @@ void pointwise_weight_cuda(const Tensor& x, const Tensor& gy, const Tensor& gw, 
   if (gy.layout.channels() == 1) launch_partials<T, 1>(view, splits, x, gy, partial);
   else launch_partials<T, 2>(view, splits, x, gy, partial);
   const int64_t elements = gw.layout.shape.elements();
-  launch_elementwise(elements, AddPartials{partial, splits.groups * splits.splits, elements, gw.f32()},
-                     "a weight gradient");
+  add_splits(partial, 1, splits.groups * splits.splits, elements, gw.f32(), "a weight gradient");
 }
 
 #define VS_INSTANCES(T)                                                                                   \

@@ -5,8 +5,8 @@
 // are 288 threads, each with three dx, for many tiles; planes are added in order, and the sums of all blocks by a
 // second kernel. So the same bits in every run.
 #include "ops/conv3d/cuda_halo.cuh"
-#include "ops/conv3d/cuda_splits.cuh"
 #include "ops/conv3d/cuda_stem.cuh"
+#include "ops/reduce/cuda_splits.cuh"
 
 namespace voxelspark {
 
@@ -259,7 +259,7 @@ void stem_weight_cuda(const Tensor& x, const Tensor& gy, const Tensor& gw, void*
   LAUNCH_KERNEL_SHARED(stem_weight_kernel<T>, grid, kWeightThreads, kTableBytes, weight);
   check_cuda(cudaGetLastError(), "a weight gradient");
   const int64_t elements = gw.layout.shape.elements();
-  launch_elementwise(elements, AddSplits{weight.partial, p.blocks, elements, gw.f32()}, "a weight gradient");
+  add_splits(weight.partial, 1, p.blocks, elements, gw.f32(), "a weight gradient");
 }
 
 #define VS_INSTANCES(T)                                                                           \

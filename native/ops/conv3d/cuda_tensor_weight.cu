@@ -7,8 +7,8 @@
 #include "device/cuda_tensor.cuh"
 #include "ops/conv3d/cuda_rows.cuh"
 #include "ops/conv3d/cuda_source.cuh"
-#include "ops/conv3d/cuda_splits.cuh"
 #include "ops/conv3d/cuda_tensor_weight.cuh"
+#include "ops/reduce/cuda_splits.cuh"
 
 namespace voxelspark {
 
@@ -223,7 +223,7 @@ void tensor_weight_cuda(const ConvGeometry& g, const Tensor& x, const Tensor& gy
   LAUNCH_KERNEL_SHARED(tensor_weight_kernel<T>, grid, kThreads, kShared, w);
   check_cuda(cudaGetLastError(), "a weight gradient");
   const int64_t elements = gw.layout.shape.elements();
-  if (split) launch_elementwise(elements, AddSplits{w.partial, p.splits, elements, gw.f32()}, "a weight gradient");
+  if (split) add_splits(w.partial, 1, p.splits, elements, gw.f32(), "a weight gradient");
 }
 
 template void tensor_weight_cuda<__nv_bfloat16>(const ConvGeometry&, const Tensor&, const Tensor&, const Tensor&,

@@ -3,8 +3,8 @@
 #include "ops/conv3d/cuda_gemm.cuh"
 #include "ops/conv3d/cuda_lattice.cuh"
 #include "ops/conv3d/cuda_source.cuh"
-#include "ops/conv3d/cuda_splits.cuh"
 #include "ops/conv3d/cuda_tile.cuh"
+#include "ops/reduce/cuda_splits.cuh"
 
 namespace voxelspark {
 
@@ -129,7 +129,7 @@ void run(const ConvGeometry& g, const Tensor& x, const Tensor& gy, const Tensor&
   if (w.x.in_runs_of(4)) LAUNCH_KERNEL((weight_gradient_kernel<T, true>), grid, kConvThreads, w);
   else LAUNCH_KERNEL((weight_gradient_kernel<T, false>), grid, kConvThreads, w);
   check_cuda(cudaGetLastError(), "a weight gradient");
-  if (split) launch_elementwise(elements, AddSplits{w.partial, splits.splits, elements, gw.f32()}, "a weight gradient");
+  if (split) add_splits(w.partial, 1, splits.splits, elements, gw.f32(), "a weight gradient");
 }
 
 }  // namespace

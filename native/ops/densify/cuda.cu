@@ -39,13 +39,6 @@ __global__ void __launch_bounds__(kReduceThreads, 2)
   if (at.row == 0 && at.channel < channels) partial[static_cast<int64_t>(blockIdx.x) * channels + at.channel] = sum[0];
 }
 
-__global__ void token_total(const double* partial, int64_t splits, int channels, float* gtoken) {
-  const Lane at(blockIdx.x);
-  double sum[1];
-  sum_of_splits(at, partial, splits, channels, at.channel < channels, sum);
-  if (at.row == 0 && at.channel < channels) gtoken[at.channel] = static_cast<float>(sum[0]);
-}
-
 }  // namespace
 
 void densify_forward_cuda(const Descriptor&, const Launch& l) {
@@ -73,8 +66,7 @@ void densify_token_gradient_cuda(const Descriptor& d, const Launch& l) {
                     split_view(gy.layout, true, splits), sparse, channels, gy.as<T>(), partial);
     });
   });
-  LAUNCH_KERNEL(token_total, tiles, kReduceThreads, partial, splits.splits, channels, l.outputs[0].f32());
-  check_cuda(cudaGetLastError(), "densify_token_gradient");
+  channel_totals_cuda(partial, splits.splits, channels, l.outputs[0].f32(), "densify_token_gradient");
 }
 
 }  // namespace voxelspark

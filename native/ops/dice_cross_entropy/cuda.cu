@@ -5,6 +5,7 @@
 #include "device/cuda_upload.cuh"
 #include "ops/dice_cross_entropy/dice_cross_entropy.h"
 #include "ops/reduce/cuda_reduce.cuh"
+#include "ops/reduce/cuda_splits.cuh"
 
 namespace voxelspark {
 
@@ -87,19 +88,6 @@ __global__ void dice_partials(SplitView view, Segmentation s, double* partial) {
   put(values - 2, cross_entropy);
   put(values - 1, count);
 }
-
-struct AddSplits {
-  const double* partial;
-  int64_t splits, values;
-  double* totals;
-
-  __device__ void operator()(int64_t i) const {
-    const int64_t group = i / values, value = i - group * values;
-    double sum = 0;
-    for (int64_t s = 0; s < splits; s++) sum += partial[(group * splits + s) * values + value];
-    totals[i] = sum;
-  }
-};
 
 struct Weights {
   double smooth, dice, cross_entropy;
@@ -196,7 +184,7 @@ void dice_cross_entropy_forward_cuda(const Descriptor& d, const Launch& l) {
   const int64_t values = op.cuda_sums(layout);
   LAUNCH_KERNEL(dice_partials, dim3(splits.splits, splits.groups), kReduceThreads,
                 split_view(layout, op.batch_dice, splits), s, partial);
-  launch_elementwise(splits.groups * values, AddSplits{partial, splits.splits, values, totals}, "dice_cross_entropy");
+  add_splits(partial, splits.groups, splits.splits, values, totals, "dice_cross_entropy");
   const Weights weights{op.smooth, op.dice_weight, op.ce_weight};
   LAUNCH_KERNEL(dice_loss, 1, 1, totals, static_cast<int>(splits.groups), s.channels, s.first_class, s.by_region,
                 weights, l.outputs[0].f32(), l.outputs[1].f32(), l.outputs[2].f32());

@@ -6,6 +6,7 @@
 #include "ops/folded_conv3d/cuda_places.cuh"
 #include "ops/folded_conv3d/cuda_plan.h"
 #include "ops/reduce/cuda_reduce.cuh"
+#include "ops/reduce/cuda_splits.cuh"
 
 namespace voxelspark {
 
@@ -81,21 +82,6 @@ __global__ void __launch_bounds__(kReduceThreads, 2)
   if (at.row == 0 && at.channel < outputs)
     partial[(static_cast<int64_t>(blockIdx.y) * gridDim.x + blockIdx.x) * outputs + at.channel] = sums[0];
 }
-
-// to[i][k] = sum over splits of partial[i][split][k]
-template <class T>
-struct AddSplits {
-  const double* partial;
-  int64_t splits, outputs;
-  T* to;
-
-  __device__ void operator()(int64_t i) const {
-    const int64_t first = i / outputs, k = i - first * outputs;
-    double sum = 0;
-    for (int64_t s = 0; s < splits; s++) sum += partial[(first * splits + s) * outputs + k];
-    to[i] = static_cast<T>(sum);
-  }
-};
 
 // Of the outputs whose tap is inside.
 struct SumsOfTaps {
@@ -195,17 +181,15 @@ void folded_conv3d_constants_cuda(const Descriptor&, const Launch& l) {
     });
   });
   check_cuda(cudaGetLastError(), what);
-  const AddSplits<double> places{memory.partial, memory.splits, outputs, memory.places};
-  launch_elementwise(kPlaces * outputs, places, what);
+  add_splits(memory.partial, kPlaces, memory.splits, outputs, memory.places, what);
   launch_elementwise(taps * outputs, SumsOfTaps{kernel, outputs, memory.places, memory.taps}, what);
   const WeightGradient gw{taps, outputs, channels, l.inputs[3].f32(), token.f32(), memory.taps, l.outputs[0].f32()};
   launch_elementwise(outputs * taps * channels, gw, what);
   LAUNCH_KERNEL(token_partials, dim3(static_cast<unsigned>(memory.token_splits), channel_tiles(channels)),
                 kReduceThreads, taps, outputs, static_cast<int>(channels), weight.f32(), memory.taps, memory.token);
   check_cuda(cudaGetLastError(), what);
-  const AddSplits<float> gtoken{memory.token, memory.token_splits, channels, l.outputs[1].f32()};
-  launch_elementwise(channels, gtoken, what);
-  launch_elementwise(outputs, AddSplits<float>{memory.places, kPlaces, outputs, l.outputs[2].f32()}, what);
+  add_splits(memory.token, 1, memory.token_splits, channels, l.outputs[1].f32(), what);
+  add_splits(memory.places, 1, kPlaces, outputs, l.outputs[2].f32(), what);
 }
 
 }  // namespace voxelspark

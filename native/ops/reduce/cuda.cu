@@ -24,6 +24,11 @@ __global__ void channel_totals(const double* partial, int64_t splits, int channe
 
 }  // namespace
 
+void channel_totals_cuda(const double* partial, int64_t splits, int channels, float* sums, const char* what) {
+  LAUNCH_KERNEL(channel_totals, channel_tiles(channels), kReduceThreads, partial, splits, channels, sums);
+  check_cuda(cudaGetLastError(), what);
+}
+
 void channel_sums_cuda(const Tensor& t, const Tensor& sums, void* workspace) {
   const int channels = static_cast<int>(t.layout.channels());
   const VoxelSplits splits = VoxelSplits::of(t.layout, true);
@@ -36,8 +41,7 @@ void channel_sums_cuda(const Tensor& t, const Tensor& sums, void* workspace) {
                     split_view(t.layout, true, splits), channels, t.as<T>(), partial);
     });
   });
-  LAUNCH_KERNEL(channel_totals, tiles, kReduceThreads, partial, splits.splits, channels, sums.f32());
-  check_cuda(cudaGetLastError(), "channel_sums");
+  channel_totals_cuda(partial, splits.splits, channels, sums.f32(), "channel_sums");
 }
 
 }  // namespace voxelspark

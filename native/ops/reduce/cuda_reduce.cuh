@@ -136,6 +136,9 @@ __device__ inline double sum_of_block(double value) {
 
 inline unsigned channel_tiles(int64_t channels) { return static_cast<unsigned>((channels + kLanes - 1) / kLanes); }
 
+// sums[c] of partial[split][c].
+void channel_totals_cuda(const double* partial, int64_t splits, int channels, float* sums, const char* what);
+
 // sums[c] over all stored voxels of t; `partial` holds channel_sums_workspace() bytes.
 void channel_sums_cuda(const Tensor& t, const Tensor& sums, void* partial);
 inline int64_t channel_sums_workspace(const Layout& t) { return VoxelSplits::of(t, true).bytes(1, t.channels()); }

@@ -2,6 +2,7 @@
 // or not, in fixed splits that are added in order.
 #include "ops/label_counts/cuda_labels.cuh"
 #include "ops/reduce/cuda_reduce.cuh"
+#include "ops/reduce/cuda_splits.cuh"
 #include "ops/surface_dice/cuda_corners.cuh"
 #include "ops/surface_dice/surface_dice.h"
 #include "ops/surface_dice/surfels.h"
@@ -72,18 +73,6 @@ __global__ void surface_partials(Surfaces s, double* partial) {
   to[1] = all;
 }
 
-struct AddAreas {
-  const double* partial;
-  int64_t splits;
-  float* areas;
-
-  __device__ void operator()(int64_t i) const {
-    double sum = 0;
-    for (int64_t s = 0; s < splits; s++) sum += partial[(i / 2 * splits + s) * 2 + i % 2];
-    areas[i] = static_cast<float>(sum);
-  }
-};
-
 }  // namespace
 
 void surface_dice_cuda(const Descriptor& d, const Launch& l) {
@@ -113,7 +102,7 @@ void surface_dice_cuda(const Descriptor& d, const Launch& l) {
     launch_elementwise(corners.count(), codes, "surface_dice");
     LAUNCH_KERNEL(surface_partials, dim3(static_cast<unsigned>(splits.splits), 2), kReduceThreads, surfaces,
                   memory.partial);
-    launch_elementwise(4, AddAreas{memory.partial, splits.splits, l.outputs[0].f32() + r * 4}, "surface_dice");
+    add_splits(memory.partial, 2, splits.splits, 2, l.outputs[0].f32() + r * 4, "surface_dice");
   }
 }
 

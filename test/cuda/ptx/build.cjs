@@ -4,7 +4,7 @@ const fs = require("node:fs");
 const path = require("node:path");
 const { list } = require("../../../native/sources.cjs");
 const { findNvcc } = require("../../../native/toolkit.cjs");
-const { compileAll, filesIn, hashOf, replaced, root, run } = require("../objects.cjs");
+const { compileAll, filesIn, hashOf, replaced, root, run, runBuild } = require("../objects.cjs");
 
 const output = path.join(root, "build-cuda", "ptx");
 const emulator = path.join(__dirname, "../emulator");
@@ -101,11 +101,4 @@ async function build(name = "backend", edits = {}) {
 }
 
 module.exports = { build, buildDriver, replaced };
-if (require.main === module)
-  build().then(
-    (library) => console.log(`built ${path.relative(root, library)}`),
-    (error) => {
-      console.error(error.message);
-      process.exitCode = 1;
-    },
-  );
+if (require.main === module) runBuild(build);

@@ -66,30 +66,15 @@ const results = `	shl.b32 %r7, %r1, 6;
 	add.s64 %rd8, %rd2, %rd7;
 ${[0, 4, 8, 12].map((i) => `	st.global.v4.f32 [%rd8+${OUTPUT + 4 * i}], ${list("f", 4, i)};\n`).join("")}`;
 
-/** One warpgroup stores its tiles and multiplies them. */
-export const stored = entry(
-  128,
-  `	ld.global.v4.u32 ${list("r", 4, 10)}, [%rd4];
+/** Tiles to shared memory, 16 bytes a thread; those of B by the first threads. */
+const tiles = (threadsOfB: number) => `	ld.global.v4.u32 ${list("r", 4, 10)}, [%rd4];
 	st.shared.v4.b32 [%r4+1024], ${list("r", 4, 10)};
-	setp.lt.s32 %p1, %r1, 64;
+	setp.lt.s32 %p1, %r1, ${threadsOfB};
 	@%p1 ld.global.v4.u32 ${list("r", 4, 14)}, [%rd4+${A_BYTES}];
 	@%p1 st.shared.v4.b32 [%r4+3072], ${list("r", 4, 14)};
-	fence.proxy.async.shared::cta;
-	bar.sync 0;
-${descriptors}${zeros}${product}${results}`,
-);
-
-/** The same with A in registers, by ldmatrix: each warp has 16 rows, its lanes the rows of its four core matrices. */
-export const registers = entry(
-  128,
-  `	ld.global.v4.u32 ${list("r", 4, 10)}, [%rd4];
-	st.shared.v4.b32 [%r4+1024], ${list("r", 4, 10)};
-	setp.lt.s32 %p1, %r1, 64;
-	@%p1 ld.global.v4.u32 ${list("r", 4, 14)}, [%rd4+${A_BYTES}];
-	@%p1 st.shared.v4.b32 [%r4+3072], ${list("r", 4, 14)};
-	fence.proxy.async.shared::cta;
-	bar.sync 0;
-	and.b32 %r20, %r1, 7;
+`;
+/** A's fragments by ldmatrix: each warp has 16 rows, its lanes the rows of its four core matrices. */
+const fragments = `	and.b32 %r20, %r1, 7;
 	shl.b32 %r21, %r20, 4;
 	shr.u32 %r22, %r1, 3;
 	and.b32 %r23, %r22, 1;
@@ -104,7 +89,22 @@ export const registers = entry(
 	add.s32 %r30, %r30, %r29;
 	add.s32 %r30, %r30, %r2;
 	ldmatrix.sync.aligned.m8n8.x4.shared.b16 ${list("r", 4, 32)}, [%r30+1024];
-${descriptors}${zeros}	wgmma.fence.sync.aligned;
+`;
+
+/** One warpgroup stores its tiles and multiplies them. */
+export const stored = entry(
+  128,
+  `${tiles(64)}	fence.proxy.async.shared::cta;
+	bar.sync 0;
+${descriptors}${zeros}${product}${results}`,
+);
+
+/** The same with A in registers. */
+export const registers = entry(
+  128,
+  `${tiles(64)}	fence.proxy.async.shared::cta;
+	bar.sync 0;
+${fragments}${descriptors}${zeros}	wgmma.fence.sync.aligned;
 ${mma(list("r", 4, 32), "1, 1, 1, 0")}	wgmma.commit_group.sync.aligned;
 	wgmma.wait_group.sync.aligned 0;
 ${results}`,
@@ -202,24 +202,8 @@ ${results}$L_end:`,
 /** One warp: 16 rows of A and 8 columns of B by ldmatrix and mma, A transposed twice on its way if `twice`. */
 export const warp = entry(
   32,
-  `	ld.global.v4.u32 ${list("r", 4, 10)}, [%rd4];
-	st.shared.v4.b32 [%r4+1024], ${list("r", 4, 10)};
-	setp.lt.s32 %p1, %r1, 16;
-	@%p1 ld.global.v4.u32 ${list("r", 4, 14)}, [%rd4+${A_BYTES}];
-	@%p1 st.shared.v4.b32 [%r4+3072], ${list("r", 4, 14)};
-	bar.sync 0;
-	and.b32 %r20, %r1, 7;
-	shl.b32 %r21, %r20, 4;
-	shr.u32 %r22, %r1, 3;
-	and.b32 %r23, %r22, 1;
-	shl.b32 %r24, %r23, 8;
-	shr.u32 %r25, %r1, 4;
-	shl.b32 %r27, %r25, 7;
-	add.s32 %r30, %r21, %r24;
-	add.s32 %r30, %r30, %r27;
-	add.s32 %r30, %r30, %r2;
-	ldmatrix.sync.aligned.m8n8.x4.shared.b16 ${list("r", 4, 32)}, [%r30+1024];
-	and.b32 %r40, %r1, 15;
+  `${tiles(16)}	bar.sync 0;
+${fragments}	and.b32 %r40, %r1, 15;
 	shl.b32 %r41, %r40, 4;
 	add.s32 %r42, %r41, %r2;
 	ldmatrix.sync.aligned.m8n8.x2.shared.b16 ${list("r", 2, 44)}, [%r42+3072];
