@@ -13,6 +13,12 @@ export function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
+/** The options as they are. @throws ArgumentTypeError for null and whatever else is no object of options */
+export function requireOptions<T extends object>(options: T, name: string): T {
+  if (isRecord(options)) return options;
+  throw new ArgumentTypeError(`${name} is ${kindOf(options)}, an object is needed`);
+}
+
 /** @throws ArgumentTypeError */
 export function requireArray(value: unknown, name: string): asserts value is readonly unknown[] {
   if (!Array.isArray(value)) throw new ArgumentTypeError(`${name} is ${kindOf(value)}, an array is needed`);

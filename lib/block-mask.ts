@@ -1,3 +1,4 @@
+import { requireOptions } from "./arguments";
 import { native } from "./binding";
 import { ArgumentRangeError, ArgumentTypeError } from "./errors";
 import { track } from "./scope";
@@ -27,7 +28,8 @@ export class BlockMask implements Disposable {
   private owners = 1;
   private released = false;
 
-  constructor({ samples, grid, visible }: BlockMaskOptions) {
+  constructor(options: BlockMaskOptions) {
+    const { samples, grid, visible } = requireOptions(options, "BlockMask: options");
     if (!(visible instanceof Uint8Array) && Object.prototype.toString.call(visible) !== "[object Uint8Array]")
       throw new ArgumentTypeError("visible must be a Uint8Array");
     if (!Array.isArray(grid) || grid.length !== 3)

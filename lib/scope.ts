@@ -4,6 +4,8 @@
  * finalizers do not run inside synchronous code, and a training step is synchronous.
  */
 
+import { ArgumentTypeError } from "./errors";
+
 interface Owned {
   dispose(): void;
 }
@@ -58,7 +60,7 @@ export function openScope(): (survivors?: ReadonlySet<object>) => void {
  * Runs `body` and frees every tensor and mask made in it, except those in the value that it returns.
  *
  * @param body synchronous; a Promise as result is refused, since the scope would end before the work
- * @throws TypeError when body returns a Promise
+ * @throws ArgumentTypeError when body returns a Promise
  */
 export function scope<T>(body: () => T): T {
   const close = openScope();
@@ -66,7 +68,7 @@ export function scope<T>(body: () => T): T {
   try {
     const result = body();
     if (typeof (result as PromiseLike<unknown> | undefined)?.then === "function")
-      throw new TypeError("scope() takes a synchronous function; await outside of it");
+      throw new ArgumentTypeError("scope() takes a synchronous function; await outside of it");
     const returned = new Set<Owned>();
     collect(result, returned);
     survivors = returned;

@@ -1,4 +1,4 @@
-import { kindOf } from "./arguments";
+import { kindOf, requireOptions } from "./arguments";
 import { type DeviceName, type DeviceStats, type DType, deviceNames, dtypeNames, native } from "./binding";
 import type { BlockMask } from "./block-mask";
 import { ArgumentRangeError, ArgumentTypeError, DeviceError, ShapeError } from "./errors";
@@ -220,6 +220,7 @@ function create(
   options: TensorOptions,
   make: (device: number, dtype: number, mask: number) => number,
 ): Tensor {
+  requireOptions(options, "options");
   const { device = defaultDevice, dtype = "float32", mask, requiresGrad = false } = options;
   const id = make(deviceIndex(device), dtypeIndex(dtype), mask ? mask.handle : 0);
   return new Tensor(id, shape, device, dtype, mask, requiresGrad);
@@ -254,7 +255,7 @@ export function tensor(
   options: TensorOptions = {},
 ): Tensor {
   const sizes = copyOfShape(shape);
-  const values = valuesOf(data, options.dtype ?? "float32");
+  const values = valuesOf(data, requireOptions(options, "options").dtype ?? "float32");
   return create(sizes, options, (device, dtype, mask) => native.upload(device, dtype, sizes, mask, values));
 }
 

@@ -5,15 +5,34 @@
 import {
   BlockMask,
   conv3d,
+  diceCrossEntropy,
+  evaluateCase,
+  foldedConv3d,
+  full,
+  gaussianAccumulate,
+  gaussianNoise,
   leakyRelu,
   maskedMse,
   maskedNorm,
+  PatchLoader,
+  phantom,
+  readNifti,
+  readNiftiHeader,
+  renderProgress,
+  renderVolumes,
+  resampleAffine,
   resetPeak,
+  resize,
+  SGD,
+  scope,
   setMemoryLimit,
   setThreads,
+  slidingWindow,
   stats,
+  surfaceDice,
   Tape,
   tensor,
+  writeNifti,
   zeros,
 } from "../lib";
 import { native } from "../lib/binding";
@@ -75,6 +94,49 @@ test("what is no tensor is named as the input that it is", () => {
     expect(codeOf(() => op(new Float32Array(1), new Float32Array(1)))).toBe(TYPE);
   using x = zeros([1, 1, 1, 1, 2]);
   expect(codeOf(() => maskedNorm(x, undefined, undefined, { kind: "group" as Any }))).toBe(RANGE);
+});
+
+test("a scope around asynchronous work", () => {
+  expect(codeOf(() => scope(async () => 1))).toBe(TYPE);
+});
+
+describe.each<[string, Any]>([
+  ["null", null],
+  ["a number", 1],
+  ["a list", [1]],
+])("options that are %s", (_name, options) => {
+  const x: Any = undefined; // options are looked at first
+  test.each<[string, () => unknown]>([
+    ["BlockMask", () => new BlockMask(options)],
+    ["PatchLoader", () => new PatchLoader(options)],
+    ["SGD", () => new SGD([], options)],
+    ["tensor", () => tensor([1], [1], options)],
+    ["full", () => full([1], 1, options)],
+    ["diceCrossEntropy", () => diceCrossEntropy(x, x, options)],
+    ["evaluateCase", () => evaluateCase(x, x, options)],
+    ["foldedConv3d", () => foldedConv3d({ offset: x, token: x }, x, undefined, options)],
+    ["foldedConv3d of nothing", () => foldedConv3d(options, x)],
+    ["gaussianAccumulate", () => gaussianAccumulate(x, x, x, options)],
+    ["gaussianNoise", () => gaussianNoise(x, options)],
+    ["maskedNorm", () => maskedNorm(x, x, x, options)],
+    ["phantom", () => phantom(0, options)],
+    ["readNifti", () => readNifti("head.nii", options)],
+    ["readNiftiHeader", () => readNiftiHeader("head.nii", options)],
+    ["renderProgress", () => renderProgress([], options)],
+    ["renderVolumes", () => renderVolumes([], options)],
+    ["resampleAffine", () => resampleAffine(x, [1, 1, 1], [], options)],
+    ["resize", () => resize(x, [1, 1, 1], options)],
+    ["slidingWindow", () => slidingWindow([], x, options).next()],
+    ["surfaceDice", () => surfaceDice(x, x, [], options)],
+    ["writeNifti", () => writeNifti("head.nii", options)],
+  ])("%s", async (_op, call) => {
+    await expect(async () => call()).rejects.toMatchObject({ name: "ArgumentTypeError", code: TYPE });
+  });
+
+  test("conv3d", () => {
+    using map = zeros([1, 1, 1, 1, 1]);
+    expect(codeOf(() => conv3d(map, map, undefined, options))).toBe(TYPE);
+  });
 });
 
 describe("values of tensors", () => {

@@ -89,8 +89,19 @@ function truncated(source: string, expected: number, found: number, note = ""): 
   );
 }
 
-const streamOf = (input: string | Uint8Array, highWaterMark = 1 << 20): Readable =>
-  typeof input === "string" ? createReadStream(input, { highWaterMark }) : Readable.from([input]);
+/** A file by its path, or its bytes. */
+type Input = string | Uint8Array;
+
+/** The bytes of an input from `start` up to `end`. */
+const streamOf = (
+  input: Input,
+  highWaterMark = 1 << 20,
+  start = 0,
+  end = Number.POSITIVE_INFINITY,
+): Readable =>
+  typeof input === "string"
+    ? createReadStream(input, { highWaterMark, start, end: end - 1 })
+    : Readable.from([input.subarray(start, end)]);
 
 /** What `through` makes of `from`, also where it ends before `from` does. */
 async function* passed(from: Readable, through?: Transform): AsyncGenerator<Uint8Array> {
@@ -108,7 +119,7 @@ async function* passed(from: Readable, through?: Transform): AsyncGenerator<Uint
  */
 export async function readInto(
   makeSink: (available: number) => BoundedSink,
-  input: string | Uint8Array,
+  input: Input,
   size: number,
   compressed: boolean,
   source: string,
@@ -120,7 +131,7 @@ export async function readInto(
     const gunzip = compressed ? createGunzip({ chunkSize }) : undefined;
     for await (const part of passed(streamOf(input), gunzip)) sink.push(part);
   } catch (error) {
-    throw await translate(error, source, size, sink.received);
+    throw await translate(error, { input, source, size, received: sink.received });
   }
   return sink.finish();
 }
@@ -136,31 +147,52 @@ export async function readHead(path: string, compressed: boolean, length: number
       if (head.length >= length) break;
     }
   } catch (error) {
-    throw await translate(error, path, (await stat(path)).size, head.length);
+    const { size } = await stat(path);
+    throw await translate(error, { input: path, source: path, size, received: head.length });
   }
   return head;
 }
 
-async function translate(error: unknown, source: string, size: number, received: number): Promise<unknown> {
-  const code = (error as NodeJS.ErrnoException).code ?? "";
-  if (code === "Z_BUF_ERROR") {
+/** What was read when an error came: an input with its name and size, and the bytes unpacked so far. */
+interface Reading {
+  input: Input;
+  source: string;
+  size: number;
+  received: number;
+}
+
+async function translate(error: unknown, reading: Reading): Promise<unknown> {
+  const { source, size, received } = reading;
+  const { code = "", message, syscall } = error as NodeJS.ErrnoException;
+  // zlib's words for bytes where another member should begin, since the first one was complete, and for a single one.
+  if (message === "incorrect header check" || (code === "Z_BUF_ERROR" && (await endsInStrayByte(reading))))
+    return damaged(
+      `${source} is damaged: behind its gzip stream, which is complete, are bytes that are neither gzip nor zeros.`,
+    );
+  if (code === "Z_BUF_ERROR")
     return new FormatError(
       "ERR_VOXELSPARK_TRUNCATED",
       `${source} is truncated: the gzip stream does not end within its ${size} bytes (${received} bytes unpacked).`,
       { cause: error },
     );
+  if (code.startsWith("Z_"))
+    return damaged(`${source} is damaged: gzip reports "${message}" after ${received} unpacked bytes.`);
+  return syscall ? ioError("read", source, error) : error;
+
+  function damaged(sentence: string): FormatError {
+    return new FormatError("ERR_VOXELSPARK_FORMAT", sentence, { cause: error });
   }
-  if (code.startsWith("Z_")) {
-    const reason = (error as Error).message;
-    // zlib's word for bytes where another member should begin: the first begins as one, and was complete.
-    const trailing = reason === "incorrect header check";
-    return new FormatError(
-      "ERR_VOXELSPARK_FORMAT",
-      trailing
-        ? `${source} is damaged: behind its gzip stream, which is complete, are bytes that are neither gzip nor zeros.`
-        : `${source} is damaged: gzip reports "${reason}" after ${received} unpacked bytes.`,
-      { cause: error },
-    );
+}
+
+/** Whether the gzip stream is complete but for the last byte, which is none that another member could begin with. */
+async function endsInStrayByte({ input, size }: Reading): Promise<boolean> {
+  let last: number | undefined;
+  for await (const bytes of streamOf(input, undefined, size - 1, size)) last = bytes[0];
+  if (last === 0x1f) return false;
+  try {
+    for await (const _ of passed(streamOf(input, undefined, 0, size - 1), createGunzip()));
+    return true;
+  } catch {
+    return false;
   }
-  return (error as NodeJS.ErrnoException).syscall ? ioError("read", source, error) : error;
 }

@@ -1,4 +1,5 @@
 /** Batches of patches for pre-training, made ahead in worker threads. */
+import { requireOptions } from "../arguments";
 import { type LoadOptions, SampleLoader } from "./sample-loader";
 import type { SampleOptions } from "./samples";
 
@@ -20,6 +21,7 @@ export class PatchLoader implements AsyncDisposable {
   private readonly shape: Batch["shape"];
 
   constructor(options: LoaderOptions) {
+    requireOptions(options, "PatchLoader: options");
     const { folder, cases, patch, seed, channels = 1, augmentation, padding } = options;
     // Only what workers need; also keeps functions of a caller's object out of the message to them.
     const sample = { folder, cases, patch, seed, channels, augmentation, padding };

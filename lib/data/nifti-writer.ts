@@ -2,6 +2,7 @@
 
 import { Readable } from "node:stream";
 import { createGzip } from "node:zlib";
+import { requireOptions } from "../arguments";
 import { ArgumentTypeError, DataError, ShapeError } from "../errors";
 import { writeFileAtomic } from "../files";
 import { type Affine, type GeometryFields, quaternionFromAffine, spacingOf } from "./geometry";
@@ -161,6 +162,7 @@ function* pieces(header: Uint8Array, data: NiftiImage["data"]): Generator<Uint8A
 
 /** Writes one 3-D image to `path` (.nii or .nii.gz). Throws ShapeError, DataError or IoError. */
 export async function writeNifti(path: string, image: NiftiImage): Promise<void> {
+  requireOptions(image, "writeNifti: image");
   if (!/\.nii(\.gz)?$/.test(path)) {
     throw new DataError("ERR_VOXELSPARK_DATA", `${path}: a NIfTI file is written as .nii or .nii.gz.`);
   }

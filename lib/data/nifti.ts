@@ -3,6 +3,7 @@
  * float32 as nibabel does. A damaged or oversized file is an error that names what was found and allowed.
  */
 import { open, stat } from "node:fs/promises";
+import { requireOptions } from "../arguments";
 import { DataError, FormatError } from "../errors";
 import { guarded, ioError } from "../files";
 import { type Geometry, type GeometryChoice, geometryOf, type Vector3 } from "./geometry";
@@ -195,6 +196,7 @@ async function decode(
  * Throws FormatError, GeometryError, DataError or IoError, each naming the file.
  */
 export async function readNifti(path: string, options: NiftiOptions = {}): Promise<Volume> {
+  requireOptions(options, "readNifti: options");
   const size = await sizeOfFile(path);
   return decode(path, size, await firstBytes(path), path, options);
 }
@@ -212,6 +214,7 @@ export async function readNiftiHeader(
   path: string,
   options: NiftiOptions = {},
 ): Promise<{ header: NiftiHeader; geometry: Geometry }> {
+  requireOptions(options, "readNiftiHeader: options");
   await sizeOfFile(path);
   const compressed = isGzip(await firstBytes(path));
   const head = await readHead(path, compressed, HEADER_BYTES);

@@ -3,6 +3,7 @@
  * nuclei, ventricles and a few lesions, under a bias field and noise. A pure function of (seed, index).
  */
 import { join } from "node:path";
+import { requireOptions } from "../arguments";
 import { ArgumentRangeError } from "../errors";
 import { type Random, rng } from "../random";
 import { writeNifti } from "./nifti-writer";
@@ -235,6 +236,7 @@ function degrade(
 
 /** One head with its label map. Same seed, index and options: same voxels. */
 export function phantom(index: number, options: PhantomOptions = {}): Phantom {
+  requireOptions(options, "phantom: options");
   const shape = options.shape ?? [96, 96, 96];
   const spacing = options.spacing ?? fround(HEAD_MM / max(...shape));
   checkOptions(shape, spacing);

@@ -1,4 +1,5 @@
 /** How well a segmentation agrees with its reference: counts, Dice, IoU and surface Dice of a case (method.md §8). */
+import { requireOptions } from "../arguments";
 import { ArgumentRangeError } from "../errors";
 import { type LabelCounts, labelCounts, type Region } from "../ops/label-counts";
 import { surfaceDice } from "../ops/surface-dice";
@@ -76,8 +77,9 @@ export function requireRegions(regions: readonly Region[], ignore?: number): voi
 export async function evaluateCase(
   prediction: Tensor,
   reference: Tensor,
-  { regions, ignore, surface }: CaseOptions,
+  options: CaseOptions,
 ): Promise<Record<string, RegionMetrics>> {
+  const { regions, ignore, surface } = requireOptions(options, "evaluateCase: options");
   requireRegions(regions, ignore);
   const counts = await labelCounts(prediction, reference, regions, ignore);
   const nsd = surface && (await surfaceDice(prediction, reference, regions, { ...surface, ignore }));

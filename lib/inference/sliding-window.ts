@@ -3,6 +3,7 @@
  * ensembles as means of logits, everything added up in float32. The volume is worked through along z and given out
  * slab by slab, so that memory follows from the patch, not from the volume.
  */
+import { requireOptions } from "../arguments";
 import { ArgumentRangeError, ArgumentTypeError, NonFiniteError, ShapeError } from "../errors";
 import { gaussianAccumulate, gaussianNormalize } from "../ops/gaussian-accumulate";
 import { gradNorm } from "../ops/grad-norm";
@@ -64,6 +65,7 @@ class Scene {
     readonly volume: Tensor,
     options: SlidingWindowOptions,
   ) {
+    requireOptions(options, "slidingWindow: options");
     const { patch, channels, step = 0.5, mirror = [], gaussian = true } = options;
     if (volume.shape.length !== 5 || volume.shape[0] !== 1 || volume.mask)
       throw new ShapeError(

@@ -1,3 +1,4 @@
+import { requireOptions } from "../arguments";
 import { record } from "../autograd";
 import { ArgumentTypeError } from "../errors";
 import { launch } from "../launch";
@@ -29,7 +30,8 @@ export function conv3d(x: Conv3dInput, weight: Tensor, bias?: Tensor, options: C
   const [first, second] = parts as readonly [Tensor, Tensor?];
   requireTensor(first, "conv3d: x");
   if (parts.length > 2) throw new ArgumentTypeError(`conv3d joins two maps, got ${parts.length}`);
-  const { stride = [1, 1, 1], padding = [0, 0, 0], mask, winograd = "off" } = options;
+  requireOptions(options, "conv3d: options");
+  const { stride = [1, 1, 1], padding = [0, 0, 0], mask, winograd = "off", moments: wantsMoments } = options;
   // The kernels are right for any channels, but the CPU's Winograd convolution is worth a copy.
   if (second && second.device !== "cuda" && winograd !== "off" && (first.shape[1] as number) % 16)
     return conv3d(concat(first, second), weight, bias, options);
@@ -37,7 +39,7 @@ export function conv3d(x: Conv3dInput, weight: Tensor, bias?: Tensor, options: C
   // Of two maps a pending norm is written.
   const read = () => (second ? { source: first, affine: undefined, slope: 1 } : first.onLoad);
   const { source, affine, slope } = read();
-  const wanted = { ...geometry, slope, mask, moments: options.moments };
+  const wanted = { ...geometry, slope, mask, moments: wantsMoments };
   const outputs = launch("conv3d_forward", [source, weight, bias, affine, second], wanted);
   const [y, moments] = outputs as [Tensor, Tensor?];
   y.leave(moments);

@@ -1,3 +1,4 @@
+import { requireOptions } from "../arguments";
 import { record } from "../autograd";
 import { launch } from "../launch";
 import type { Tensor } from "../tensor";
@@ -32,6 +33,7 @@ export function diceCrossEntropy(
   labels: Tensor,
   options: DiceCrossEntropyOptions = {},
 ): Tensor {
+  requireOptions(options, "diceCrossEntropy: options");
   const { batchDice = false, smooth = 1e-5, diceWeight = 1, ceWeight = 1 } = options;
   const regions = regionAttributes(options.regions ?? [], options.ignore);
   const attributes = { ...regions, batchDice, smooth, diceWeight, ceWeight };

@@ -1,3 +1,4 @@
+import { requireOptions } from "../arguments";
 import { record } from "../autograd";
 import { launch } from "../launch";
 import { requireTensor, type Tensor } from "../tensor";
@@ -19,19 +20,19 @@ export interface FoldedSkip {
  * @param weight (K, C' + C, kD, kH, kW), kernels of 1 or 3 voxels, those of 3 over axes of at least 2
  * @param bias (K)
  * @param options.up (N, C', D, H, W), dense; without it C' = 0
- * @returns (N, K, D, H, W), dense
- * @throws ShapeError
+ * @returns (N, K, D, H, W), dense @throws ShapeError
  */
 export function foldedConv3d(
-  { offset, token }: FoldedSkip,
+  skip: FoldedSkip,
   weight: Tensor,
   bias?: Tensor,
   options: { up?: Tensor | undefined; winograd?: Winograd } = {},
 ): Tensor {
-  const { up } = options;
+  const { offset, token } = requireOptions(skip, "foldedConv3d: skip");
+  const { up, winograd: wished = "off" } = requireOptions(options, "foldedConv3d: options");
   requireTensor(offset, "foldedConv3d: offset");
   if (up !== undefined) requireTensor(up, "foldedConv3d: up");
-  const winograd = winogradNumbers[options.winograd ?? "off"];
+  const winograd = winogradNumbers[wished];
   const channels = [up, offset].flatMap((t) => (t ? [t.shape[1] as number] : []));
   const parts = up ? launch("concat_backward", [weight], { channels }) : [weight];
   const [own, upWeight] = [parts.at(-1) as Tensor, up && parts[0]];
@@ -41,8 +42,7 @@ export function foldedConv3d(
   const saved = [offset, token, ...parts, ...(up ? [up] : [])];
   record([offset, token, weight, bias, up], [y], saved, ([gy], done) => {
     const kernel = sizeOf(weight);
-    const padding = kernel.map((k) => (k - 1) / 2) as unknown as Triple;
-    const common = { padding, winograd };
+    const common = { padding: kernel.map((k) => (k - 1) / 2) as unknown as Triple, winograd };
     const gparts = up ? launch("conv3d_grad_weight", [up, gy], { ...common, kernel }) : [];
     if (up) done(up);
     const goffset = offset.requiresGrad ? conv3dGradInput(gy, own, common, offset)[0] : undefined;

@@ -1,4 +1,4 @@
-import { requireArray } from "../arguments";
+import { requireArray, requireOptions } from "../arguments";
 import { launch } from "../launch";
 import type { Tensor } from "../tensor";
 
@@ -26,8 +26,10 @@ export function gaussianAccumulate(
   sum: Tensor,
   weight: Tensor | undefined,
   patch: Tensor,
-  { offset, window, flip = [false, false, false] }: AccumulateOptions,
+  options: AccumulateOptions,
 ): void {
+  requireOptions(options, "gaussianAccumulate: options");
+  const { offset, window, flip = [false, false, false] } = options;
   requireArray(flip, "gaussianAccumulate: flip");
   const [z, y, x] = flip.map(Number) as [number, number, number];
   launch("gaussian_accumulate", [sum, weight, patch, window], { offset, flip: [z, y, x] });

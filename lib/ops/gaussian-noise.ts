@@ -1,3 +1,4 @@
+import { requireOptions } from "../arguments";
 import { launch } from "../launch";
 import { hashPurpose, type Purpose } from "../random";
 import type { Tensor } from "../tensor";
@@ -19,6 +20,7 @@ export interface NoiseOptions {
  * @throws ShapeError, ArgumentRangeError
  */
 export function gaussianNoise(x: Tensor, options: NoiseOptions): void {
+  requireOptions(options, "gaussianNoise: options");
   const { sigma, seed, step = 0, index = 0, purpose = "noise" } = options;
   launch("gaussian_noise", [x], { sigma, seed, step, index, purpose: hashPurpose(purpose) });
 }

@@ -1,22 +1,11 @@
+import { requireOptions } from "../arguments";
 import { record } from "../autograd";
 import { ArgumentRangeError } from "../errors";
 import { launch } from "../launch";
 import { requireTensor, Tensor } from "../tensor";
+import type { MaskedNormOptions } from "./masked-norm-options";
 
-export interface MaskedNormOptions {
-  /** Statistics per sample and channel, or per channel over the batch. */
-  kind: "instance" | "batch";
-  /** Added to the variance. Default 1e-5. */
-  eps?: number;
-  /** Negative slope of a leaky ReLU fused after the affine map; 1 = none. Default 1. */
-  slope?: number;
-  /** Batch only: (C) each, updated in place when training, used in evaluation. `momentum` weighs the new batch; default 0.1. */
-  running?: { mean: Tensor; variance: Tensor; momentum?: number };
-  /** Default true. */
-  training?: boolean;
-  /** Let the ops that read y compute it, on load; written where one cannot. x must not change. */
-  pending?: boolean;
-}
+export type { MaskedNormOptions } from "./masked-norm-options";
 
 /**
  * Instance or batch normalisation with statistics over visible voxels only (method.md §3, 3): mean and biased variance
@@ -31,8 +20,10 @@ export function maskedNorm(
   x: Tensor,
   gamma: Tensor | undefined,
   beta: Tensor | undefined,
-  { kind, eps = 1e-5, slope = 1, running, training = true, pending = false }: MaskedNormOptions,
+  options: MaskedNormOptions,
 ): Tensor {
+  requireOptions(options, "maskedNorm: options");
+  const { kind, eps = 1e-5, slope = 1, running, training = true, pending = false } = options;
   if (!/^(instance|batch)$/.test(kind)) throw new ArgumentRangeError(`kind is ${kind}, not instance/batch`);
   requireTensor(x, "maskedNorm: x");
   const attributes = { batch: kind === "batch", eps, slope, training };

@@ -1,3 +1,4 @@
+import { requireOptions } from "../arguments";
 import { record } from "../autograd";
 import { ArgumentRangeError } from "../errors";
 import { launch } from "../launch";
@@ -25,7 +26,7 @@ export interface ResizeOptions {
  * @param size new (D, H, W)
  */
 export function resize(x: Tensor, size: Triple, options: ResizeOptions = {}): Tensor {
-  const { order = 3, clip = true } = options;
+  const { order = 3, clip = true } = requireOptions(options, "resize: options");
   const orders = typeof order === "number" ? ([order, order, order] as const) : order;
   const attributes = { size, order: orders, clip, clip_axis: options.clipAxis ?? -1 };
   const [y] = launch("resample_separable", [x], attributes) as [Tensor];
@@ -49,7 +50,7 @@ export function resampleAffine(
   matrix: readonly number[],
   options: { order?: InterpolationOrder; outside?: number } = {},
 ): Tensor {
-  const { order = 3, outside = 0 } = options;
+  const { order = 3, outside = 0 } = requireOptions(options, "resampleAffine: options");
   const [y] = launch("resample_affine", [x], { size, matrix, order, outside }) as [Tensor];
   record([x], [y], [], ([gy]) =>
     launch("resample_affine_backward", [gy], { from: sizeOf(x), matrix, order }),

@@ -1,3 +1,4 @@
+import { requireOptions } from "../arguments";
 import { launch } from "../launch";
 import type { Tensor } from "../tensor";
 import { type Region, regionAttributes } from "./regions";
@@ -23,8 +24,9 @@ export async function surfaceDice(
   prediction: Tensor,
   reference: Tensor,
   regions: readonly Region[],
-  { spacing, tolerance, ignore }: SurfaceDiceOptions,
+  options: SurfaceDiceOptions,
 ): Promise<(number | null)[]> {
+  const { spacing, tolerance, ignore } = requireOptions(options, "surfaceDice: options");
   const attributes = { ...regionAttributes(regions, ignore), spacing, tolerance };
   using areas = launch("surface_dice", [prediction, reference], attributes)[0] as Tensor;
   const values = await areas.data();

@@ -1,4 +1,4 @@
-import { kindOf } from "../arguments";
+import { kindOf, requireOptions } from "../arguments";
 import type { Tape } from "../autograd";
 import { ArgumentRangeError, ArgumentTypeError, CheckpointError } from "../errors";
 import { gradNorm } from "../ops/grad-norm";
@@ -38,14 +38,13 @@ export class SGD implements Disposable {
   readonly lossScale: LossScale | undefined;
 
   /** @throws ArgumentRangeError, ArgumentTypeError for an option; OutOfMemoryError */
-  constructor(
-    parameters: Iterable<[string, Tensor]>,
-    { momentum = 0, weightDecay = 0, nesterov = false, clip = 0, lossScale }: SGDOptions = {},
-  ) {
+  constructor(parameters: Iterable<[string, Tensor]>, options: SGDOptions = {}) {
+    requireOptions(options, "SGD: options");
+    const { momentum = 0, weightDecay = 0, nesterov = false, clip = 0, lossScale } = options;
     this.lossScale = lossScale;
     this.parameters = new Map(parameters);
     this.options = { momentum, weightDecay, nesterov, clip };
-    requireOptions(this.options);
+    requireSettings(this.options);
     if (momentum === 0) return;
     try {
       for (const [name, p] of this.parameters) this.momenta.set(name, keep(zeros(p.shape, placed(p))));
@@ -65,8 +64,8 @@ export class SGD implements Disposable {
   /**
    * One step on every parameter that has a gradient; the others stay as they are, weight decay included.
    * @param rate learning rate of this step; scalars on the device where the step is to be repeated
-   * @returns the norm of the gradients before clipping and without the loss scale, a scalar on the device. Where it is not finite nothing was
-   * changed.
+   * @returns the norm of the gradients before clipping and without the loss scale, a scalar on the device. Where it is
+   * not finite nothing was changed.
    */
   step(rate: number | StepScalars): Tensor {
     return scope(() => {
@@ -123,7 +122,7 @@ export class SGD implements Disposable {
 }
 
 /** What the first step would refuse, when whoever wrote it is still there. */
-function requireOptions({ momentum, weightDecay, nesterov, clip }: Required<Omit<SGDOptions, "lossScale">>) {
+function requireSettings({ momentum, weightDecay, nesterov, clip }: Required<Omit<SGDOptions, "lossScale">>) {
   requireNumber(momentum, "momentum", momentum < 1, "[0, 1)");
   requireNumber(weightDecay, "weightDecay", weightDecay < Number.POSITIVE_INFINITY, "[0, inf)");
   requireNumber(clip, "clip", clip < Number.POSITIVE_INFINITY, "[0, inf), 0 = none");

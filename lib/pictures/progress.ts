@@ -1,4 +1,5 @@
 /** `progress.png`: loss and learning rate over the steps of a run. */
+import { requireOptions } from "../arguments";
 import { type Axis, makeAxis, shortNumber, wholeAxis } from "./axes";
 import { Canvas, type Color, type Point, textWidth } from "./canvas";
 import { type Column, columnsOf, smoothed } from "./columns";
@@ -44,6 +45,7 @@ interface Panel {
 
 /** Draws the curves of a run; an empty one gives empty axes. Returns a PNG. */
 export function renderProgress(points: readonly ProgressPoint[], options: ProgressOptions = {}): Buffer {
+  requireOptions(options, "renderProgress: options");
   const { width = 1200, height = 760, title = "Pre-training" } = options;
   const canvas = new Canvas(width, height);
   const last = points.reduce((max, point) => Math.max(max, point.step), 1);

@@ -2,6 +2,7 @@
  * Volumes side by side in three planes, e.g. input, masked input and reconstruction: one row a plane, one
  * column a volume, all with the same grey window and the right proportions.
  */
+import { requireOptions } from "../arguments";
 import { ArgumentRangeError } from "../errors";
 import { Canvas, type Color, textHeight, textWidth } from "./canvas";
 import {
@@ -32,7 +33,7 @@ const GAP = 10;
 
 /** Renders all columns; returns a PNG. */
 export function renderVolumes(columns: readonly VolumeColumn[], options: VolumeOptions): Buffer {
-  check(columns, options);
+  check(columns, requireOptions(options, "renderVolumes: options"));
   const { directions = ["S", "A", "R"], cell = 300, title } = options;
   const window = options.window ?? greyWindow(columns[0]!.data);
   const planes = planesOf(directions);

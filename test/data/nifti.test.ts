@@ -216,7 +216,7 @@ describe("damaged files", () => {
     expect((await readNiftiHeader(path)).header.shape).toEqual([3, 4, 5]);
   });
 
-  test.each([7, 3 << 20])("%d other bytes behind the gzip stream are an error", async (count) => {
+  test.each([2, 7, 3 << 20])("%d other bytes behind the gzip stream are an error", async (count) => {
     const path = join(temporary, "behind.nii.gz");
     writeFileSync(path, Buffer.concat([packed, Buffer.alloc(count, "garbage")]));
     for (const read of [readNifti, readNiftiHeader]) {
@@ -226,6 +226,19 @@ describe("damaged files", () => {
         /behind\.nii\.gz is damaged: behind its gzip stream, .* neither gzip nor zeros/,
       );
     }
+  });
+
+  test("so is a single one, unless another member could begin with it", async () => {
+    const path = join(temporary, "single.nii.gz");
+    const code = async (byte: number) => {
+      writeFileSync(path, Buffer.concat([packed, Buffer.of(byte)]));
+      const fromMemory = await failure(() => decodeNifti(readFileSync(path), "single.nii.gz"));
+      const fromDisk = await failure(() => readNifti(path));
+      expect(fromDisk.code).toBe(fromMemory.code);
+      return fromDisk.code;
+    };
+    expect(await code(65)).toBe(F);
+    expect(await code(0x1f)).toBe(T);
   });
 
   test("a header may be spread over members of the gzip file", async () => {
