@@ -1,9 +1,9 @@
 import { join } from "node:path";
 import type { ChannelFiles } from "../data/channel-files";
 import { evaluatePairs, optionsOf } from "../evaluation/folders";
+import { readSummary } from "../evaluation/read-summary";
 import { type Summary, writeSummary } from "../evaluation/summary";
-import { exists, readTextFile } from "../files";
-import { parseJson } from "../json";
+import { exists } from "../files";
 import type { DeviceName } from "../tensor";
 import { type PredictionEvent, type PredictionModel, runPrediction } from "./prediction";
 
@@ -26,7 +26,6 @@ export type HeldOutEvent =
   | { type: "evaluated"; case: string; done: number; total: number }
   | { type: "summary"; file: string; summary: Summary };
 
-const MAX_SUMMARY_BYTES = 64 * 2 ** 20;
 /** Surface Dice at this tolerance, in mm. */
 const TOLERANCE = 1;
 
@@ -40,11 +39,7 @@ export async function* evaluateHeldOut(options: HeldOutOptions): AsyncGenerator<
   const { labels, preprocessing } = segmenter.plan;
   const file = join(out, "summary.json");
   if (await exists(file)) {
-    yield {
-      type: "summary",
-      file,
-      summary: parseJson(await readTextFile(file, MAX_SUMMARY_BYTES)) as Summary,
-    };
+    yield { type: "summary", file, summary: await readSummary(file) };
     return;
   }
   const run = { models: [segmenter], cases, out, device, skipFinished: true, signal };

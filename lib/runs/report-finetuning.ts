@@ -5,17 +5,15 @@ import { readNifti } from "../data/nifti";
 import { ShapeError, VoxelsparkError } from "../errors";
 import { readSummary } from "../evaluation/read-summary";
 import type { CaseResult, Summary } from "../evaluation/summary";
-import { exists, readTextFile } from "../files";
-import { parseJson } from "../json";
+import { exists } from "../files";
 import type { Metrics } from "../metrics-log";
 import type { Direction, Triple } from "../pictures/planes";
 import { finetunePlanFromJson } from "../plans/finetune";
 import { caseName } from "../report/dice-table";
-import { extremeCases, finetuningPage, type TransferSummary } from "../report/finetuning";
+import { extremeCases, finetuningPage } from "../report/finetuning";
 import type { SegmentedCase } from "../report/overlay";
 import type { ReportOptions, ReportStep } from "./report";
-
-const MAX_TRANSFER = 16 * 2 ** 20; // bytes
+import { readTransfer } from "./transfer-file";
 
 /** The page of a run whose plan is of fine-tuning, and what it lacks. */
 export async function* finetuningReport(
@@ -37,7 +35,8 @@ export async function* finetuningReport(
     }
   };
   const summary = await attempt(() => summaryOf(run, missing));
-  const transfer = await attempt(() => transferOf(run));
+  const transferred = join(run, "transfer.json");
+  const transfer = (await exists(transferred)) ? await attempt(() => readTransfer(transferred)) : undefined;
   const cases: SegmentedCase[] = [];
   const chosen = summary ? extremeCases(summary).slice(0, most) : [];
   for (const [i, { index, what }] of chosen.entries()) {
@@ -57,13 +56,6 @@ async function summaryOf(run: string, missing: string[]): Promise<Summary | unde
   if (await exists(file)) return readSummary(file);
   missing.push("The validation cases were not evaluated (yet): there is no validation/summary.json.");
   return undefined;
-}
-
-async function transferOf(run: string): Promise<TransferSummary | undefined> {
-  const file = join(run, "transfer.json");
-  return (await exists(file))
-    ? (parseJson(await readTextFile(file, MAX_TRANSFER)) as TransferSummary)
-    : undefined;
 }
 
 type CaseOptions = ReportOptions & { geometry: GeometryChoice };

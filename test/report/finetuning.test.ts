@@ -102,6 +102,19 @@ test("Dice of every case and class, best, median and worst case in three planes"
   expect((await report(1)).page.match(/<img /g)).toHaveLength(3);
 });
 
+test.each(["{", "[]", '{"loaded": [], "skipped": [1]}'])(
+  "a damaged transfer.json is told: %s",
+  async (text) => {
+    const file = join(run, "transfer.json");
+    const before = readFileSync(file);
+    writeFileSync(file, text);
+    const { page, missing } = await report(0);
+    writeFileSync(file, before);
+    expect(missing).toEqual([expect.stringMatching(/transfer\.json is no report of a transfer: /)]);
+    expect(page).toContain("There is no report of the transfer yet");
+  },
+);
+
 test("absent images, predictions and a damaged summary are told", async () => {
   renameSync(join(data, "imagesTr"), join(data, "moved"));
   const { page, missing } = await report();

@@ -44,4 +44,9 @@ test("affines that disagree: the plan's choice holds for the references", async 
   expect((await failure(() => evaluated({}))).message).toMatch(/Choose one with --geometry/);
   const last = (await evaluated({ geometry: "qform" })).at(-1);
   expect(last).toMatchObject({ type: "summary", summary: { foreground_mean: { Dice: 1 } } });
+  expect(await evaluated({ geometry: "qform" })).toEqual([last]); // what is there is kept
+  writeFileSync(join(at("validation"), "summary.json"), "{");
+  const damaged = await failure(() => evaluated({ geometry: "qform" }));
+  expect(damaged.code).toBe("ERR_VOXELSPARK_FORMAT");
+  expect(damaged.message).toMatch(/summary\.json is no summary of an evaluation/);
 });
