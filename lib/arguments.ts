@@ -8,6 +8,19 @@ export function kindOf(value: unknown): string {
   return typeof value === "object" ? "an object" : `a ${typeof value}`;
 }
 
+/** A value in a message: short JSON, "nothing" for undefined; what is long is cut. */
+export function shown(value: unknown): string {
+  if (value === undefined) return "nothing";
+  let text: string | undefined;
+  try {
+    text = typeof value === "number" || typeof value === "bigint" ? String(value) : JSON.stringify(value);
+  } catch {
+    // cyclic, or holding a bigint
+  }
+  text ??= kindOf(value);
+  return text.length > 80 ? `${text.slice(0, 77)}...` : text;
+}
+
 /** Whether a value has keys of its own: an object, but no array. */
 export function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);

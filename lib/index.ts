@@ -119,7 +119,7 @@ export { avgPool3d } from "./ops/avg-pool3d";
 export { cast } from "./ops/cast";
 export { concat } from "./ops/concat";
 export { convTranspose3d } from "./ops/conv-transpose3d";
-export { type Conv3dInput, type Conv3dOptions, conv3d, type Triple } from "./ops/conv3d";
+export { type Conv3dInput, type Conv3dOptions, conv3d } from "./ops/conv3d";
 export { densify } from "./ops/densify";
 export { type DiceCrossEntropyOptions, diceCrossEntropy } from "./ops/dice-cross-entropy";
 export { type FoldedSkip, foldedConv3d } from "./ops/folded-conv3d";
@@ -219,3 +219,4 @@ export {
   tensor,
   zeros,
 } from "./tensor";
+export type { Triple } from "./triple";

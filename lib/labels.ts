@@ -2,6 +2,7 @@
  * What the values of a label map mean, as dataset.json of nnU-Net states it: exclusive labels, or regions, each a set of
  * labels and free to overlap others; and a label to ignore.
  */
+import { isRecord, shown } from "./arguments";
 import { DataError } from "./errors";
 
 export interface LabelScheme {
@@ -77,8 +78,6 @@ export function sameScheme(a: LabelScheme, b: LabelScheme): boolean {
   return meaning(a) === meaning(b);
 }
 
-const shown = (value: unknown) =>
-  value === undefined ? "nothing" : (JSON.stringify(value) ?? String(value)).slice(0, 80);
 const isLabel = (value: unknown): value is number =>
   typeof value === "number" && Number.isInteger(value) && value >= 0 && value <= HIGHEST;
 const isLabels = (value: unknown): value is number | number[] =>
@@ -142,9 +141,9 @@ export function parseLabelScheme(json: unknown, source: string): LabelScheme {
     throw new DataError("ERR_VOXELSPARK_FORMAT", `${source}: ${sentences.join("; ")}.`);
   };
   const { labels, regions_class_order: order } = (json ?? {}) as Record<string, unknown>;
-  if (typeof labels !== "object" || labels === null || Array.isArray(labels))
+  if (!isRecord(labels))
     return fail([`labels must be an object of names, each with its label or labels, found ${shown(labels)}`]);
-  const entries = Object.entries(labels as Record<string, unknown>);
+  const entries = Object.entries(labels);
   if (entries.length > 0 && entries.every(([key, v]) => /^\d+$/.test(key) && typeof v === "string"))
     return fail([
       `labels is in the older form, ${shown(labels)}; nnU-Net 2 has the names first: {"background": 0, …}`,

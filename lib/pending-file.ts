@@ -1,7 +1,7 @@
 import { promises as fs } from "node:fs";
 import type { FileHandle } from "node:fs/promises";
 import path from "node:path";
-import { guarded, MAX_IO, syncFolder, temporaryBeside } from "./files";
+import { ensureFolder, guarded, MAX_IO, syncFolder, temporaryBeside } from "./files";
 
 /** A file whose parts do not come in order: written at any position, it appears under its name with `commit`. */
 export class PendingFile implements AsyncDisposable {
@@ -14,8 +14,8 @@ export class PendingFile implements AsyncDisposable {
   /** Makes the folders above it. */
   static async open(target: string): Promise<PendingFile> {
     const temporary = temporaryBeside(target);
+    await ensureFolder(path.dirname(target));
     return guarded(target, "write", async () => {
-      await fs.mkdir(path.dirname(target), { recursive: true });
       return new PendingFile(target, temporary, await fs.open(temporary, "w"));
     });
   }

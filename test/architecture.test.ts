@@ -23,7 +23,7 @@ const tests = walk("test").filter((path) => path.endsWith(".ts"));
 /** From the ground up; a file or folder of lib/ imports from floors below its own, a folder also from itself. */
 const floors = [
   ["errors", "json"],
-  ["random", "files", "scope", "arguments"],
+  ["random", "files", "scope", "arguments", "triple"],
   ["lock", "metrics-log", "pending-file", "masking", "labels"],
   ["binding"],
   ["block-mask", "device"],

@@ -1,5 +1,5 @@
 /** The JSON header of a safetensors file: every rule of the reference implementation, in both directions. */
-import { isRecord } from "../arguments";
+import { isRecord, shown } from "../arguments";
 import { CheckpointError } from "../errors";
 import { JsonError, parseJson } from "../json";
 
@@ -74,7 +74,7 @@ export function parseHeader(file: string, bytes: Uint8Array, dataStart: number, 
     if (begin !== expected || end < begin) {
       throw bad(
         file,
-        `tensor ${show(name)} lies at [${begin}, ${end}), it must begin at ${expected}`,
+        `tensor ${shown(name)} lies at [${begin}, ${end}), it must begin at ${expected}`,
         "InvalidOffset",
       );
     }
@@ -98,21 +98,21 @@ function checkInfo(file: string, name: string, info: unknown) {
     const allowed = Object.keys(BITS).join(", ");
     throw bad(
       file,
-      `tensor ${show(name)} has dtype ${show(dtype)}, allowed: ${allowed}`,
+      `tensor ${shown(name)} has dtype ${shown(dtype)}, allowed: ${allowed}`,
       "InvalidHeaderDeserialization",
     );
   }
   if (!isSizes(shape)) {
     throw bad(
       file,
-      `tensor ${show(name)} has shape ${show(shape)}, a list of sizes is needed`,
+      `tensor ${shown(name)} has shape ${shown(shape)}, a list of sizes is needed`,
       "InvalidHeaderDeserialization",
     );
   }
   if (!isSizes(offsets) || offsets.length !== 2) {
     throw bad(
       file,
-      `tensor ${show(name)} has offsets ${show(offsets)}, [begin, end] is needed`,
+      `tensor ${shown(name)} has offsets ${shown(offsets)}, [begin, end] is needed`,
       "InvalidHeaderDeserialization",
     );
   }
@@ -132,15 +132,15 @@ function checkSpan(
     if (bits > Number.MAX_SAFE_INTEGER) {
       throw bad(
         file,
-        `tensor ${show(name)} of shape [${shape.join(", ")}] is too large to count`,
+        `tensor ${shown(name)} of shape [${shape.join(", ")}] is too large to count`,
         "ValidationOverflow",
       );
     }
   }
-  if (bits % 8 !== 0) throw bad(file, `tensor ${show(name)} does not fill whole bytes`, "MisalignedSlice");
+  if (bits % 8 !== 0) throw bad(file, `tensor ${shown(name)} does not fill whole bytes`, "MisalignedSlice");
   if (bits / 8 !== span) {
     const needed = `shape [${shape.join(", ")}] of ${dtype} needs ${bits / 8}`;
-    throw bad(file, `tensor ${show(name)} spans ${span} bytes, ${needed}`, "TensorInvalidInfo");
+    throw bad(file, `tensor ${shown(name)} spans ${span} bytes, ${needed}`, "TensorInvalidInfo");
   }
 }
 
@@ -151,7 +151,7 @@ function checkMetadata(file: string, metadata: unknown): Record<string, string> 
   }
   throw bad(
     file,
-    `__metadata__ is ${show(metadata)}, texts by name are needed`,
+    `__metadata__ is ${shown(metadata)}, texts by name are needed`,
     "InvalidHeaderDeserialization",
   );
 }
@@ -167,12 +167,13 @@ export function encodeHeader(
   let at = 0;
   for (const { name, shape, dtype = "F32" } of tensors) {
     if (name === "__metadata__" || name === "__proto__" || header.has(name)) {
-      throw bad(file, `cannot be written: the tensor name ${show(name)} is reserved or used twice`);
+      throw bad(file, `cannot be written: the tensor name ${shown(name)} is reserved or used twice`);
     }
-    if (!isSizes(shape)) throw bad(file, `cannot be written: tensor ${show(name)} has shape ${show(shape)}`);
+    if (!isSizes(shape))
+      throw bad(file, `cannot be written: tensor ${shown(name)} has shape ${shown(shape)}`);
     const bytes = (shape.reduce((n, size) => n * size, 1) * BITS[dtype]) / 8;
     if (!Number.isSafeInteger(at + bytes))
-      throw bad(file, `cannot be written: tensor ${show(name)} is too large`);
+      throw bad(file, `cannot be written: tensor ${shown(name)} is too large`);
     header.set(name, { dtype, shape, data_offsets: [at, at + bytes] });
     at += bytes;
   }
@@ -189,11 +190,6 @@ export function encodeHeader(
 
 function isSizes(value: unknown): value is number[] {
   return Array.isArray(value) && value.every((size) => Number.isSafeInteger(size) && size >= 0);
-}
-
-export function show(value: unknown): string {
-  const text = JSON.stringify(value) ?? "nothing";
-  return text.length > 60 ? `${text.slice(0, 57)}...` : text;
 }
 
 export function bad(file: string, what: string, rule?: string): CheckpointError {

@@ -5,6 +5,7 @@
  * and written one at a time, so that files may be larger than memory and than 2 GiB.
  */
 import type { FileHandle } from "node:fs/promises";
+import { shown } from "../arguments";
 import { openRegular, readExactly, type Written, writeFileAtomic } from "../files";
 import {
   bad,
@@ -14,7 +15,6 @@ import {
   MAX_HEADER_BYTES,
   parseHeader,
   type SafetensorsDtype,
-  show,
 } from "./safetensors-header";
 
 export type { SafetensorsDtype } from "./safetensors-header";
@@ -156,7 +156,7 @@ function bytesOf(file: string, { name, shape, dtype = "F32" }: TensorSource, dat
     const found = `${kind} of ${data?.length} elements`;
     throw bad(
       file,
-      `cannot be written: tensor ${show(name)} delivered ${found}, announced ${elements} of ${dtype}`,
+      `cannot be written: tensor ${shown(name)} delivered ${found}, announced ${elements} of ${dtype}`,
     );
   }
   return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);

@@ -5,11 +5,10 @@
 import { resampleAffine } from "../ops/resample";
 import { rng } from "../random";
 import { type Tensor, tensor } from "../tensor";
+import type { Triple } from "../triple";
 import type { StoredCase } from "./case-store";
 import type { Vector3 } from "./geometry";
 import { fillOf, isFlat, type Padding, readPadded } from "./patches";
-
-type Triple = readonly [number, number, number];
 
 /** The plan's `augmentation`. */
 export interface AugmentationOptions {

@@ -242,3 +242,13 @@ export async function listCases(folder: string): Promise<string[]> {
   }
   return ids.sort();
 }
+
+/** What is known of each case; a few files at a time, since sets may have more cases than a process may open files. */
+export async function propertiesOf(folder: string, ids: readonly string[]): Promise<CaseProperties[]> {
+  const found: CaseProperties[] = [];
+  for (let first = 0; first < ids.length; first += 32) {
+    const some = ids.slice(first, first + 32).map((id) => StoredCase.open(folder, id));
+    found.push(...(await Promise.all(some)).map(({ properties }) => properties));
+  }
+  return found;
+}

@@ -6,7 +6,7 @@ import { readdir, stat } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
 import { DataError } from "../errors";
 import { ioError } from "../files";
-import { CHANNEL_NAME, isSafeName, NIFTI_NAME } from "./sources";
+import { CHANNEL_NAME, isSafeName, list, NIFTI_NAME } from "./sources";
 
 export interface ChannelFiles {
   /** Safe as a file name. */
@@ -14,9 +14,6 @@ export interface ChannelFiles {
   /** One a channel, in the model's order. */
   readonly files: readonly string[];
 }
-
-const list = (items: readonly string[]) =>
-  items.slice(0, 20).join("; ") + (items.length > 20 ? ` and ${items.length - 20} more` : "");
 
 /** Files named as NIfTI images; of a folder those that lie directly in it. */
 async function imagesOf(input: string): Promise<string[]> {
@@ -91,7 +88,7 @@ export async function findChannelCases(
   if (faults.length > 0)
     throw new DataError(
       "ERR_VOXELSPARK_DATA",
-      `${inputs.join(", ")}: ${faults.length} faults: ${list(faults)}.`,
+      `${inputs.join(", ")}: ${faults.length} faults: ${list(faults, "; ")}.`,
     );
   if (cases.length === 0)
     throw new DataError("ERR_VOXELSPARK_EMPTY", `${inputs.join(", ")}: no .nii or .nii.gz file was found.`);

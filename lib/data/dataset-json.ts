@@ -4,13 +4,13 @@
  */
 import { readdir } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
-import { isRecord } from "../arguments";
+import { isRecord, shown } from "../arguments";
 import { DataError, type ErrorCode, FormatError } from "../errors";
 import { ioError, readFileBounded } from "../files";
 import { JsonError, parseJson } from "../json";
 import { type LabelScheme, parseLabelScheme } from "../labels";
 import { collectChannelCases } from "./channel-files";
-import { type ImageCase, isSafeName, kindOf, NIFTI_NAME, stem } from "./sources";
+import { type ImageCase, isSafeName, kindOfEntry, NIFTI_NAME, stem } from "./sources";
 
 /** What dataset.json says. */
 export interface DatasetJson {
@@ -34,9 +34,6 @@ export interface LabelledDataset extends DatasetJson {
 const MAX_JSON = 16 * 2 ** 20;
 const ENDINGS = [".nii.gz", ".nii"];
 const MOST_SHOWN = 100; // offenders named in one message
-
-const shown = (value: unknown) =>
-  value === undefined ? "nothing" : (JSON.stringify(value) ?? "").slice(0, 80);
 
 /** Case ids in the order of Python's `sorted`, by code points. */
 export function byId(a: string, b: string): number {
@@ -119,7 +116,7 @@ async function niftiFiles(folder: string, offenders: string[]): Promise<string[]
   const names: string[] = [];
   for (const entry of entries) {
     if (entry.name.startsWith(".") || !NIFTI_NAME.test(entry.name)) continue;
-    const kind = await kindOf(join(folder, entry.name), entry);
+    const kind = await kindOfEntry(join(folder, entry.name), entry);
     if (kind === "file") names.push(entry.name);
     else offenders.push(`${join(folder, entry.name)} is no regular file`);
   }

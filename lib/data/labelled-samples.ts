@@ -4,6 +4,7 @@
  */
 import { DataError } from "../errors";
 import { type Random, rng } from "../random";
+import type { Triple } from "../triple";
 import type { StoredCase } from "./case-store";
 import type { Vector3 } from "./geometry";
 import { ANNOTATED } from "./label-map";
@@ -18,8 +19,6 @@ import {
   neededPart,
   type SegmentationAugmentation,
 } from "./segmentation-augment";
-
-type Triple = readonly [number, number, number];
 
 /** What labelled samples are made of; plain data, so that it can be sent to a worker. */
 export interface LabelledSampleOptions {

@@ -2,7 +2,7 @@
 import { DataError } from "../errors";
 import { sha256 } from "../files";
 import { type LabelScheme, sameScheme } from "../labels";
-import { type CaseProperties, StoredCase } from "./case-store";
+import { type CaseProperties, propertiesOf } from "./case-store";
 import { refuse } from "./dataset-json";
 import { ANNOTATED } from "./label-map";
 import { type LabelledSampleOptions, labelledValidationSample } from "./labelled-samples";
@@ -52,16 +52,6 @@ export interface LabelledOptions extends Omit<LabelledSampleOptions, "cases"> {
   readonly loader: { readonly workers: number; readonly prefetch: number };
   /** One past the last step. */
   readonly steps: number;
-}
-
-/** What is known of each case; a few files at a time, since sets may have more cases than a process may open files. */
-async function propertiesOf(folder: string, ids: readonly string[]): Promise<CaseProperties[]> {
-  const found: CaseProperties[] = [];
-  for (let first = 0; first < ids.length; first += 32) {
-    const some = ids.slice(first, first + 32).map((id) => StoredCase.open(folder, id));
-    found.push(...(await Promise.all(some)).map(({ properties }) => properties));
-  }
-  return found;
 }
 
 /** Throws DataError naming every case that has other channels or other labels. */

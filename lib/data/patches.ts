@@ -5,10 +5,9 @@
 import { ArgumentRangeError } from "../errors";
 import type { Purpose, Random } from "../random";
 import { rng } from "../random";
+import type { Triple } from "../triple";
 import { StoredCase } from "./case-store";
 import type { Vector3 } from "./geometry";
-
-type Triple = readonly [number, number, number];
 
 /** What lies outside of a case: its smallest value, or 0 as upstream does (0 is the mean after z-scoring). */
 export type Padding = "minimum" | "zero";

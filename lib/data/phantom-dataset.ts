@@ -1,7 +1,7 @@
 /** Synthetic heads as a labelled data set in nnU-Net's raw layout. */
 import { join } from "node:path";
 import { ArgumentRangeError } from "../errors";
-import { writeFileAtomic } from "../files";
+import { writeJsonAtomic } from "../files";
 import { PHANTOM_LABELS, type PhantomOptions, phantom, writeHead } from "./phantoms";
 
 export type PhantomLabel = Exclude<keyof typeof PHANTOM_LABELS, "background">;
@@ -43,8 +43,7 @@ export async function* writePhantomDataset(
     );
     yield { done: i + 1, total: count, case: name };
   }
-  const json = (name: string, value: unknown) =>
-    writeFileAtomic(join(folder, name), `${JSON.stringify(value, null, 2)}\n`);
+  const json = (name: string, value: unknown) => writeJsonAtomic(join(folder, name), value);
   if (training !== undefined)
     await json("splits_final.json", [{ train: cases.slice(0, training), val: cases.slice(training) }]);
   await json("dataset.json", {

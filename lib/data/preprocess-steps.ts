@@ -75,7 +75,8 @@ export function minimumOf(data: Float32Array): number {
 /** Python's round: halves go to the even neighbour. */
 export function roundHalfEven(value: number): number {
   const below = floor(value);
-  return value - below === 0.5 ? below + (below % 2) : round(value);
+  if (value - below !== 0.5) return round(value);
+  return below % 2 === 0 ? below : below + 1;
 }
 
 /** Axis (0 z, 1 y, 2 x) that is resampled on its own: the only coarse one; undefined for ordinary 3-D. */

@@ -1,6 +1,7 @@
 /** nnssl's list of a pre-training collection, `pretrain_data.json` (method.md 6.1). */
 import { readFile, stat } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
+import { isRecord, shown } from "../arguments";
 import { DataError } from "../errors";
 import type { ImageCase } from "./sources";
 
@@ -16,10 +17,8 @@ class ListReader {
   }
 
   object(value: unknown, path: string): Json {
-    if (typeof value !== "object" || value === null || Array.isArray(value)) {
-      this.fail(path, `must be an object, found ${describe(value)}.`);
-    }
-    return value as Json;
+    if (!isRecord(value)) this.fail(path, `must be an object, found ${shown(value)}.`);
+    return value;
   }
 
   entries(value: unknown, path: string): [string, Json][] {
@@ -30,13 +29,12 @@ class ListReader {
   }
 
   array(value: unknown, path: string): unknown[] {
-    if (!Array.isArray(value)) this.fail(path, `must be an array, found ${describe(value)}.`);
+    if (!Array.isArray(value)) this.fail(path, `must be an array, found ${shown(value)}.`);
     return value;
   }
 
   text(value: unknown, path: string): string {
-    if (typeof value !== "string" || value === "")
-      this.fail(path, `must be a text, found ${describe(value)}.`);
+    if (typeof value !== "string" || value === "") this.fail(path, `must be a text, found ${shown(value)}.`);
     return value;
   }
 
@@ -51,10 +49,6 @@ class ListReader {
     if (!root) this.fail(at, `begins with $${name}, but the environment variable ${name} is not set.`);
     return resolve(root + variable[3]!);
   }
-}
-
-function describe(value: unknown): string {
-  return value === undefined ? "nothing" : JSON.stringify(value)!.slice(0, 60);
 }
 
 function masksOf(read: ListReader, image: Json, path: string): ImageCase["masks"] {

@@ -1,11 +1,10 @@
 /** Training and validation samples as pure functions of (seed, step, index): the same in any thread. */
 import { DataError } from "../errors";
 import { rng } from "../random";
+import type { Triple } from "../triple";
 import { type AugmentationOptions, augmentedPatch, drawAugmentation } from "./augment";
 import type { StoredCase } from "./case-store";
 import { type CaseSet, enlargedPatch, fillOf, type Padding, placeBox, readPadded } from "./patches";
-
-type Triple = readonly [number, number, number];
 
 /** What samples are made of; plain data, so that it can be sent to a worker. */
 export interface SampleOptions {

@@ -16,6 +16,7 @@ import { resampleLabels } from "../ops/resample-labels";
 import type { Random } from "../random";
 import { scope } from "../scope";
 import { Tensor, tensor } from "../tensor";
+import type { Triple } from "../triple";
 import { sampleMatrix, sourceBox } from "./augment";
 import type { Vector3 } from "./geometry";
 import { enlargedPatch, isFlat } from "./patches";
@@ -30,8 +31,6 @@ export {
   NO_AUGMENTATION,
   type SegmentationAugmentation,
 } from "./segmentation-draw";
-
-type Triple = readonly [number, number, number];
 
 export interface LabelledPatch {
   readonly channels: number;

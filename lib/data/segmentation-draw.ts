@@ -3,10 +3,10 @@
  * A draw is a pure function of its random stream, the number of channels and the settings.
  */
 import type { Random } from "../random";
+import type { Triple } from "../triple";
 import type { Vector3 } from "./geometry";
 import { isFlat } from "./patches";
 
-type Triple = readonly [number, number, number];
 type Range = readonly [number, number];
 
 /** Applied to a sample with this probability; values are drawn uniformly from the range. */

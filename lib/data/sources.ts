@@ -33,7 +33,7 @@ const BIDS_IMAGE = /^(sub-[A-Za-z0-9]+)_.*?([A-Za-z0-9]+)\.nii(\.gz)?$/;
 // BIDS suffixes in anat/ that are label maps, masks or transforms and no images.
 const BIDS_NO_IMAGE = new Set(["mask", "defacemask", "dseg", "probseg", "roi", "xfm"]);
 
-export function fail(sentence: string): never {
+function fail(sentence: string): never {
   throw new DataError("ERR_VOXELSPARK_DATA", sentence);
 }
 
@@ -48,7 +48,10 @@ interface Found {
 }
 
 /** What a directory entry is, links followed; undefined for a link to nowhere. */
-export async function kindOf(path: string, entry: Dirent): Promise<"file" | "folder" | "other" | undefined> {
+export async function kindOfEntry(
+  path: string,
+  entry: Dirent,
+): Promise<"file" | "folder" | "other" | undefined> {
   if (entry.isFile()) return "file";
   if (entry.isDirectory()) return "folder";
   if (!entry.isSymbolicLink()) return "other";
@@ -68,7 +71,7 @@ async function walk(folder: string, found: Found, seen: Set<string>): Promise<vo
   for (const entry of entries) {
     if (entry.name.startsWith(".")) continue;
     const path = join(folder, entry.name);
-    const kind = await kindOf(path, entry);
+    const kind = await kindOfEntry(path, entry);
     if (NIFTI_NAME.test(entry.name)) {
       if (kind === "file") found.files.push(path);
       else
@@ -92,9 +95,10 @@ async function search(folder: string): Promise<string[]> {
   return found.files;
 }
 
-function list(items: string[]): string {
-  const shown = items.slice(0, 20).join(", ");
-  return items.length > 20 ? `${shown} and ${items.length - 20} more` : shown;
+/** The first items of a list and how many more there are. */
+export function list(items: readonly string[], separator = ", "): string {
+  const first = items.slice(0, 20).join(separator);
+  return items.length > 20 ? `${first} and ${items.length - 20} more` : first;
 }
 
 async function isBids(folder: string): Promise<boolean> {

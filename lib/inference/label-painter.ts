@@ -7,8 +7,8 @@ import { separateAxis } from "../data/preprocess-steps";
 import { channelsOf, hasRegions, type LabelScheme } from "../labels";
 import { resize } from "../ops/resample";
 import { tensor } from "../tensor";
+import type { Triple } from "../triple";
 import type { Slab } from "./sliding-window";
-import type { Triple } from "./window";
 
 /** How a preprocessed case lies in its image; triples are (z, y, x). */
 export interface CaseGrid {

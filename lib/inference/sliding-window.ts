@@ -9,7 +9,8 @@ import { gaussianAccumulate, gaussianNormalize } from "../ops/gaussian-accumulat
 import { gradNorm } from "../ops/grad-norm";
 import { scope } from "../scope";
 import { sync, Tensor, tensor, zeros } from "../tensor";
-import { gaussianWindow, mirrorings, planSlabs, type SlabPlan, type Triple, windowStarts } from "./window";
+import type { Triple } from "../triple";
+import { gaussianWindow, mirrorings, planSlabs, type SlabPlan, windowStarts } from "./window";
 
 /** (1, C, …patch) → logits (1, K, …patch). Called in a scope, which frees what it makes. */
 export type Network = (patch: Tensor) => Tensor;

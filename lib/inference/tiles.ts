@@ -1,4 +1,4 @@
-type Triple = readonly [number, number, number];
+import type { Triple } from "../triple";
 
 /** Starts of patches along an axis: side by side, the last one flush with the end. */
 function starts(size: number, patch: number): number[] {

@@ -1,13 +1,7 @@
 /** The arithmetic of sliding-window prediction, as nnU-Net does it (method.md §8): where patches lie and what they weigh. */
+import { roundHalfEven } from "../data/preprocess-steps";
 import { ArgumentRangeError } from "../errors";
-
-export type Triple = readonly [number, number, number];
-
-function roundHalfToEven(v: number): number {
-  const low = Math.floor(v);
-  if (v - low !== 0.5) return Math.round(v);
-  return low % 2 === 0 ? low : low + 1;
-}
+import type { Triple } from "../triple";
 
 /**
  * Starts of the patches along an axis: as few as cover it in steps of at most `step` patches, evenly spread.
@@ -26,7 +20,7 @@ export function windowStarts(size: number, patch: number, step = 0.5): number[] 
   if (!(step > 0 && step <= 1)) throw new ArgumentRangeError(`step is ${step}, allowed is (0, 1]`);
   const steps = Math.ceil((size - patch) / (patch * step));
   if (steps === 0) return [0];
-  return Array.from({ length: steps + 1 }, (_, i) => roundHalfToEven(i * ((size - patch) / steps)));
+  return Array.from({ length: steps + 1 }, (_, i) => roundHalfEven(i * ((size - patch) / steps)));
 }
 
 const SIGMA = 1 / 8; // of the patch

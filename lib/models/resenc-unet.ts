@@ -1,6 +1,6 @@
 import { BlockMask } from "../block-mask";
 import { ShapeError } from "../errors";
-import { Conv3d, ConvNormAct, ConvTranspose3d, type Triple } from "../nn/conv";
+import { Conv3d, ConvNormAct, ConvTranspose3d } from "../nn/conv";
 import type { Initializer } from "../nn/init";
 import { Module } from "../nn/module";
 import type { NormKind } from "../nn/norm";
@@ -15,6 +15,7 @@ import { leakyRelu } from "../ops/leaky-relu";
 import { residual } from "../ops/residual";
 import { scope } from "../scope";
 import type { DType, Tensor } from "../tensor";
+import type { Triple } from "../triple";
 
 /** Everything that shapes a residual-encoder U-Net; one entry per stage, highest resolution first. */
 export interface ResEncUNetOptions {

@@ -1,5 +1,5 @@
 import type { BlockMask } from "../block-mask";
-import { Conv3d, type Triple } from "../nn/conv";
+import { Conv3d } from "../nn/conv";
 import type { Initializer } from "../nn/init";
 import { Module } from "../nn/module";
 import { applyMask } from "../ops/apply-mask";
@@ -8,6 +8,7 @@ import { maskedNorm } from "../ops/masked-norm";
 import { tokenAffine } from "../ops/token-affine";
 import { scope } from "../scope";
 import type { Tensor } from "../tensor";
+import type { Triple } from "../triple";
 import { type CoarseRule, ResEncUNet, type ResEncUNetOptions, type Skip } from "./resenc-unet";
 import { foldingPays } from "./token-folding";
 

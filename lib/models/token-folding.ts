@@ -1,5 +1,5 @@
-import type { Triple } from "../nn/conv";
 import type { Tensor } from "../tensor";
+import type { Triple } from "../triple";
 
 /**
  * Smallest edge of a block, in voxels of the level, from which folding was faster (`npm run bench -- folded-conv3d`, 75 %

@@ -1,13 +1,13 @@
 import type { BlockMask } from "../block-mask";
 import { convTranspose3d } from "../ops/conv-transpose3d";
-import { type Conv3dInput, conv3d, type Winograd } from "../ops/conv3d";
+import { type Conv3dInput, conv3d, samePadding, type Winograd } from "../ops/conv3d";
 import { type FoldedSkip, foldedConv3d } from "../ops/folded-conv3d";
 import type { Tensor } from "../tensor";
+import type { Triple } from "../triple";
 import type { Initializer } from "./init";
 import { Module } from "./module";
 import { MaskedNorm, type NormKind } from "./norm";
 
-export type Triple = readonly [number, number, number];
 const ones: Triple = [1, 1, 1];
 const product = (t: Triple) => t[0] * t[1] * t[2];
 
@@ -27,7 +27,7 @@ export class Conv3d extends Module {
   ) {
     super();
     const fanIn = inChannels * product(kernel);
-    this.padding = [(kernel[0] - 1) / 2, (kernel[1] - 1) / 2, (kernel[2] - 1) / 2];
+    this.padding = samePadding(kernel);
     this.parts = {
       weight: init.weight([outChannels, inChannels, ...kernel], fanIn),
       bias: bias ? init.bias([outChannels], fanIn) : undefined,

@@ -1,7 +1,6 @@
 import type { BlockMask } from "../block-mask";
 import type { Tensor } from "../tensor";
-
-export type Triple = readonly [number, number, number];
+import type { Triple } from "../triple";
 
 /**
  * Which fast algorithms a 3×3×3 convolution of stride 1 and padding 1 may use where they are faster, by rounding error
@@ -30,3 +29,10 @@ export interface Conv3dOptions {
 
 /** Size (D, H, W) of a feature map, or kernel of a weight. */
 export const sizeOf = (t: Tensor): Triple => t.shape.slice(2) as unknown as Triple;
+
+/** Zeros around a volume with which a convolution of stride 1 keeps its size; kernels are odd. */
+export const samePadding = (kernel: Triple): Triple => [
+  (kernel[0] - 1) / 2,
+  (kernel[1] - 1) / 2,
+  (kernel[2] - 1) / 2,
+];

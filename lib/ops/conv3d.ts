@@ -10,8 +10,8 @@ import { type Conv3dInput, type Conv3dOptions, sizeOf, winogradNumbers } from ".
 export {
   type Conv3dInput,
   type Conv3dOptions,
+  samePadding,
   sizeOf,
-  type Triple,
   type Winograd,
   winogradNumbers,
 } from "./conv3d-options";

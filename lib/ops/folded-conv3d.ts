@@ -2,7 +2,7 @@ import { requireOptions } from "../arguments";
 import { record } from "../autograd";
 import { launch } from "../launch";
 import { requireTensor, type Tensor } from "../tensor";
-import { sizeOf, type Triple, type Winograd, winogradNumbers } from "./conv3d";
+import { samePadding, sizeOf, type Winograd, winogradNumbers } from "./conv3d";
 import { conv3dGradInput } from "./conv3d-grad-input";
 
 /** A masked feature map that a token fills, not written out: features − token, sparse, and the token. */
@@ -42,7 +42,7 @@ export function foldedConv3d(
   const saved = [offset, token, ...parts, ...(up ? [up] : [])];
   record([offset, token, weight, bias, up], [y], saved, ([gy], done) => {
     const kernel = sizeOf(weight);
-    const common = { padding: kernel.map((k) => (k - 1) / 2) as unknown as Triple, winograd };
+    const common = { padding: samePadding(kernel), winograd };
     const gparts = up ? launch("conv3d_grad_weight", [up, gy], { ...common, kernel }) : [];
     if (up) done(up);
     const goffset = offset.requiresGrad ? conv3dGradInput(gy, own, common, offset)[0] : undefined;

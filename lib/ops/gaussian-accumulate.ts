@@ -1,8 +1,7 @@
 import { requireArray, requireOptions } from "../arguments";
 import { launch } from "../launch";
 import type { Tensor } from "../tensor";
-
-type Triple = readonly [number, number, number];
+import type { Triple } from "../triple";
 
 export interface AccumulateOptions {
   /** Of the patch's first voxel (z, y, x) in `sum`; may be negative, what falls outside is left out. */

@@ -3,12 +3,11 @@ import { record } from "../autograd";
 import { ArgumentRangeError } from "../errors";
 import { launch } from "../launch";
 import type { Tensor } from "../tensor";
+import type { Triple } from "../triple";
+import { sizeOf } from "./conv3d-options";
 
-type Triple = readonly [number, number, number];
 /** 0 nearest, 1 linear, 3 cubic B-spline with prefilter. */
 export type InterpolationOrder = 0 | 1 | 3;
-
-const sizeOf = (x: Tensor): Triple => [x.shape[2]!, x.shape[3]!, x.shape[4]!];
 
 export interface ResizeOptions {
   /** Of all axes, or of (z, y, x). Default 3. */

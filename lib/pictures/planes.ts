@@ -1,7 +1,6 @@
 /** The three planes through a volume, each the right way round for a radiologist and in the right proportions. */
+import type { Triple } from "../triple";
 import { Canvas, type Color } from "./canvas";
-
-export type Triple = readonly [number, number, number];
 
 /** Where a growing index leads: left, right, anterior, posterior, superior, inferior. */
 export type Direction = "L" | "R" | "A" | "P" | "S" | "I";

@@ -4,6 +4,7 @@
  */
 import { requireOptions } from "../arguments";
 import { ArgumentRangeError } from "../errors";
+import type { Triple } from "../triple";
 import { Canvas, type Color, textHeight, textWidth } from "./canvas";
 import {
   type Direction,
@@ -17,8 +18,6 @@ import {
 
 export type { Direction, VolumeColumn } from "./planes";
 export { greyWindow } from "./planes";
-
-type Triple = readonly [number, number, number];
 
 export interface VolumeOptions extends PlaneOptions {
   title?: string;

@@ -3,12 +3,12 @@
  * the plan of the run that is resumed. A kind says what its fields, presets and rules are.
  */
 import type { z } from "zod";
-import { isRecord } from "../arguments";
+import { isRecord, shown } from "../arguments";
 import { PlanError } from "../errors";
 import { readTextFile } from "../files";
 import { JsonError, parseJson } from "../json";
 import { partially } from "./fields";
-import { sentences, show } from "./messages";
+import { sentences } from "./messages";
 
 /** Largest plan file read. */
 export const MAX_PLAN_BYTES = 16 * 2 ** 20;
@@ -74,7 +74,7 @@ export class PlanCompleter<P extends object, I extends object, Name extends stri
   resume(saved: P, wanted: P): P {
     const changed = diffPlans(saved, wanted).filter(({ path }) => !this.kind.operational.test(path));
     if (changed.length === 0) return wanted;
-    const lines = changed.map((d) => `${d.path} was ${show(d.before)}, is now ${show(d.after)}.`);
+    const lines = changed.map((d) => `${d.path} was ${shown(d.before)}, is now ${shown(d.after)}.`);
     failPlan("A resumed run must keep the plan it was started with", [
       ...lines,
       "Resume without these changes, or start a new run.",
@@ -105,7 +105,7 @@ export class PlanCompleter<P extends object, I extends object, Name extends stri
     const { presets, derive } = this.kind;
     if (!Object.hasOwn(presets, preset)) {
       const names = Object.keys(presets).join(", ");
-      failPlan("Preset", [`There is no preset ${show(preset)}; allowed: ${names}.`]);
+      failPlan("Preset", [`There is no preset ${shown(preset)}; allowed: ${names}.`]);
     }
     const base = presets[preset];
     return derive ? (this.merge(base, derive(input, preset)) as object) : base;
@@ -134,10 +134,10 @@ export function planToJson(plan: object): string {
 
 /** @throws PlanError that lists the problems */
 export function failPlan(source: string, problems: string[]): never {
-  const shown = problems.slice(0, 20);
-  if (problems.length > shown.length) shown.push(`... and ${problems.length - shown.length} more.`);
-  const separator = shown.length === 1 ? " " : "\n  ";
-  throw new PlanError("ERR_VOXELSPARK_PLAN", `${source}:${separator}${shown.join(separator)}`);
+  const told = problems.slice(0, 20);
+  if (problems.length > told.length) told.push(`... and ${problems.length - told.length} more.`);
+  const separator = told.length === 1 ? " " : "\n  ";
+  throw new PlanError("ERR_VOXELSPARK_PLAN", `${source}:${separator}${told.join(separator)}`);
 }
 
 function parsePlan(text: string, source: string): unknown {

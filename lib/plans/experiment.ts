@@ -4,13 +4,13 @@
  */
 import { resolve } from "node:path";
 import { z } from "zod";
-import { isRecord } from "../arguments";
+import { isRecord, shown } from "../arguments";
 import { readTextFile } from "../files";
 import { JsonError, parseJson } from "../json";
 import { failPlan, MAX_PLAN_BYTES } from "./completion";
 import { list, oneOf, text, whole } from "./fields";
 import type { FinetunePlanInput } from "./finetune-schema";
-import { closest, sentences, show } from "./messages";
+import { closest, sentences } from "./messages";
 import { METHOD_GROUPS, METHODS, type Method } from "./methods";
 import { PRESETS, type PresetName } from "./presets";
 import type { PlanInput } from "./schema";
@@ -153,7 +153,7 @@ export function parseExperiment(value: unknown, folder: string, origin = "Experi
       faults.push(`${path} must have either data or phantoms, found ${data ? "both" : "neither"}.`);
   const training = methods.find(({ pretraining }) => typeof pretraining === "object" && pretraining !== null);
   if (training && !written.pretraining)
-    faults.push(`pretraining is missing; method ${show(training.name)} needs its data.`);
+    faults.push(`pretraining is missing; method ${shown(training.name)} needs its data.`);
   if (faults.length > 0) failPlan(origin, faults);
   return assemble(written, methods, folder);
 }
@@ -197,13 +197,13 @@ function methodsOf(entry: unknown, i: number, folder: string, faults: string[]):
     const known = [...METHODS.keys(), ...METHOD_GROUPS.keys()];
     const near = closest(entry, known);
     const hint = near === undefined ? "" : `did you mean ${near}? `;
-    faults.push(`${path} is ${show(entry)}, which is no known method; ${hint}known: ${known.join(", ")}.`);
+    faults.push(`${path} is ${shown(entry)}, which is no known method; ${hint}known: ${known.join(", ")}.`);
     return [];
   }
   const result = method.safeParse(entry);
   if (result.success) return [methodOf(result.data, folder)];
   if (!isRecord(entry))
-    faults.push(`${path} must be the name of a method or an object, found ${show(entry)}.`);
+    faults.push(`${path} must be the name of a method or an object, found ${shown(entry)}.`);
   else faults.push(...sentences(result.error, method, entry, "method").map((s) => `${path}: ${s}`));
   return [];
 }
@@ -221,5 +221,5 @@ function methodOf({ name, pretraining = {}, finetuning = {} }: WrittenMethod, fo
 function repeated(what: string, entries: readonly { name: string }[]): string[] {
   const names = entries.map(({ name }) => name.toLowerCase());
   const twice = [...new Set(names.filter((name, i) => names.indexOf(name) !== i))];
-  return twice.map((name) => `${what} must differ, found ${show(name)} more than once.`);
+  return twice.map((name) => `${what} must differ, found ${shown(name)} more than once.`);
 }

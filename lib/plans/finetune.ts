@@ -8,7 +8,7 @@ import { FINETUNE_PRESETS, PEAK_RATES } from "./finetune-presets";
 import { type FinetunePlan, type FinetunePlanInput, finetunePlanSchema } from "./finetune-schema";
 import { scheduleSteps } from "./finetune-stages";
 import type { PresetName } from "./presets";
-import { brokenShape, patchSize, precision } from "./rules";
+import { brokenShape, eachOnce, nesterov, patchSize, precision } from "./rules";
 import type { Plan } from "./schema";
 
 export { diffPlans, planToJson } from "./completion";
@@ -100,7 +100,8 @@ function rules(plan: FinetunePlan): string[] {
     ...patchSize(plan),
     ...channelCounts(plan),
     ...scheduleRules(plan),
-    ...axes(plan),
+    ...nesterov(plan),
+    ...eachOnce("prediction.mirroring", plan.prediction.mirroring),
   ];
 }
 
@@ -118,7 +119,7 @@ function channelCounts({ network, channels, labels }: FinetunePlan): string[] {
 }
 
 function scheduleRules(plan: FinetunePlan): string[] {
-  const { schedule, transfer, steps, optimizer } = plan;
+  const { schedule, transfer, steps } = plan;
   const broken: string[] = [];
   const freezes = ["two-stage-warmup", "sawtooth", "frozen-encoder"].includes(schedule.kind);
   if (freezes && transfer === "none") {
@@ -134,13 +135,5 @@ function scheduleRules(plan: FinetunePlan): string[] {
       `steps must exceed the ${total} of the schedule's first stages (${before.join(" + ")}), found ${steps}.`,
     );
   }
-  if (optimizer.nesterov && optimizer.momentum === 0) {
-    broken.push("optimizer.nesterov must be false where optimizer.momentum is 0, found true.");
-  }
   return broken;
-}
-
-function axes({ prediction: { mirroring } }: FinetunePlan): string[] {
-  if (new Set(mirroring).size === mirroring.length) return [];
-  return [`prediction.mirroring must name each axis once, found [${mirroring.join(", ")}].`];
 }

@@ -1,5 +1,6 @@
 /** Turns what zod found into sentences: JSON path, value found, value allowed. */
 import { z } from "zod";
+import { shown } from "../arguments";
 
 type Path = readonly PropertyKey[];
 
@@ -22,28 +23,16 @@ export function sentences(error: z.ZodError, schema: z.ZodObject, input: unknown
     const { found, present } = valueAt(input, issue.path);
     const path = jsonPath(issue.path, whole);
     return present
-      ? [`${path} ${issue.message}, found ${show(found)}.`]
+      ? [`${path} ${issue.message}, found ${shown(found)}.`]
       : [`${path} is missing; it ${issue.message}.`];
   });
-}
-
-/** A short JSON rendering; long values are cut. */
-export function show(value: unknown): string {
-  let text: string | undefined;
-  try {
-    text = typeof value === "number" || typeof value === "bigint" ? String(value) : JSON.stringify(value);
-  } catch {
-    // cyclic, or holding a bigint
-  }
-  text ??= typeof value;
-  return text.length > 80 ? `${text.slice(0, 77)}...` : text;
 }
 
 function unknownKey(path: string, key: string, allowed: readonly string[], whole: string): string {
   const near = closest(key, allowed);
   const hint = near === undefined ? "" : `did you mean ${near}? `;
-  const shown = path.length > 120 ? `${path.slice(0, 117)}...` : path;
-  return `${shown} is not a key of ${/^[aeiou]/.test(whole) ? "an" : "a"} ${whole}; ${hint}allowed here: ${allowed.join(", ")}.`;
+  const short = path.length > 120 ? `${path.slice(0, 117)}...` : path;
+  return `${short} is not a key of ${/^[aeiou]/.test(whole) ? "an" : "a"} ${whole}; ${hint}allowed here: ${allowed.join(", ")}.`;
 }
 
 /** The name that a misspelt one most likely means. */

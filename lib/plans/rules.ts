@@ -1,9 +1,9 @@
 /** Rules between the fields of a plan. Each returns sentences that name the nearest values allowed. */
+import type { Triple } from "../triple";
 import type { Plan } from "./schema";
 
 /** What every plan says of its network. */
 type NetworkPlan = Pick<Plan, "network" | "patch">;
-type Triple = readonly [number, number, number];
 const AXES = [0, 1, 2] as const;
 
 /** Every rule that the plan breaks, as one sentence each; empty for a valid plan. */
@@ -165,19 +165,28 @@ function training({ optimizer, steps, validation, augmentation }: Plan): string[
   if (optimizer.warmupSteps >= steps) {
     broken.push(`optimizer.warmupSteps must be below steps (${steps}), found ${optimizer.warmupSteps}.`);
   }
-  if (optimizer.nesterov && optimizer.momentum === 0) {
-    broken.push("optimizer.nesterov must be false where optimizer.momentum is 0, found true.");
-  }
   if (validation.minSubjects > validation.maxSubjects) {
     broken.push(
       `validation.minSubjects must not exceed validation.maxSubjects (${validation.maxSubjects}), found ${validation.minSubjects}.`,
     );
   }
   const { axes } = augmentation.mirroring;
-  if (new Set(axes).size !== axes.length) {
-    broken.push(`augmentation.mirroring.axes must name each axis once, found [${axes.join(", ")}].`);
-  }
-  return broken;
+  return [...broken, ...nesterov({ optimizer }), ...eachOnce("augmentation.mirroring.axes", axes)];
+}
+
+export function nesterov({
+  optimizer,
+}: {
+  optimizer: Pick<Plan["optimizer"], "nesterov" | "momentum">;
+}): string[] {
+  if (!optimizer.nesterov || optimizer.momentum > 0) return [];
+  return ["optimizer.nesterov must be false where optimizer.momentum is 0, found true."];
+}
+
+/** Of the axes to mirror in the field at `path`. */
+export function eachOnce(path: string, axes: readonly number[]): string[] {
+  if (new Set(axes).size === axes.length) return [];
+  return [`${path} must name each axis once, found [${axes.join(", ")}].`];
 }
 
 /** The nearest values below and above `value` (up to `high`) that pass, as "a and b". */

@@ -7,8 +7,7 @@ import { visibleVoxels } from "../pictures/volume";
 import type { Plan } from "../plans/plan";
 import { scope } from "../scope";
 import { type DeviceName, tensor } from "../tensor";
-
-type Triple = readonly [number, number, number];
+import type { Triple } from "../triple";
 
 export interface Reconstruction {
   shape: Triple;

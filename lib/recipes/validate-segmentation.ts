@@ -1,3 +1,4 @@
+import { overlapMetrics } from "../evaluation/dice";
 import { labelMap } from "../inference/label-map";
 import { foregroundOf, ignoreLabel } from "../labels";
 import type { ResEncUNet } from "../models/resenc-unet";
@@ -23,7 +24,7 @@ const validationBatches = ({ validation, batch }: FinetunePlan) => Math.ceil(val
 
 /**
  * Loss and hard Dice over the plan's fixed patches: true and false positives and negatives are added up over all of
- * them before they are divided, as nnU-Net does.
+ * them before they are divided, as nnU-Net does. Leaves the network in evaluation; the next step's `enterStage` ends that.
  */
 export async function validateSegmentation(
   plan: FinetunePlan,
@@ -42,7 +43,7 @@ export async function validateSegmentation(
     for (const [r, sum] of sums.entries())
       for (const key of ["TP", "FP", "FN", "TN"] as const) sum[key] += counts[r]![key];
   }
-  const dice = Object.fromEntries(regions.map(({ name }, r) => [name, diceOf(sums[r]!)]));
+  const dice = Object.fromEntries(regions.map(({ name }, r) => [name, overlapMetrics(sums[r]!).Dice]));
   const known = Object.values(dice).filter((value) => value !== null);
   const meanDice = known.length > 0 ? known.reduce((a, b) => a + b, 0) / known.length : null;
   return { loss: total / batches, meanDice, dice };
@@ -66,9 +67,4 @@ async function validateBatch(
   using reference = labelTensor(labels, shape, device);
   const regions = foregroundOf(plan.labels).map(({ labels }) => labels);
   return { loss: value, counts: await labelCounts(prediction, reference, regions, ignoreLabel(plan.labels)) };
-}
-
-function diceOf({ TP, FP, FN }: LabelCounts): number | null {
-  const all = 2 * TP + FP + FN;
-  return all === 0 ? null : (2 * TP) / all;
 }

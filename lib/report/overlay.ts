@@ -7,8 +7,8 @@ import {
   type PlaneOptions,
   planesOf,
   renderPlane,
-  type Triple,
 } from "../pictures/planes";
+import type { Triple } from "../triple";
 import { html, type Markup } from "./html";
 import { planeGrid, planePicture } from "./planes";
 

@@ -1,7 +1,8 @@
 /** The page of a pre-training run. */
 import type { Metrics } from "../metrics-log";
-import type { Direction, Triple } from "../pictures/planes";
+import type { Direction } from "../pictures/planes";
 import type { Plan } from "../plans/plan";
+import type { Triple } from "../triple";
 import { gradientChart, lossChart, metric, pair, rateChart, timeChart } from "./curves";
 import { duration, fixed, percent, planText, sizes, spacing } from "./facts";
 import type { Markup } from "./html";

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { listCases, StoredCase } from "../data/case-store";
+import { type CaseProperties, listCases, propertiesOf, StoredCase } from "../data/case-store";
 import { PatchLoader } from "../data/loader";
 import { CaseSet } from "../data/patches";
 import { medianSpacing, type PreprocessOptions, type PreprocessStep, preprocess } from "../data/preprocess";
@@ -50,7 +50,7 @@ export async function resolvePreprocessing(plan: Plan, input: string): Promise<P
 const ADMISSION = new Set(["nonFinite", "geometry"]);
 
 /** @throws DataError when a stored case was not made as the plan says */
-function requirePreprocessing(plan: Plan, { id, options }: StoredCase["properties"]): void {
+function requirePreprocessing(plan: Plan, { id, options }: CaseProperties): void {
   for (const [field, wanted] of Object.entries(plan.preprocessing)) {
     const found = (options as Record<string, unknown>)[field];
     if (found === undefined || ADMISSION.has(field) || JSON.stringify(found) === JSON.stringify(wanted))
@@ -103,23 +103,10 @@ export async function* openCases(
   return CaseSource.open(plan, yield* prepareCases(input, out, plan));
 }
 
-/** What is known of each case; a few files at a time, since sets may have more cases than a process may open files. */
-export async function propertiesOf(
-  folder: string,
-  ids: readonly string[],
-): Promise<StoredCase["properties"][]> {
-  const found: StoredCase["properties"][] = [];
-  for (let first = 0; first < ids.length; first += 32) {
-    const some = await Promise.all(ids.slice(first, first + 32).map((id) => StoredCase.open(folder, id)));
-    found.push(...some.map(({ properties }) => properties));
-  }
-  return found;
-}
-
 /** @throws DataError when a stored case has other channels than the plan's network reads, or a label map */
 function requireChannels(
   { network: { inChannels } }: Plan,
-  { id, further = [], label }: StoredCase["properties"],
+  { id, further = [], label }: CaseProperties,
 ): void {
   const channels = 1 + further.length;
   if (channels === inChannels && !label) return;

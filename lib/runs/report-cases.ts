@@ -1,15 +1,16 @@
 /** Held-out cases of a pre-training run and what its newest checkpoint makes of them, for the run's page. */
 import { join } from "node:path";
-import { listCases, StoredCase } from "../data/case-store";
+import { listCases, propertiesOf, StoredCase } from "../data/case-store";
 import { preprocessImage } from "../data/preprocess";
 import { findCases, type ImageCase } from "../data/sources";
 import { VoxelsparkError } from "../errors";
-import type { Direction, Triple } from "../pictures/planes";
+import type { Direction } from "../pictures/planes";
 import type { Plan } from "../plans/plan";
 import { splitCases } from "../plans/split";
 import { reconstruct } from "../recipes/reconstruct";
 import type { ReconstructedCase } from "../report/pretraining";
-import { isCaseFolder, preprocessing, propertiesOf } from "./cases";
+import type { Triple } from "../triple";
+import { isCaseFolder, preprocessing } from "./cases";
 import { loadModel } from "./load-model";
 import { sourceOf } from "./reconstruction";
 import type { ReportOptions, ReportStep } from "./report";

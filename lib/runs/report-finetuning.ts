@@ -7,11 +7,12 @@ import { readSummary } from "../evaluation/read-summary";
 import type { CaseResult, Summary } from "../evaluation/summary";
 import { exists } from "../files";
 import type { Metrics } from "../metrics-log";
-import type { Direction, Triple } from "../pictures/planes";
+import type { Direction } from "../pictures/planes";
 import { finetunePlanFromJson } from "../plans/finetune";
 import { caseName } from "../report/dice-table";
 import { extremeCases, finetuningPage } from "../report/finetuning";
 import type { SegmentedCase } from "../report/overlay";
+import type { Triple } from "../triple";
 import type { ReportOptions, ReportStep } from "./report";
 import { readTransfer } from "./transfer-file";
 
