@@ -41,7 +41,7 @@ export class VoxelsparkError extends Error {
   }
 }
 
-/** The native addon could not be loaded; the message lists every file tried and the cure. */
+/** The native addon could not be loaded; the message names its file and the cure. */
 export class NativeLoadError extends VoxelsparkError {}
 /** Shapes that do not fit an operation. */
 export class ShapeError extends VoxelsparkError {}

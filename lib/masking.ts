@@ -54,6 +54,17 @@ export function validationMask(
   });
 }
 
+/** Lowest and highest ratio that may be drawn. */
+export function ratioRange(ratio: MaskRatio): readonly [low: number, high: number] {
+  return typeof ratio === "number" ? [ratio, ratio] : ratio;
+}
+
+/** The ratio of pictures where none is asked for. */
+export function middleRatio(ratio: MaskRatio): number {
+  const [low, high] = ratioRange(ratio);
+  return (low + high) / 2;
+}
+
 /** Blocks along each axis of the patch. */
 export function maskGrid(patch: readonly [number, number, number], block: number): [number, number, number] {
   if (!Number.isInteger(block) || block < 1 || patch.some((size) => size % block !== 0)) {

@@ -63,6 +63,8 @@ export async function watchComparison(
 class Bar {
   private bar: Progress | undefined;
   private title = "";
+  /** Of the training under way. */
+  steps = 0;
 
   update(title: string, done: number, total: number, note = "", from = 0): void {
     if (title !== this.title) {
@@ -80,16 +82,13 @@ class Bar {
   }
 }
 
-/** Steps of the training under way. */
-let steps = 0;
-
 function show(event: ComparisonEvent, bar: Bar): void {
   switch (event.type) {
     case "data":
       bar.update(`synthetic heads for ${event.name}`, event.done, event.total);
       break;
     case "run":
-      steps = event.steps;
+      bar.steps = event.steps;
       if (event.state === "finished") break;
       bar.stop();
       log(`${event.state === "resumed" ? "resuming " : ""}${event.title}`);
@@ -114,12 +113,12 @@ function showTraining(event: (ComparisonEvent & { type: "training" })["event"], 
   if (event.type === "prepare") {
     if (event.status !== "current") bar.update("  preprocess", event.done, event.total, event.case);
     if (event.error) log(`cannot be used: ${event.error.message} [${event.error.code}]`);
-  } else if (event.type === "start") bar.update("  train", event.step, steps, "", event.step);
+  } else if (event.type === "start") bar.update("  train", event.step, bar.steps, "", event.step);
   else if (event.type === "step")
     bar.update(
       "  train",
       event.step,
-      steps,
+      bar.steps,
       `loss ${event.loss.toFixed(4)}, ${event.seconds.toFixed(2)} s/step`,
     );
 }

@@ -13,7 +13,7 @@ import { reconstructImage } from "../runs/reconstruction";
 import { writeReport } from "../runs/report";
 import { compareTuning, SCANNERS } from "./demo-tuning";
 import { chooseDevice } from "./options";
-import { duration, log, underBar } from "./output";
+import { duration, log, tell, underBar } from "./output";
 import { type RunSummary, watchRun } from "./watch";
 
 const OUT = "demo-output";
@@ -100,7 +100,6 @@ async function demo(): Promise<void> {
   if (failures.length > 0) process.exitCode = 1;
 }
 
-demo().catch((error: Error & { code?: string }) => {
-  log(`error: ${error.code ? `${error.message} [${error.code}]` : error.stack}`);
-  process.exitCode = 1;
+demo().catch((error: unknown) => {
+  process.exitCode = tell(error);
 });

@@ -9,13 +9,12 @@ import {
   diffPlans,
   type FinetunePlan,
   type FinetunePlanInput,
-  inputFromPretraining,
   mergeFinetuneInputs,
   readFinetuneInput,
   SCHEDULES,
   type ScheduleKind,
 } from "../plans/finetune";
-import { openPretrained } from "../runs/pretrained";
+import { inputFromWeights } from "../runs/pretrained";
 import { given, overridesOf, type PlanArgs, planOptions, presetOf } from "./options";
 import { UsageError } from "./output";
 
@@ -65,7 +64,7 @@ export async function finetunePlanOf(
   const own = join(args.out, "plan.json");
   const path = args.plan ?? (args.resume && (await exists(own)) ? own : undefined);
   const file = path === undefined ? {} : await readFinetuneInput(path);
-  const start = pretrained === undefined ? {} : await fromPretrained(pretrained);
+  const start = pretrained === undefined ? {} : await inputFromWeights(pretrained);
   const fresh = pretrained === undefined && !args.resume && file.transfer === undefined;
   const input = [
     { channels, labels },
@@ -77,12 +76,6 @@ export async function finetunePlanOf(
   const plan = createFinetunePlan(input, presetOf(args), path ? `Plan ${path}` : "Command line");
   requireSameData(plan, { channels, labels }, args.data);
   return plan;
-}
-
-async function fromPretrained(path: string): Promise<FinetunePlanInput> {
-  const { plan, close } = await openPretrained(path);
-  await close();
-  return plan ? inputFromPretraining(plan) : {};
 }
 
 function requireSameData(

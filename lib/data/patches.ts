@@ -3,8 +3,7 @@
  * augmentation then samples the patch P around its centre. Only the voxels that it needs are read.
  */
 import { ArgumentRangeError } from "../errors";
-import type { Purpose, Random } from "../random";
-import { rng } from "../random";
+import { type Purpose, type Random, rng } from "../random";
 import type { Triple } from "../triple";
 import { StoredCase } from "./case-store";
 import type { Vector3 } from "./geometry";

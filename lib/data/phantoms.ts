@@ -200,9 +200,8 @@ function checkOptions(shape: readonly number[], spacing: number): void {
 function blur(image: Float32Array, shape: readonly number[]): void {
   const [, ny, nx] = shape as [number, number, number];
   for (const stride of [1, nx, nx * ny]) {
-    let previous = image[0]!;
     for (let line = 0; line < stride; line++) {
-      previous = image[line]!;
+      let previous = image[line]!;
       for (let i = line + stride; i + stride < image.length; i += stride) {
         const here = image[i]!;
         image[i] = 0.25 * previous + 0.5 * here + 0.25 * image[i + stride]!;

@@ -4,6 +4,13 @@ import { Canvas, type Color } from "./canvas";
 
 /** Where a growing index leads: left, right, anterior, posterior, superior, inferior. */
 export type Direction = "L" | "R" | "A" | "P" | "S" | "I";
+/** Of growing [z, y, x]. */
+export type Directions = readonly [Direction, Direction, Direction];
+
+/** The directions of array axes z, y, x from an orientation of file axes x, y, z, e.g. "RAS". */
+export function directionsOf(orientation: string): Directions {
+  return [...orientation].reverse() as unknown as Directions;
+}
 
 export interface VolumeColumn {
   label: string;
@@ -18,7 +25,7 @@ export interface PlaneOptions {
   /** Voxel size along [z, y, x]. */
   spacing?: Triple;
   /** Anatomical directions of growing [z, y, x]; RAS+ axes by default. */
-  directions?: readonly [Direction, Direction, Direction];
+  directions?: Directions;
   /** Voxel [z, y, x] through which the planes go; the centre by default. */
   at?: Triple;
   /** Grey values of black and white; by default the 0.5 and 99.5 percentiles of the first column. */
@@ -53,7 +60,7 @@ export function greyWindow(data: ArrayLike<number>): [number, number] {
 }
 
 /** Superior and anterior are up; the patient's right is on the left of the picture, as radiologists look. */
-export function planesOf(directions: readonly [Direction, Direction, Direction]): Plane[] {
+export function planesOf(directions: Directions): Plane[] {
   const axis = (pair: string) => directions.findIndex((direction) => pair.includes(direction));
   const [x, y, z] = [axis("LR"), axis("AP"), axis("SI")];
   const plane = (

@@ -19,25 +19,12 @@ export const PEAK_RATES: Readonly<Record<PresetName, { fresh: number; transferre
 /** What a pre-training plan says of any training. */
 function shared({ network, optimizer, ...plan }: Plan) {
   const { version, name, seed, device, precision, winograd, fusion, cudaGraph, patch, steps } = plan;
-  const { preprocessing, loader } = plan;
+  const { preprocessing, loader, checkpoint } = plan;
   const { inChannels: _, outChannels: __, ...architecture } = network;
   const { momentum, nesterov, weightDecay, clip } = optimizer;
   return {
-    ...{
-      version,
-      name,
-      seed,
-      device,
-      precision,
-      winograd,
-      fusion,
-      cudaGraph,
-      patch,
-      steps,
-      preprocessing,
-      loader,
-    },
-    checkpoint: plan.checkpoint,
+    ...{ version, name, seed, device, precision, winograd, fusion, cudaGraph, patch, steps },
+    ...{ preprocessing, loader, checkpoint },
     network: architecture,
     optimizer: { momentum, nesterov, weightDecay, clip },
   };

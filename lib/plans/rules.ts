@@ -1,4 +1,5 @@
 /** Rules between the fields of a plan. Each returns sentences that name the nearest values allowed. */
+import { ratioRange } from "../masking";
 import type { Triple } from "../triple";
 import type { Plan } from "./schema";
 
@@ -142,7 +143,7 @@ function maskBlock({ network, patch, mask }: Plan): string[] {
 
 function maskRatio({ patch, mask }: Plan): string[] {
   if (patch.some((size) => size % mask.block !== 0)) return [];
-  const [low, high] = typeof mask.ratio === "number" ? [mask.ratio, mask.ratio] : mask.ratio;
+  const [low, high] = ratioRange(mask.ratio);
   const found = `found ${JSON.stringify(mask.ratio)}`;
   if (low > high) return [`mask.ratio must be [low, high] with low <= high, ${found}.`];
   const cells = patch.reduce((n, size) => n * (size / mask.block), 1);

@@ -1,5 +1,5 @@
 import { deviceNames, native } from "../binding";
-import { sampleMask } from "../masking";
+import { ratioRange, sampleMask } from "../masking";
 import type { Plan } from "../plans/plan";
 import { type DeviceName, resetPeak, stats } from "../tensor";
 import { buildS3D, buildSGD, pretrainStep, runsOn } from "./step";
@@ -16,7 +16,8 @@ export interface DryRun {
 
 /**
  * What a step of the plan needs, without computing it: shapes are inferred and memory is counted on the null device, which
- * stands for the plan's: on CUDA that is the device's memory but for what the driver itself, copies (at most 256 MiB) and CUDA graphs take. The mask is one with the fewest masked blocks that the plan can draw, so the peak is the worst case.
+ * stands for the plan's: on CUDA that is the device's memory but for what the driver itself, copies (at most 256 MiB) and
+ * CUDA graphs take. The mask is one with the fewest masked blocks that the plan can draw, so the peak is the worst case.
  */
 export function dryRun(plan: Plan): DryRun {
   const device = runsOn(plan, "null");
@@ -29,7 +30,7 @@ export function dryRun(plan: Plan): DryRun {
 }
 
 function countedStep(plan: Plan): Omit<DryRun, "device"> {
-  const ratio = typeof plan.mask.ratio === "number" ? plan.mask.ratio : plan.mask.ratio[0];
+  const [ratio] = ratioRange(plan.mask.ratio);
   const before = stats("null").liveBytes;
   using model = buildS3D(plan, "null");
   using optimizer = buildSGD(plan, model);

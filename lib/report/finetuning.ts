@@ -184,30 +184,24 @@ function planFacts(plan: FinetunePlan): [string, string][] {
   ];
 }
 
+/** What the shown cases are called, by how many there are: the first is the best, the last the worst. */
+const EXTREMES = [
+  [],
+  ["the only case"],
+  ["best case", "worst case"],
+  ["best case", "median case", "worst case"],
+] as const;
+
 /** Best, median and worst case by mean Dice; fewer where there are fewer. */
 export function extremeCases(summary: Summary): { index: number; what: string }[] {
   const ranked = summary.metric_per_case
     .map((c, index) => ({ index, mean: caseMean(c) }))
     .filter((c): c is { index: number; mean: number } => c.mean !== null)
     .sort((a, b) => b.mean - a.mean);
-  const last = ranked.length - 1;
-  const chosen: [number, string][] =
-    last < 0
-      ? []
-      : last === 0
-        ? [[0, "the only case"]]
-        : last === 1
-          ? [
-              [0, "best case"],
-              [1, "worst case"],
-            ]
-          : [
-              [0, "best case"],
-              [Math.round(last / 2), "median case"],
-              [last, "worst case"],
-            ];
-  return chosen.map(([rank, what]) => {
-    const { index, mean } = ranked[rank]!;
-    return { index, what: `${what}: mean Dice ${fixed(mean)}` };
+  const names = EXTREMES[Math.min(ranked.length, 3) as 0 | 1 | 2 | 3];
+  const apart = (ranked.length - 1) / Math.max(names.length - 1, 1);
+  return names.map((name, i) => {
+    const { index, mean } = ranked[Math.round(i * apart)]!;
+    return { index, what: `${name}: mean Dice ${fixed(mean)}` };
   });
 }

@@ -1,7 +1,7 @@
 /** A case in three planes with the outlines of its reference and its prediction drawn over the image. */
 import { outlinePath, planeMask } from "../pictures/contours";
 import {
-  type Direction,
+  type Directions,
   greyWindow,
   type Plane,
   type PlaneOptions,
@@ -24,7 +24,7 @@ export interface SegmentedCase {
   caption: string;
   shape: Triple;
   spacing: Triple;
-  directions: readonly [Direction, Direction, Direction];
+  directions: Directions;
   /** First channel; undefined where the image was not found. */
   image: ArrayLike<number> | undefined;
   reference: ArrayLike<number>;

@@ -78,6 +78,12 @@ export function facts(rows: readonly (readonly [name: string, value: string])[])
   return html`<dl>${rows.map(([name, value]) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>`;
 }
 
+/** By what, when and of what a page was made. @param about e.g. "from run/" */
+export function footer(about: string): string {
+  const { version } = require("../../package.json") as { version: string };
+  return `Made by voxelspark ${version} on ${new Date().toISOString().slice(0, 10)} ${about}.`;
+}
+
 /** Something that is not there, and why. */
 export function absent(text: string): Markup {
   return html`<p class="absent">${text}</p>`;

@@ -1,6 +1,6 @@
 /** The page of a pre-training run. */
 import type { Metrics } from "../metrics-log";
-import type { Direction } from "../pictures/planes";
+import type { Directions } from "../pictures/planes";
 import type { Plan } from "../plans/plan";
 import type { Triple } from "../triple";
 import { gradientChart, lossChart, metric, pair, rateChart, timeChart } from "./curves";
@@ -13,7 +13,7 @@ export interface ReconstructedCase {
   name: string;
   shape: Triple;
   spacing: Triple;
-  directions: readonly [Direction, Direction, Direction];
+  directions: Directions;
   input: Float32Array;
   visible: Uint8Array;
   reconstruction: Float32Array;

@@ -12,6 +12,7 @@ import { writeFileAtomic, writeJsonAtomic } from "../files";
 import type { Experiment } from "../plans/experiment";
 import type { FinetuningRun } from "../plans/experiment-runs";
 import { comparisonPage } from "../report/comparison";
+import { footer } from "../report/page";
 
 /** One fine-tuning, evaluated on its fold. */
 export interface RunResult {
@@ -127,7 +128,6 @@ export async function writeResults(out: string, results: ComparisonResults): Pro
   await writeJsonAtomic(join(out, "results.json"), results);
   await writeFileAtomic(join(out, "table.md"), tableMarkdown(results.table));
   await writeFileAtomic(join(out, "table.csv"), tableCsv(results.table));
-  const { version } = require("../../package.json") as { version: string };
-  const footer = `Made by voxelspark ${version} on ${new Date().toISOString().slice(0, 10)} in ${out}.`;
-  await writeFileAtomic(join(out, "report.html"), comparisonPage({ ...results, footer }));
+  const page = comparisonPage({ ...results, footer: footer(`in ${out}`) });
+  await writeFileAtomic(join(out, "report.html"), page);
 }

@@ -8,17 +8,13 @@ import type { Summary } from "../evaluation/summary";
 import { exists } from "../files";
 import { readMetrics } from "../metrics-log";
 import { type FinetuningRun, keyOf, type PretrainingRun, slug } from "../plans/experiment-runs";
-import {
-  createFinetunePlan,
-  type FinetunePlan,
-  inputFromPretraining,
-  mergeFinetuneInputs,
-} from "../plans/finetune";
+import { createFinetunePlan, type FinetunePlan, mergeFinetuneInputs } from "../plans/finetune";
 import type { DeviceName } from "../tensor";
 import { openCases, resolvePreprocessing } from "./cases";
 import { type FinetuneEvent, runFinetuning } from "./finetuning";
+import { summaryFile } from "./held-out";
 import { openLabelledCases, resolveSpacing } from "./labelled-cases";
-import { openPretrained } from "./pretrained";
+import { inputFromWeights } from "./pretrained";
 import { type RunEvent, runPretraining } from "./pretraining";
 
 export interface RunContext {
@@ -50,16 +46,10 @@ export async function planRun(run: FinetuningRun, data: LabelledDataset): Promis
   const { method, dataset, seed, fold, weights, preset } = run;
   const title = `${method}, ${dataset}, seed ${seed}, fold ${fold}`;
   const { channels, labels } = data;
-  const inherited = typeof weights === "string" ? await planOf(weights) : {};
+  const inherited = typeof weights === "string" ? await inputFromWeights(weights) : {};
   const input = [inherited, run.input, { channels, labels }].reduce(mergeFinetuneInputs);
   const plan = createFinetunePlan(input, preset, `Experiment, ${title}`);
   return { ...run, data, title, plan: await resolveSpacing(plan, data) };
-}
-
-async function planOf(path: string) {
-  const { plan, close } = await openPretrained(path);
-  await close();
-  return plan ? inputFromPretraining(plan) : {};
 }
 
 /** Pre-trains unless that was done. */
@@ -76,7 +66,7 @@ export async function* pretrainOne(
   const plan = await resolvePreprocessing(planned, images!);
   const open = () => openCases(images!, sharedCases ? join(root, "pretraining") : out, plan);
   const resume = state === "resumed";
-  for await (const event of runPretraining({ plan, out, open, device, resume, ...withSignal(signal) }))
+  for await (const event of runPretraining({ plan, out, open, device, resume, signal }))
     yield { type: "training", event };
 }
 
@@ -87,23 +77,16 @@ export async function* tuneOne(
 ): AsyncGenerator<RunStep, { summary: Summary; names: Record<string, string>; seconds: number } | undefined> {
   const { plan, data, folder, weights, title } = run;
   const out = join(root, folder);
-  const file = join(out, "validation", "summary.json");
+  const file = summaryFile(out);
   const state = (await exists(file)) ? "finished" : (await stepsDone(out)) > 0 ? "resumed" : "new";
   yield { type: "run", kind: "finetuning", title, steps: plan.steps, state };
   if (state !== "finished") {
     const cases = join(root, "cases", `${slug(run.dataset)}-${keyOf(run.source, plan.preprocessing)}`);
     const open = () => openLabelledCases(plan, data, cases);
     const pretrained = typeof weights === "object" ? join(root, weights.folder) : weights;
-    const options = {
-      plan,
-      out,
-      open,
-      device,
-      pretrained,
-      resume: state === "resumed",
-      ...withSignal(signal),
-    };
-    for await (const event of runFinetuning(options)) yield { type: "training", event };
+    const resume = state === "resumed";
+    for await (const event of runFinetuning({ plan, out, open, device, pretrained, resume, signal }))
+      yield { type: "training", event };
     if (!(await exists(file))) return undefined;
   }
   const metrics = await readMetrics(join(out, "metrics.jsonl"));
@@ -118,8 +101,4 @@ async function stepsDone(out: string): Promise<number> {
 function stateOf(done: number, steps: number): RunState {
   if (done === 0) return "new";
   return done >= steps ? "finished" : "resumed";
-}
-
-function withSignal(signal: AbortSignal | undefined): { signal?: AbortSignal } {
-  return signal === undefined ? {} : { signal };
 }

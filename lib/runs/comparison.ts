@@ -13,6 +13,7 @@ import { experimentRuns, type PretrainingRun, sourceFolder } from "../plans/expe
 import type { DeviceName } from "../tensor";
 import { type ComparisonResults, Results, type RunResult, writeResults } from "./comparison-results";
 import { type PlannedRun, planRun, pretrainOne, type RunStep, tuneOne } from "./comparison-runs";
+import { summaryFile } from "./held-out";
 
 export interface ComparisonOptions {
   experiment: Experiment;
@@ -81,7 +82,8 @@ async function* runAll(
     try {
       const before = typeof weights === "object" ? failed.get(weights) : undefined;
       if (before) throw before;
-      if (typeof weights === "object" && !(await isFinished(join(out, run.folder))))
+      // Where the fine-tuning has been evaluated its pre-training may be gone: the folder's name stands for it.
+      if (typeof weights === "object" && !(await exists(summaryFile(join(out, run.folder)))))
         yield* guard(pretrainOne(weights, context), (error) => failed.set(weights, error));
       if (signal?.aborted) return;
       const tuned = yield* tuneOne(run, context);
@@ -108,11 +110,6 @@ async function* guard<E>(
     if (error instanceof VoxelsparkError) failed(error);
     throw error;
   }
-}
-
-/** Whether a fine-tuning has been evaluated; its folder's name stands for everything that its numbers depend on. */
-function isFinished(folder: string): Promise<boolean> {
-  return exists(join(folder, "validation", "summary.json"));
 }
 
 /** Makes the synthetic heads that are not there yet. Returns false when interrupted. */

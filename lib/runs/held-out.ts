@@ -26,6 +26,9 @@ export type HeldOutEvent =
   | { type: "evaluated"; case: string; done: number; total: number }
   | { type: "summary"; file: string; summary: Summary };
 
+/** Where a fine-tuning run keeps how its held-out cases were predicted. */
+export const summaryFile = (run: string) => join(run, "validation", "summary.json");
+
 /** Surface Dice at this tolerance, in mm. */
 const TOLERANCE = 1;
 

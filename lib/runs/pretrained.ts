@@ -3,7 +3,12 @@ import { openSafetensors, type SafetensorsFile } from "../checkpoints/safetensor
 import { openCheckpoint } from "../checkpoints/train-state";
 import { CheckpointError } from "../errors";
 import { exists, listFolder } from "../files";
-import { type FinetunePlan, finetunePlanFromJson } from "../plans/finetune";
+import {
+  type FinetunePlan,
+  type FinetunePlanInput,
+  finetunePlanFromJson,
+  inputFromPretraining,
+} from "../plans/finetune";
 import { type Plan, planFromJson } from "../plans/plan";
 import { openTraining } from "./load-model";
 import { checkpointFolder } from "./load-segmenter";
@@ -47,6 +52,13 @@ export async function openPretrained(path: string): Promise<Pretrained> {
     await checkpoint.close();
     throw error;
   }
+}
+
+/** What a fine-tuning from these weights takes over from the plan that made them. @throws CheckpointError */
+export async function inputFromWeights(path: string): Promise<FinetunePlanInput> {
+  const { plan, close } = await openPretrained(path);
+  await close();
+  return plan ? inputFromPretraining(plan) : {};
 }
 
 function foreign(path: string, what: string): CheckpointError {

@@ -1,10 +1,13 @@
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
+import type { CaseProperties } from "../data/case-store";
 import { orientationOf } from "../data/geometry";
 import { writeNifti } from "../data/nifti-writer";
-import { type PreprocessOptions, preprocessImage } from "../data/preprocess";
+import { type MadeCase, type PreprocessOptions, preprocessImage } from "../data/preprocess-image";
 import { ensureFolder, exists, removeIfEmpty, sha256File, writeFileAtomic } from "../files";
-import { type Direction, renderVolumes } from "../pictures/volume";
+import { middleRatio } from "../masking";
+import { directionsOf } from "../pictures/planes";
+import { renderVolumes } from "../pictures/volume";
 import { type Reconstruction, reconstruct } from "../recipes/reconstruct";
 import type { DeviceName } from "../tensor";
 import { preprocessing } from "./cases";
@@ -51,15 +54,13 @@ export async function* reconstructImage(
     const { geometry = planned.geometry, nonFinite = planned.nonFinite } = options;
     const read = { ...planned, geometry, nonFinite };
     const { data, properties } = await preprocessImage(image, { image: [source] }, read);
-    const [low, high] =
-      typeof plan.mask.ratio === "number" ? [plan.mask.ratio, plan.mask.ratio] : plan.mask.ratio;
-    const { ratio = (low + high) / 2, seed = plan.seed, device } = options;
+    const { ratio = middleRatio(plan.mask.ratio), seed = plan.seed, device } = options;
     const shape = properties.shapes.stored;
     await ensureFolder(options.out); // before the work, which a folder that cannot be made would waste
     const result = yield* reconstruct(plan, model, data, shape, { ratio, seed, device });
-    return await write(options.out, data, result, affineOf(properties), properties.spacing, {
-      title: `step ${step}, ${Math.round(ratio * 100)} % masked: masked MSE ${result.maskedMse.toFixed(3)}, mean prediction ${result.baselineMse.toFixed(3)}`,
-    });
+    const errors = `masked MSE ${result.maskedMse.toFixed(3)}, mean prediction ${result.baselineMse.toFixed(3)}`;
+    const title = `step ${step}, ${Math.round(ratio * 100)} % masked: ${errors}`;
+    return await write(options.out, title, { data, properties, result });
   } finally {
     model.dispose();
     if (isNew) await removeIfEmpty(options.out);
@@ -74,8 +75,7 @@ export async function sourceOf(path: string) {
 }
 
 /** Affine (RAS, row-major 4×4) of the stored grid: the source's axes, cropped and resampled about pixel centres. */
-function affineOf(properties: Awaited<ReturnType<typeof preprocessImage>>["properties"]): number[] {
-  const { geometry, crop, shapes } = properties;
+function affineOf({ geometry, crop, shapes }: CaseProperties): number[] {
   const source = geometry.affine;
   // Stored voxel i lies at source voxel crop + (i + 0.5) · n_cropped / n_stored − 0.5, per axis; affine columns are x, y, z.
   const scale = [2, 1, 0].map((a) => shapes.cropped[a]! / shapes.stored[a]!);
@@ -88,16 +88,20 @@ function affineOf(properties: Awaited<ReturnType<typeof preprocessImage>>["prope
   return [...rows.flat(), 0, 0, 0, 1];
 }
 
+/** What was filled in, beside the case that was masked. */
+interface Filled extends Pick<MadeCase, "data" | "properties"> {
+  result: Reconstruction;
+}
+
 async function write(
   out: string,
-  data: Float32Array,
-  result: Reconstruction,
-  affine: number[],
-  spacing: readonly [number, number, number],
-  { title }: { title: string },
+  title: string,
+  { data, properties, result }: Filled,
 ): Promise<ReconstructionFiles> {
   const { shape, reconstruction, visible, maskedMse, baselineMse } = result;
-  const directions = [...orientationOf(affine)].reverse() as [Direction, Direction, Direction];
+  const { spacing } = properties;
+  const affine = affineOf(properties);
+  const directions = directionsOf(orientationOf(affine));
   const png = renderVolumes(
     [
       { label: "input", data },

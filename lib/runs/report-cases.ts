@@ -4,7 +4,8 @@ import { listCases, propertiesOf, StoredCase } from "../data/case-store";
 import { preprocessImage } from "../data/preprocess";
 import { findCases, type ImageCase } from "../data/sources";
 import { VoxelsparkError } from "../errors";
-import type { Direction } from "../pictures/planes";
+import { middleRatio } from "../masking";
+import { directionsOf } from "../pictures/planes";
 import type { Plan } from "../plans/plan";
 import { splitCases } from "../plans/split";
 import { reconstruct } from "../recipes/reconstruct";
@@ -64,8 +65,7 @@ async function* reconstructAll(
 ): AsyncGenerator<ReportStep, Reconstructions> {
   const { model } = await loadModel(run, device);
   try {
-    const [low, high] = [plan.mask.ratio].flat() as [number, number?];
-    const ratio = (low + (high ?? low)) / 2;
+    const ratio = middleRatio(plan.mask.ratio);
     const reconstructions: ReconstructedCase[] = [];
     for (const [i, prepare] of cases.entries()) {
       const { data, ...rest } = await prepare();
@@ -118,9 +118,4 @@ async function preprocessed(image: ImageCase, plan: Plan): Promise<Prepared> {
   const { shapes, spacing, geometry } = properties;
   const directions = directionsOf(geometry.orientation);
   return { name: image.id, data, shape: shapes.stored, spacing, directions };
-}
-
-/** Of array axes z, y, x from those of file axes x, y, z. */
-function directionsOf(orientation: string): ReconstructedCase["directions"] {
-  return [...orientation].reverse() as [Direction, Direction, Direction];
 }

@@ -7,12 +7,14 @@ import { readSummary } from "../evaluation/read-summary";
 import type { CaseResult, Summary } from "../evaluation/summary";
 import { exists } from "../files";
 import type { Metrics } from "../metrics-log";
-import type { Direction } from "../pictures/planes";
+import { directionsOf } from "../pictures/planes";
 import { finetunePlanFromJson } from "../plans/finetune";
 import { caseName } from "../report/dice-table";
 import { extremeCases, finetuningPage } from "../report/finetuning";
 import type { SegmentedCase } from "../report/overlay";
+import { footer } from "../report/page";
 import type { Triple } from "../triple";
+import { summaryFile } from "./held-out";
 import type { ReportOptions, ReportStep } from "./report";
 import { readTransfer } from "./transfer-file";
 
@@ -21,7 +23,6 @@ export async function* finetuningReport(
   options: ReportOptions,
   json: unknown,
   metrics: Metrics[],
-  footer: string,
 ): AsyncGenerator<ReportStep, { page: string; missing: string[] }> {
   const { run, cases: most = 3 } = options;
   const plan = finetunePlanFromJson(json, join(run, "plan.json"));
@@ -48,12 +49,12 @@ export async function* finetuningReport(
     if (found) cases.push(found);
     yield { done: i + 1, total: chosen.length, note: caseName(result) };
   }
-  const page = finetuningPage({ plan, metrics, transfer, summary, cases, missing, footer });
-  return { page, missing };
+  const report = { plan, metrics, transfer, summary, cases, missing, footer: footer(`from ${run}`) };
+  return { page: finetuningPage(report), missing };
 }
 
 async function summaryOf(run: string, missing: string[]): Promise<Summary | undefined> {
-  const file = join(run, "validation", "summary.json");
+  const file = summaryFile(run);
   if (await exists(file)) return readSummary(file);
   missing.push("The validation cases were not evaluated (yet): there is no validation/summary.json.");
   return undefined;
@@ -80,7 +81,7 @@ async function readCase(options: CaseOptions, result: CaseResult, caption: strin
     caption,
     shape: shape as Triple,
     spacing: [z, y, x],
-    directions: [...orientationOf(geometry.affine)].reverse() as [Direction, Direction, Direction],
+    directions: directionsOf(orientationOf(geometry.affine)),
     image: await imageOf(options, result, shape),
     reference: reference.data,
     prediction: prediction.data,

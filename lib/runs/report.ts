@@ -7,6 +7,7 @@ import { exists, guarded, readTextFile, writeFileAtomic } from "../files";
 import { JsonError, parseJson } from "../json";
 import { type Metrics, readMetrics } from "../metrics-log";
 import { MAX_PLAN_BYTES, planFromJson } from "../plans/plan";
+import { footer } from "../report/page";
 import { pretrainingPage } from "../report/pretraining";
 import type { DeviceName } from "../tensor";
 import { reconstructCases } from "./report-cases";
@@ -48,7 +49,7 @@ export async function* writeReport(options: ReportOptions): AsyncGenerator<Repor
   const metrics = await metricsOf(run);
   const tuned = (plan as { kind?: unknown } | null)?.kind === "finetune";
   const { page, missing } = tuned
-    ? yield* finetuningReport(options, plan, metrics, footer(run))
+    ? yield* finetuningReport(options, plan, metrics)
     : yield* pretrainingReport(options, plan, metrics);
   await writeFileAtomic(out, page);
   return { file: out, missing };
@@ -63,8 +64,8 @@ async function* pretrainingReport(
   const plan = planFromJson(json, join(run, "plan.json"));
   const checkpoints = await checkpointSteps(run);
   const { reconstructions, missing } = yield* reconstructCases(options, plan, checkpoints);
-  const page = pretrainingPage({ plan, metrics, checkpoints, reconstructions, missing, footer: footer(run) });
-  return { page, missing };
+  const report = { plan, metrics, checkpoints, reconstructions, missing, footer: footer(`from ${run}`) };
+  return { page: pretrainingPage(report), missing };
 }
 
 /** What a run lacks, its page says; what the caller named must be there. */
@@ -91,9 +92,4 @@ async function readPlan(run: string): Promise<unknown> {
 async function metricsOf(run: string): Promise<Metrics[]> {
   const file = join(run, "metrics.jsonl");
   return (await exists(file)) ? readMetrics(file) : [];
-}
-
-function footer(run: string): string {
-  const { version } = require("../../package.json") as { version: string };
-  return `Made by voxelspark ${version} on ${new Date().toISOString().slice(0, 10)} from ${run}.`;
 }

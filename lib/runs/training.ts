@@ -42,7 +42,7 @@ export interface TrainingOptions<P, D> {
   /** With `resume`: go back past damaged checkpoints. */
   allowPrevious?: boolean;
   /** When aborted, the step under way is finished, a checkpoint written and the run ends as "interrupted". */
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
 }
 
 /** A run under way, as its kind of training sees it. */
