@@ -4,11 +4,12 @@
  */
 import { resampleAffine } from "../ops/resample";
 import { rng } from "../random";
-import { type Tensor, tensor } from "../tensor";
+import { tensor } from "../tensor";
 import type { Triple } from "../triple";
 import type { StoredCase } from "./case-store";
 import type { Vector3 } from "./geometry";
 import { fillOf, isFlat, type Padding, readPadded } from "./patches";
+import { drawFactor } from "./segmentation-draw";
 
 /** The plan's `augmentation`. */
 export interface AugmentationOptions {
@@ -45,9 +46,7 @@ export function drawAugmentation(
   const rotates = random.uniform() < options.rotation.probability;
   const angles: Vector3 = [0, 1, 2].map(() => random.uniformIn(-limit, limit)) as Vector3;
   const scales = random.uniform() < options.scaling.probability;
-  const [low, high] = options.scaling.range;
-  const shrinks = random.uniform() < 0.5 && low < 1;
-  const factor = shrinks ? random.uniformIn(low, 1) : random.uniformIn(max(low, 1), high);
+  const factor = drawFactor(random, options.scaling.range);
   const draws = [random.uniform(), random.uniform(), random.uniform()];
   const mirrored = draws.map(
     (u, axis) => options.mirroring.axes.includes(axis) && u < options.mirroring.probability,
@@ -120,80 +119,68 @@ export function sourceBox(
   return { start, size };
 }
 
-/** Reverses the axes in place; `data` is any number of volumes of `shape`, one after the other. */
+/**
+ * Reverses the axes in place; `data` is any number of volumes of `shape`, one after the other. The kernel of the same name
+ * takes longer, since values would have to be copied to the device and back.
+ */
 export function mirror(data: Float32Array, shape: Triple, axes: readonly [boolean, boolean, boolean]): void {
   let inner = 1;
   for (let axis = 2; axis >= 0; axis--) {
-    const n = shape[axis]!;
-    const outer = data.length / (n * inner);
-    if (axes[axis]) {
-      for (let o = 0; o < outer; o++) {
-        for (let low = 0, high = n - 1; low < high; low++, high--) {
-          const [p, q] = [(o * n + low) * inner, (o * n + high) * inner];
-          for (let i = 0; i < inner; i++) {
-            const held = data[p + i]!;
-            data[p + i] = data[q + i]!;
-            data[q + i] = held;
-          }
-        }
-      }
-    }
-    inner *= n;
+    const block = shape[axis]! * inner;
+    for (let first = 0; axes[axis] && first < data.length; first += block) reverse(data, first, block, inner);
+    inner = block;
   }
 }
 
-async function transformed(
-  data: Float32Array,
-  channels: number,
-  size: Triple,
-  patch: Triple,
-  matrix: readonly number[],
-  order: 1 | 3,
-  outside: number,
-): Promise<Float32Array> {
-  let x: Tensor | undefined;
-  let y: Tensor | undefined;
-  try {
-    x = tensor(data, [channels, 1, ...size], { device: "cpu" }); // channels are sampled alike, as samples
-    y = resampleAffine(x, patch, matrix, { order, outside });
-    return (await y.data()) as Float32Array;
-  } finally {
-    x?.dispose();
-    y?.dispose();
-  }
+/** Reverses the order of the rows of `length` values in a block. */
+function reverse(data: Float32Array, first: number, block: number, length: number): void {
+  for (let low = first, high = first + block - length; low < high; low += length, high -= length)
+    for (let i = 0; i < length; i++) {
+      const held = data[low + i]!;
+      data[low + i] = data[high + i]!;
+      data[high + i] = held;
+    }
+}
+
+/** A patch in the middle of a box that begins at `start` of a case. */
+export interface PatchPlace {
+  readonly start: Triple;
+  readonly box: Triple;
+  readonly patch: Triple;
 }
 
 /**
- * The augmented patch (C, D, H, W) of box Q at `start` of a case. Places outside of Q get the padding value, as
- * places outside of the case do.
+ * The augmented patch (C, D, H, W) of a box. Places outside of the box get the padding value, as places outside of the
+ * case do.
  */
 export async function augmentedPatch(
   stored: StoredCase,
-  start: Triple,
-  box: Triple,
-  patch: Triple,
+  { start, box, patch }: PatchPlace,
   augmentation: Augmentation,
-  interpolation: "cubic" | "linear",
-  padding: Padding,
+  { interpolation, padding }: Pick<AugmentationOptions, "interpolation"> & { readonly padding: Padding },
 ): Promise<Float32Array> {
-  const fill = fillOf(stored, padding);
-  let data: Float32Array;
-  if (!augmentation.angles && augmentation.scale === 1) {
-    const centre = start.map((s, a) => s + floor((box[a]! - patch[a]!) / 2)) as Vector3;
-    data = await readPadded(stored, centre, patch, fill);
-  } else {
-    const matrix = sampleMatrix(patch, box, augmentation);
-    const part = sourceBox(matrix, patch, box);
-    const source = await readPadded(
-      stored,
-      start.map((s, a) => s + part.start[a]!) as Vector3,
-      part.size,
-      fill,
-    );
-    for (let a = 0; a < 3; a++) matrix[a * 4 + 3]! -= part.start[a]!;
-    const order = interpolation === "cubic" ? 3 : 1;
-    data = await transformed(source, stored.shape[0], part.size, patch, matrix, order, fill);
-  }
+  const outside = fillOf(stored, padding);
+  const read = (from: Triple, size: Triple) =>
+    readPadded(stored, start.map((s, a) => s + from[a]!) as Vector3, size, outside);
+  const moves = augmentation.angles !== undefined || augmentation.scale !== 1;
+  const data = moves ? await moved() : await read(middleOf(patch, box), patch);
   mirror(data, patch, augmentation.mirrored);
   return data;
+
+  async function moved(): Promise<Float32Array> {
+    const matrix = sampleMatrix(patch, box, augmentation);
+    const part = sourceBox(matrix, patch, box);
+    const source = await read(part.start, part.size);
+    for (let a = 0; a < 3; a++) matrix[a * 4 + 3]! -= part.start[a]!;
+    const order = interpolation === "cubic" ? 3 : 1;
+    // Channels are sampled alike, as samples.
+    using x = tensor(source, [stored.shape[0], 1, ...part.size], { device: "cpu" });
+    using y = resampleAffine(x, patch, matrix, { order, outside });
+    return (await y.data()) as Float32Array;
+  }
+}
+
+/** First voxel of a patch in the middle of a box. */
+export function middleOf(patch: Triple, box: Triple): Vector3 {
+  return box.map((q, a) => floor((q - patch[a]!) / 2)) as Vector3;
 }

@@ -65,7 +65,8 @@ export async function trainingSample(
     if (!augmentation)
       return { case: id, data: await readPadded(stored, start, patch, fillOf(stored, padding)) };
     const drawn = drawAugmentation(augmentation, patch, seed, step, index);
-    const data = await augmentedPatch(stored, start, box, patch, drawn, augmentation.interpolation, padding);
+    const { interpolation } = augmentation;
+    const data = await augmentedPatch(stored, { start, box, patch }, drawn, { interpolation, padding });
     return { case: id, data };
   } catch (error) {
     throw new SampleFailure(id, error);

@@ -17,7 +17,7 @@ import type { Random } from "../random";
 import { scope } from "../scope";
 import { Tensor, tensor } from "../tensor";
 import type { Triple } from "../triple";
-import { sampleMatrix, sourceBox } from "./augment";
+import { middleOf, sampleMatrix, sourceBox } from "./augment";
 import type { Vector3 } from "./geometry";
 import { enlargedPatch, isFlat } from "./patches";
 import { roundHalfEven } from "./preprocess-steps";
@@ -45,7 +45,7 @@ export interface ReadPart {
   readonly size: Vector3;
 }
 
-const { floor, max } = Math;
+const { max } = Math;
 const LINEAR_MARGIN = 1;
 const OUTSIDE = { image: 0, label: -1 };
 
@@ -69,8 +69,7 @@ export function neededPart(
   settings: SegmentationAugmentation,
 ): ReadPart {
   const box = augmentedReadSize(patch, settings);
-  if (!turns(drawn))
-    return { start: box.map((q, a) => floor((q - patch[a]!) / 2)) as Vector3, size: [...patch] };
+  if (!turns(drawn)) return { start: middleOf(patch, box), size: [...patch] };
   const margin = settings.interpolation === "linear" ? LINEAR_MARGIN : undefined;
   return sourceBox(sampleMatrix(patch, box, drawn), patch, box, margin);
 }
@@ -149,6 +148,44 @@ const recolours = ({
 }: DrawnSegmentation) =>
   [noise, blur, brightness, contrast, lowResolution, invertedGamma, gamma].some((t) => t !== undefined);
 
+/** What happens to one volume besides mirroring. */
+interface Changes {
+  /** Rotation and scaling, which also cut out the patch. */
+  readonly move: ((x: Tensor) => Tensor) | undefined;
+  readonly recolour?: ((x: Tensor) => Tensor) | undefined;
+}
+
+/** A volume on the CPU device, moved, recoloured and mirrored; as it is where nothing happens to it. */
+function augmentVolume(
+  source: Float32Array,
+  size: Triple,
+  { mirrored }: DrawnSegmentation,
+  { move, recolour }: Changes,
+): Tensor | Float32Array {
+  const mirrors = mirrored.some(Boolean);
+  if (!move && !recolour && !mirrors) return source;
+  return scope(() => {
+    let x = tensor(source, [1, 1, ...size], { device: "cpu" });
+    if (move) x = move(x);
+    if (recolour) x = recolour(x);
+    if (mirrors) mirror(x, mirrored);
+    return x;
+  });
+}
+
+/** The values of volumes that are made one after the other. However it ends, their tensors are freed. */
+async function valuesOf(makers: readonly (() => Tensor | Float32Array)[]): Promise<Float32Array[]> {
+  const made: (Tensor | Float32Array)[] = [];
+  try {
+    for (const make of makers) made.push(make());
+    const values: Float32Array[] = [];
+    for (const v of made) values.push(v instanceof Tensor ? ((await v.data()) as Float32Array) : v);
+    return values;
+  } finally {
+    for (const v of made) if (v instanceof Tensor) v.dispose();
+  }
+}
+
 /**
  * Applies a draw to what was read of its `neededPart`, or of any larger part of the box: the same bits either way.
  *
@@ -167,37 +204,24 @@ export async function augmentDrawn(
   const matrix = sampleMatrix(patch, augmentedReadSize(patch, settings), drawn);
   for (let a = 0; a < 3; a++) matrix[a * 4 + 3]! -= needed.start[a]!;
   const order = settings.interpolation === "cubic" ? 3 : 1;
-  const moved = turns(drawn);
-  const mirrored = drawn.mirrored.some(Boolean);
-
-  /** One volume on the CPU device, moved, changed and mirrored; as it is where nothing happens to it. */
-  const made = (volume: Float32Array, move: (x: Tensor) => Tensor, change?: (x: Tensor) => Tensor) => {
-    const source = crop(volume, part, needed);
-    if (!moved && !mirrored && !change) return source === volume ? source.slice() : source;
-    return scope(() => {
-      let x = tensor(source, [1, 1, ...needed.size], { device: "cpu" });
-      if (moved) x = move(x);
-      if (change) x = change(x);
-      if (mirrored) mirror(x, drawn.mirrored);
-      return x;
-    });
+  const moves = turns(drawn);
+  const moveImage = (x: Tensor) => resampleAffine(x, patch, matrix, { order, outside: OUTSIDE.image });
+  const moveLabel = (x: Tensor) => resampleLabels(x, patch, matrix, OUTSIDE.label);
+  const augment = (volume: Float32Array, changes: Changes) => () => {
+    const made = augmentVolume(crop(volume, part, needed), needed.size, drawn, changes);
+    return made === volume ? volume.slice() : made; // never the caller's own memory
   };
-  const results: (Tensor | Float32Array)[] = [];
-  try {
-    for (let c = 0; c < read.channels; c++) {
-      const channel = read.image.subarray(c * voxelsOf(read.size), (c + 1) * voxelsOf(read.size));
-      const change = (x: Tensor) => withIntensities(x, drawn, c, isFlat(patch));
-      const move = (x: Tensor) => resampleAffine(x, patch, matrix, { order, outside: OUTSIDE.image });
-      results.push(made(channel, move, recolours(drawn) ? change : undefined));
-    }
-    results.push(made(read.label, (x) => resampleLabels(x, patch, matrix, OUTSIDE.label)));
-    const volumes: Float32Array[] = [];
-    for (const r of results) volumes.push(r instanceof Tensor ? ((await r.data()) as Float32Array) : r);
-    const label = volumes.pop() as Float32Array;
-    return { channels: read.channels, size: patch, image: joined(volumes), label };
-  } finally {
-    for (const r of results) if (r instanceof Tensor) r.dispose();
-  }
+  const makers = Array.from({ length: read.channels }, (_, c) => {
+    const channel = read.image.subarray(c * voxelsOf(read.size), (c + 1) * voxelsOf(read.size));
+    const recolour = (x: Tensor) => withIntensities(x, drawn, c, isFlat(patch));
+    return augment(channel, {
+      move: moves ? moveImage : undefined,
+      recolour: recolours(drawn) ? recolour : undefined,
+    });
+  });
+  const volumes = await valuesOf([...makers, augment(read.label, { move: moves ? moveLabel : undefined })]);
+  const label = volumes.pop() as Float32Array;
+  return { channels: read.channels, size: patch, image: joined(volumes), label };
 }
 
 function joined(volumes: readonly Float32Array[]): Float32Array {

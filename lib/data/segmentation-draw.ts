@@ -106,10 +106,46 @@ export interface DrawnSegmentation {
 const { PI, max } = Math;
 
 /** Half of the draws below 1 where the range reaches below, half above. */
-function drawFactor(random: Random, [low, high]: Range): number {
+export function drawFactor(random: Random, [low, high]: Range): number {
   const u = random.uniform();
   const shrinks = u < 0.5 && low < 1;
   return shrinks ? random.uniformIn(low, 1) : random.uniformIn(max(low, 1), high);
+}
+
+/** The draws of one patch, made in the order in which they are asked for. */
+class Draws {
+  constructor(
+    private readonly random: Random,
+    private readonly channels: number,
+  ) {}
+
+  happens({ probability }: { readonly probability: number }): boolean {
+    return this.random.uniform() < probability;
+  }
+
+  within([low, high]: Range): number {
+    return this.random.uniformIn(low, high);
+  }
+
+  triple(range: Range): Vector3 {
+    return [this.within(range), this.within(range), this.within(range)];
+  }
+
+  /** A value for each channel, undefined for those that are spared. */
+  some<T>({ channelProbability }: ChannelTransform, draw: () => T): (T | undefined)[] {
+    return Array.from({ length: this.channels }, () => {
+      const chosen = this.random.uniform() < channelProbability;
+      const value = draw();
+      return chosen ? value : undefined;
+    });
+  }
+
+  /** A factor for each channel. */
+  factors(transform: RangedTransform): number[] | undefined {
+    const applies = this.happens(transform);
+    const values = Array.from({ length: this.channels }, () => drawFactor(this.random, transform.range));
+    return applies ? values : undefined;
+  }
 }
 
 /** Draws in a fixed order, used or not, so that no probability moves the other draws. */
@@ -119,53 +155,32 @@ export function drawSegmentation(
   random: Random,
   settings: SegmentationAugmentation,
 ): DrawnSegmentation {
+  const draws = new Draws(random, channels);
   const flat = isFlat(patch);
-  const happens = ({ probability }: { readonly probability: number }) => random.uniform() < probability;
-  const within = ([low, high]: Range) => random.uniformIn(low, high);
-  const triple = (draw: () => number): Vector3 => [draw(), draw(), draw()];
-  const eachChannel = <T>(draw: () => T): T[] => Array.from({ length: channels }, draw);
-  const some = <T>({ channelProbability }: ChannelTransform, draw: () => T) =>
-    eachChannel(() => {
-      const chosen = random.uniform() < channelProbability;
-      const value = draw();
-      return chosen ? value : undefined;
-    });
-  const maybe = <T>(applies: boolean, value: T): T | undefined => (applies ? value : undefined);
-
   const limit = ((flat ? 180 : settings.rotation.degrees) / 180) * PI;
-  const rotates = happens(settings.rotation);
-  const [first, ...others] = triple(() => random.uniformIn(-limit, limit));
-  const scales = happens(settings.scaling);
-  const scale = within(settings.scaling.range);
-  const noisy = happens(settings.noise);
-  const noise = { sigma: within(settings.noise.range), seed: random.int(2 ** 53) };
-  const blurs = happens(settings.blur);
-  const blur = some(settings.blur, () => triple(() => within(settings.blur.range)));
-  const factors = (transform: RangedTransform) => {
-    const applies = happens(transform);
-    return maybe(
-      applies,
-      eachChannel(() => drawFactor(random, transform.range)),
-    );
-  };
-  const brightness = factors(settings.brightness);
-  const contrast = factors(settings.contrast);
-  const coarsens = happens(settings.lowResolution);
-  const lowResolution = some(settings.lowResolution, () => within(settings.lowResolution.range));
-  const invertedGamma = factors(settings.invertedGamma);
-  const gamma = factors(settings.gamma);
+  const rotates = draws.happens(settings.rotation);
+  const angles = draws.triple([-limit, limit]);
+  const scales = draws.happens(settings.scaling);
+  const scale = draws.within(settings.scaling.range);
+  const noisy = draws.happens(settings.noise);
+  const noise = { sigma: draws.within(settings.noise.range), seed: random.int(2 ** 53) };
+  const blurs = draws.happens(settings.blur);
+  const blur = draws.some(settings.blur, () => draws.triple(settings.blur.range));
+  const brightness = draws.factors(settings.brightness);
+  const contrast = draws.factors(settings.contrast);
+  const coarsens = draws.happens(settings.lowResolution);
+  const lowResolution = draws.some(settings.lowResolution, () => draws.within(settings.lowResolution.range));
+  const invertedGamma = draws.factors(settings.invertedGamma);
+  const gamma = draws.factors(settings.gamma);
   const { probability, axes } = settings.mirroring;
-  const mirrored = triple(() => random.uniform()).map((u, axis) => axes.includes(axis) && u < probability);
+  const mirrored = draws.triple([0, 1]).map((u, axis) => axes.includes(axis) && u < probability);
   return {
-    angles: maybe(rotates, flat ? [first, 0, 0] : ([first, ...others] as Vector3)),
+    angles: rotates ? (flat ? [angles[0], 0, 0] : angles) : undefined,
     scale: scales ? scale : 1,
-    noise: maybe(noisy, noise),
-    blur: maybe(blurs, blur),
-    brightness,
-    contrast,
-    lowResolution: maybe(coarsens, lowResolution),
-    invertedGamma,
-    gamma,
+    noise: noisy ? noise : undefined,
+    blur: blurs ? blur : undefined,
+    lowResolution: coarsens ? lowResolution : undefined,
+    ...{ brightness, contrast, invertedGamma, gamma },
     mirrored: mirrored as [boolean, boolean, boolean],
   };
 }

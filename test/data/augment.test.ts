@@ -1,6 +1,12 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { type AugmentationOptions, augmentedPatch, drawAugmentation, mirror } from "../../lib/data/augment";
+import {
+  type AugmentationOptions,
+  augmentedPatch,
+  drawAugmentation,
+  mirror,
+  type PatchPlace,
+} from "../../lib/data/augment";
 import { StoredCase } from "../../lib/data/case-store";
 import { madeCase } from "./made-case";
 import { temporaryFolder } from "./temp";
@@ -17,6 +23,7 @@ interface Golden {
   values: number[];
 }
 const golden: Golden[] = JSON.parse(readFileSync(join(__dirname, "../golden/augment.json"), "utf8"));
+const as = { interpolation: "cubic", padding: "minimum" } as const;
 const straight = [false, false, false] as const;
 
 const options: AugmentationOptions = {
@@ -41,7 +48,7 @@ test.each(golden.map((g, i) => [i, g] as const))(
   async (i, g) => {
     const data = await stored(`golden${i}`, g.volume, g.box, g.fill);
     const drawn = { angles: g.angles, scale: g.scale, mirrored: straight };
-    const patch = await augmentedPatch(data, [0, 0, 0], g.box, g.patch, drawn, "cubic", "minimum");
+    const patch = await augmentedPatch(data, { start: [0, 0, 0], box: g.box, patch: g.patch }, drawn, as);
     const worst = Math.max(...patch.map((v, k) => Math.abs(v - g.values[k]!)));
     expect(worst).toBeLessThan(5e-6);
   },
@@ -52,9 +59,10 @@ test("a part of a large box gives what the whole box would", async () => {
   const volume = Float32Array.from({ length: 60 ** 3 }, (_, i) => ((i * 7919) % 1009) / 500 - 1);
   const data = await stored("large", volume, shape, -1);
   const drawn = { angles: [0.1, -0.05, 0.08] as Triple, scale: 1, mirrored: straight };
-  const near = await augmentedPatch(data, [0, 0, 0], shape, [8, 8, 8], drawn, "cubic", "minimum");
+  const patch: Triple = [8, 8, 8];
+  const near = await augmentedPatch(data, { start: [0, 0, 0], box: shape, patch }, drawn, as);
   // The box's middle moved by 2 voxels and back: other chunks and other borders of the part that is read
-  const moved = await augmentedPatch(data, [-2, 0, 0], [64, 60, 60], [8, 8, 8], drawn, "cubic", "minimum");
+  const moved = await augmentedPatch(data, { start: [-2, 0, 0], box: [64, 60, 60], patch }, drawn, as);
   expect(Math.max(...near.map((v, i) => Math.abs(v - moved[i]!)))).toBeLessThan(2e-6);
 });
 
@@ -67,7 +75,8 @@ test("without rotation and scaling the centre of the box is cut out, voxel for v
     0,
   );
   const drawn = { scale: 1, mirrored: [false, false, true] as const };
-  const patch = await augmentedPatch(data, [1, 0, 0], [10, 11, 12], [4, 4, 4], drawn, "cubic", "minimum");
+  const place: PatchPlace = { start: [1, 0, 0], box: [10, 11, 12], patch: [4, 4, 4] };
+  const patch = await augmentedPatch(data, place, drawn, as);
   // start + ⌊(Q − P)/2⌋ = (4, 3, 4); x runs backwards
   expect(patch[0]).toBe(4 * 144 + 3 * 12 + 7);
   expect(patch[63]).toBe(7 * 144 + 6 * 12 + 4);
