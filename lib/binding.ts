@@ -175,41 +175,23 @@ function rethrow(error: unknown): never {
 
 /** The addon's functions with typed errors, synchronous and asynchronous alike. */
 function typed(addon: NativeAddon): NativeAddon {
-  const wrapped: Record<string, unknown> = {};
-  for (const name of [
-    "createGrid",
-    "writeGrid",
-    "disposeGrid",
-    "upload",
-    "fill",
-    "dispose",
-    "read",
-    "write",
-    "sync",
-    "beginStep",
-    "endStep",
-    "launchStep",
-    "disposeStep",
-    "launch",
-    "schema",
-    "stats",
-    "configure",
-    "info",
-    "multiplyAdd",
-  ] as const) {
-    const call = addon[name].bind(addon) as (...args: unknown[]) => unknown;
-    wrapped[name] = (...args: unknown[]) => {
+  const wrap = (call: (...args: unknown[]) => unknown) => {
+    return (...args: unknown[]) => {
       try {
         const result = call(...args);
-        return result instanceof Promise || typeof (result as Promise<unknown>)?.then === "function"
-          ? (result as Promise<unknown>).catch(rethrow)
-          : result;
+        return isPromise(result) ? result.catch(rethrow) : result;
       } catch (error) {
         return rethrow(error);
       }
     };
-  }
-  return wrapped as unknown as NativeAddon;
+  };
+  const names = Object.getOwnPropertyNames(addon) as (keyof NativeAddon)[]; // none of them is enumerable
+  return Object.fromEntries(names.map((name) => [name, wrap(addon[name].bind(addon) as never)])) as never;
+}
+
+/** Of any realm. */
+function isPromise(value: unknown): value is Promise<unknown> {
+  return typeof (value as Promise<unknown> | undefined)?.then === "function";
 }
 
 export const native: NativeAddon = typed(load());

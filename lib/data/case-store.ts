@@ -2,7 +2,7 @@
  * Preprocessed cases: a folder `<id>.zarr` each, a Zarr v3 array (C, z, y, x) of float32 whose attributes hold
  * how it was made. A patch is read without the rest of the volume; every byte is covered by a checksum.
  */
-import { type FileHandle, mkdir, open, readdir, readFile } from "node:fs/promises";
+import { mkdir, open, readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { DataError, ShapeError } from "../errors";
 import { ioError, sha256, writeFileFlushed, writeFolderAtomic } from "../files";
@@ -19,6 +19,7 @@ import {
   readIndex,
   SHARD_PATH,
   type Shape4,
+  type Shard,
   verified,
   withChecksum,
 } from "./zarr-shard";
@@ -160,11 +161,7 @@ export class StoredCase {
         `Case ${this.properties.id}: the box at (${start}) of size (${size}), channel ${channel}, does not lie in (${this.shape}).`,
       );
     }
-    return this.withShard(async (file, path, index) => {
-      const out = new Float32Array(size[0] * size[1] * size[2]);
-      await readBox(file, path, this.shape, index, channel, this.fill, { start, size }, out);
-      return out;
-    });
+    return this.withShard((shard) => readBox(shard, channel, { start, size }));
   }
 
   /**
@@ -187,16 +184,15 @@ export class StoredCase {
     return this.withShard(async () => {});
   }
 
-  private async withShard<T>(
-    use: (file: FileHandle, path: string, index: Float64Array) => Promise<T>,
-  ): Promise<T> {
+  private async withShard<T>(use: (shard: Shard) => Promise<T>): Promise<T> {
     const path = join(this.path, SHARD_PATH);
     const file = await open(path, "r").catch(async (error) => {
       throw await ioError("read", path, error);
     });
     try {
-      this.index ??= await readIndex(file, path, this.shape);
-      return await use(file, path, this.index);
+      const { shape, fill } = this;
+      this.index ??= await readIndex(file, path, shape);
+      return await use({ file, path, shape, index: this.index, fill });
     } finally {
       await file.close();
     }

@@ -50,8 +50,12 @@ function axisPlaces(from: number, to: number, nearest: boolean): AxisPlaces {
 
 const HALF = 0.5 - 1e-9; // one half in spite of rounding
 
+// Of the eight corners around one voxel, z first, x last.
+const labels = new Float64Array(8);
+const weights = new Float64Array(8);
+
 /** The highest label whose corners weigh one half, 0 if none does. */
-function labelOf(labels: Float64Array, weights: Float64Array): number {
+function labelOfCorners(): number {
   let chosen = 0;
   for (let i = 0; i < 8; i++) {
     const label = labels[i]!;
@@ -61,6 +65,31 @@ function labelOf(labels: Float64Array, weights: Float64Array): number {
     if (sum >= HALF) chosen = label;
   }
   return chosen;
+}
+
+/**
+ * One row along x of the output.
+ * @param rows where the four input rows around it begin, and `shares` what each weighs
+ */
+function resampleRow(
+  data: Float32Array,
+  rows: readonly number[],
+  shares: readonly number[],
+  { low, high, weight }: AxisPlaces,
+  out: Float32Array,
+): void {
+  for (let x = 0; x < out.length; x++) {
+    const wx = weight[x]!;
+    let same = true;
+    for (let row = 0; row < 4; row++) {
+      const [left, right] = [data[rows[row]! + low[x]!]!, data[rows[row]! + high[x]!]!];
+      labels[row * 2] = left;
+      labels[row * 2 + 1] = right;
+      same &&= left === labels[0] && right === labels[0];
+    }
+    if (!same) for (let i = 0; i < 8; i++) weights[i] = shares[i >> 1]! * (i & 1 ? wx : 1 - wx);
+    out[x] = same ? labels[0]! : labelOfCorners();
+  }
 }
 
 /**
@@ -77,39 +106,17 @@ export function resampledLabels(
   const size = resampledShape(shape, current, target);
   if (size.every((n, a) => n === shape[a])) return data;
   const alone = separateAxis(current, target, anisotropyThreshold);
-  const [pz, py, px] = size.map((n, a) => axisPlaces(shape[a]!, n, a === alone)) as [
-    AxisPlaces,
-    AxisPlaces,
-    AxisPlaces,
-  ];
+  const places = size.map((n, a) => axisPlaces(shape[a]!, n, a === alone));
+  const [pz, py, px] = places as [AxisPlaces, AxisPlaces, AxisPlaces];
   const [, height, width] = shape;
   const out = new Float32Array(size[0] * size[1] * size[2]);
-  const [labels, weights] = [new Float64Array(8), new Float64Array(8)];
-  let to = 0;
-  for (let z = 0; z < size[0]; z++) {
-    const wz = pz.weight[z]!;
-    for (let y = 0; y < size[1]; y++) {
-      const wy = py.weight[y]!;
-      const rows = [pz.low[z]!, pz.high[z]!].flatMap((k) =>
-        [py.low[y]!, py.high[y]!].map((j) => (k * height + j) * width),
-      );
-      for (let x = 0; x < size[2]; x++, to++) {
-        const [low, high, wx] = [px.low[x]!, px.high[x]!, px.weight[x]!];
-        let same = true;
-        for (let row = 0; row < 4; row++) {
-          const [left, right] = [data[rows[row]! + low]!, data[rows[row]! + high]!];
-          labels[row * 2] = left;
-          labels[row * 2 + 1] = right;
-          same &&= left === labels[0] && right === labels[0];
-        }
-        if (same) {
-          out[to] = labels[0]!;
-          continue;
-        }
-        for (let i = 0; i < 8; i++)
-          weights[i] = (i & 4 ? wz : 1 - wz) * (i & 2 ? wy : 1 - wy) * (i & 1 ? wx : 1 - wx);
-        out[to] = labelOf(labels, weights);
-      }
+  for (let z = 0, to = 0; z < size[0]; z++) {
+    const [near, far, wz] = [pz.low[z]! * height, pz.high[z]! * height, pz.weight[z]!];
+    for (let y = 0; y < size[1]; y++, to += size[2]) {
+      const [low, high, wy] = [py.low[y]!, py.high[y]!, py.weight[y]!];
+      const rows = [near + low, near + high, far + low, far + high].map((row) => row * width);
+      const shares = [(1 - wz) * (1 - wy), (1 - wz) * wy, wz * (1 - wy), wz * wy];
+      resampleRow(data, rows, shares, px, out.subarray(to, to + size[2]));
     }
   }
   return out;

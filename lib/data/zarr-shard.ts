@@ -156,7 +156,12 @@ export async function* encodeShard(
     const volume = data.subarray(c * depth * height * width, (c + 1) * depth * height * width);
     for (let cell = 0; cell < nz * ny * nx; cell++) {
       const chunk = new Float32Array(CHUNK_VOXELS).fill(fill);
-      copyBox(volume, whole, chunk, chunkBox(cell, ny, nx));
+      copyBox(
+        volume,
+        whole,
+        chunk,
+        chunkBox(Math.floor(cell / (ny * nx)), Math.floor(cell / nx) % ny, cell % nx),
+      );
       if (isAll(chunk, fill)) {
         index[entry++] = MISSING;
         index[entry++] = MISSING;
@@ -172,8 +177,7 @@ export async function* encodeShard(
   yield withChecksum(new Uint8Array(index.buffer)); // typed arrays are little endian on every machine Node runs on
 }
 
-function chunkBox(cell: number, ny: number, nx: number): Box {
-  const [z, y, x] = [Math.floor(cell / (ny * nx)), Math.floor(cell / nx) % ny, cell % nx];
+function chunkBox(z: number, y: number, x: number): Box {
   return { start: [z * CHUNK, y * CHUNK, x * CHUNK], size: [CHUNK, CHUNK, CHUNK] };
 }
 
@@ -230,22 +234,26 @@ async function readExactly(
   return buffer;
 }
 
+/** An open shard. */
+export interface Shard {
+  readonly file: FileHandle;
+  readonly path: string;
+  readonly shape: Shape4;
+  /** Of `readIndex`. */
+  readonly index: Float64Array;
+  /** Value of chunks that are left out. */
+  readonly fill: number;
+}
+
 /**
- * Reads the box `start`, `size` of one channel into `out`. Chunks follow each other in the file, so that each layer of
- * them is fetched with one read; only chunks that the box touches are unpacked.
+ * The voxels of a box of one channel. Chunks follow each other in the file, so that each layer of them is fetched with one
+ * read; only chunks that the box touches are unpacked.
  */
-export async function readBox(
-  file: FileHandle,
-  path: string,
-  shape: Shape4,
-  index: Float64Array,
-  channel: number,
-  fill: number,
-  box: Box,
-  out: Float32Array,
-): Promise<void> {
+export async function readBox(shard: Shard, channel: number, box: Box): Promise<Float32Array> {
+  const { file, path, index, fill } = shard;
   const codec = await zstd();
-  const [, nz, ny, nx] = gridOf(shape);
+  const [, nz, ny, nx] = gridOf(shard.shape);
+  const out = new Float32Array(box.size[0] * box.size[1] * box.size[2]);
   const first = box.start.map((s) => Math.floor(s / CHUNK));
   const last = box.start.map((s, a) => Math.floor((s + box.size[a]! - 1) / CHUNK));
   const number = (z: number, y: number, x: number): number => ((channel * nz + z) * ny + y) * nx + x;
@@ -256,13 +264,14 @@ export async function readBox(
     for (let y = first[1]!; y <= last[1]!; y++) {
       for (let x = first[2]!; x <= last[2]!; x++) {
         const i = number(z, y, x);
-        const place: Box = { start: [z * CHUNK, y * CHUNK, x * CHUNK], size: [CHUNK, CHUNK, CHUNK] };
+        const place = chunkBox(z, y, x);
         const packed = bytes.subarray(index[i]! - base, index[i + 1]! - base);
         if (packed.length === 0) fillBox(fill, place, out, box);
         else copyBox(await decodeChunk(packed, i, path, codec), place, out, box);
       }
     }
   }
+  return out;
 }
 
 async function decodeChunk(packed: Uint8Array, i: number, path: string, codec: Codec): Promise<Float32Array> {

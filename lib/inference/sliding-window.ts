@@ -93,6 +93,12 @@ class Scene {
     return zeros([1, channels, ...size], { device, dtype });
   }
 
+  /** Where the patches of a slab start. */
+  places({ starts }: SlabPlan): Triple[] {
+    const [, ys, xs] = this.starts;
+    return starts.flatMap((z) => ys.flatMap((y) => xs.map((x): Triple => [z, y, x])));
+  }
+
   /** Sums for the rows of a slab, empty. */
   sums({ begin, end }: SlabPlan): Sums {
     const size = [end - begin, this.padded[1], this.padded[2]] as const;
@@ -205,26 +211,23 @@ export async function* slidingWindow(
   options: SlidingWindowOptions,
 ): AsyncGenerator<SlidingWindowProgress, void> {
   const scene = new Scene(typeof networks === "function" ? [networks] : networks, volume, options);
-  const [zs, ys, xs] = scene.starts;
-  const total = zs.length * ys.length * xs.length;
+  const total = scene.starts.reduce((count, along) => count * along.length, 1);
   let done = 0;
   let sums: Sums | undefined;
   try {
     const rows = scene.rowsWithin(options.slabBytes);
     let before: SlabPlan | undefined;
-    for (const slab of planSlabs(zs, scene.patch[0], scene.padded[0], rows)) {
+    for (const slab of planSlabs(scene.starts[0], scene.patch[0], scene.padded[0], rows)) {
       const fresh = scene.sums(slab);
       if (sums && before) handOver(sums, fresh, slab.begin - before.begin);
       release(sums);
       sums = fresh;
-      for (const z of slab.starts)
-        for (const y of ys)
-          for (const x of xs) {
-            scene.predict([z, y, x], sums, slab.begin);
-            await sync();
-            done++;
-            yield { done, total };
-          }
+      for (const place of scene.places(slab)) {
+        scene.predict(place, sums, slab.begin);
+        await sync();
+        done++;
+        yield { done, total };
+      }
       const finished = await scene.finish(sums, slab);
       if (finished) yield { done, total, slab: finished };
       before = slab;

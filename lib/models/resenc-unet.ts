@@ -69,32 +69,14 @@ class ResidualBlock extends Module {
     super();
     const { norm, winograd, fusion = true } = options;
     this.fusion = fusion;
-    const conv1 = new ConvNormAct(init, inChannels, outChannels, {
-      kernel,
-      stride,
-      norm,
-      winograd,
-      slope: SLOPE,
-      fusion,
-    });
-    const conv2 = new ConvNormAct(init, outChannels, outChannels, {
-      kernel,
-      norm,
-      winograd,
-      slope: 1,
-      fusion,
-    });
+    const convolution = { kernel, norm, winograd, fusion };
+    const conv1 = new ConvNormAct(init, inChannels, outChannels, { ...convolution, stride, slope: SLOPE });
+    const conv2 = new ConvNormAct(init, outChannels, outChannels, { ...convolution, slope: 1 });
     // The skip path is pooling, which has no parameters, then a projection; the state dict numbers what exists.
     const place = isUnit(stride) ? "0" : "1";
     const skip: Record<string, ConvNormAct> = {};
-    if (inChannels !== outChannels)
-      skip[place] = new ConvNormAct(init, inChannels, outChannels, {
-        kernel: unit,
-        bias: false,
-        norm,
-        slope: 1,
-        fusion,
-      });
+    const projection = { kernel: unit, bias: false, norm, slope: 1, fusion };
+    if (inChannels !== outChannels) skip[place] = new ConvNormAct(init, inChannels, outChannels, projection);
     this.parts = { conv1, conv2, skip };
   }
 

@@ -68,7 +68,7 @@ export function renderProgress(points: readonly ProgressPoint[], options: Progre
   drawLoss(canvas, loss, steps, points, options);
   if (hasDice) drawDice(canvas, dice, steps, points);
   drawRate(canvas, rate, steps, points);
-  canvas.text("step", rate.x + rate.width / 2, height - 24, { align: "center", color: INK });
+  drawSteps(canvas, rate, steps);
   return canvas.toPng();
 }
 
@@ -91,7 +91,7 @@ function drawLoss(
   const validation = points.filter((point) => isNumber(point.validationLoss));
   const losses: Losses = { training, smooth: smoothed(training), validation, baseline };
   const axis = makeAxis(shownLosses(losses));
-  drawAxes(canvas, panel, steps, axis, axis.logarithmic ? `${quantity} (log)` : quantity, false);
+  drawAxes(canvas, panel, steps, axis, axis.logarithmic ? `${quantity} (log)` : quantity);
   const place = placer(panel, steps, axis);
   if (baseline !== undefined)
     canvas.polyline([place(steps.low, baseline), place(steps.high, baseline)], BASELINE, 2, [12, 8]);
@@ -133,20 +133,28 @@ function drawLossCurves(
   for (const point of held) canvas.disc(point, 4, VALIDATION);
 }
 
-/** The last value of each curve: text, colour, whether its line is dashed. */
-function lossLegend({ smooth, validation, baseline }: Losses): [string, Color, boolean][] {
-  const entries: [string, Color, boolean][] = [];
+/** The name of a line. */
+interface LegendEntry {
+  text: string;
+  color: Color;
+  dashed?: boolean;
+}
+
+/** The last value of each curve. */
+function lossLegend({ smooth, validation, baseline }: Losses): LegendEntry[] {
+  const entries: LegendEntry[] = [];
   const latest = smooth.at(-1);
-  if (latest) entries.push([`training, smoothed: ${shortNumber(latest.mean)}`, TRAIN, false]);
+  if (latest) entries.push({ text: `training, smoothed: ${shortNumber(latest.mean)}`, color: TRAIN });
   const held = validation.at(-1);
-  if (held) entries.push([`validation: ${shortNumber(held.validationLoss!)}`, VALIDATION, false]);
-  if (baseline !== undefined) entries.push([`mean prediction: ${shortNumber(baseline)}`, BASELINE, true]);
+  if (held) entries.push({ text: `validation: ${shortNumber(held.validationLoss!)}`, color: VALIDATION });
+  if (baseline !== undefined)
+    entries.push({ text: `mean prediction: ${shortNumber(baseline)}`, color: BASELINE, dashed: true });
   return entries;
 }
 
 function drawDice(canvas: Canvas, panel: Panel, steps: Axis, points: readonly ProgressPoint[]): void {
   const axis = makeAxis([0, 1], { logarithmic: false, count: 3 });
-  drawAxes(canvas, panel, steps, axis, "Dice", false);
+  drawAxes(canvas, panel, steps, axis, "Dice");
   const place = placer(panel, steps, axis);
   const line = (value: (point: ProgressPoint) => number | null | undefined) =>
     points.filter((point) => isNumber(value(point))).map((point) => place(point.step, value(point)!));
@@ -163,7 +171,7 @@ function drawDice(canvas: Canvas, panel: Panel, steps: Axis, points: readonly Pr
 function drawRate(canvas: Canvas, panel: Panel, steps: Axis, points: readonly ProgressPoint[]): void {
   const rates = curve(points, steps, panel.width, (point) => point.learningRate);
   const axis = makeAxis([0, ...rates.map((column) => column.high)], { logarithmic: false, count: 3 });
-  drawAxes(canvas, panel, steps, axis, "lr", true);
+  drawAxes(canvas, panel, steps, axis, "lr");
   const place = placer(panel, steps, axis);
   canvas.polyline(
     rates.map((column) => place(column.x, column.mean)),
@@ -172,14 +180,7 @@ function drawRate(canvas: Canvas, panel: Panel, steps: Axis, points: readonly Pr
   );
 }
 
-function drawAxes(
-  canvas: Canvas,
-  panel: Panel,
-  steps: Axis,
-  axis: Axis,
-  label: string,
-  withSteps: boolean,
-): void {
+function drawAxes(canvas: Canvas, panel: Panel, steps: Axis, axis: Axis, label: string): void {
   const { x, y, width, height } = panel;
   for (const tick of axis.ticks) {
     const row = Math.round(y + height * (1 - axis.place(tick)));
@@ -189,18 +190,27 @@ function drawAxes(
   for (const tick of steps.ticks) {
     const column = Math.round(x + width * steps.place(tick));
     canvas.rect(column, y, 1, height, GRID);
-    if (withSteps) canvas.text(shortNumber(tick), column, y + height + 10, { align: "center", color: INK });
   }
   canvas.rect(x, y, 1, height + 1, INK);
   canvas.rect(x, y + height, width + 1, 1, INK);
   canvas.text(label, 14, y + height / 2, { vertical: true, align: "center", color: INK });
 }
 
+/** The numbers of the steps below the last panel. */
+function drawSteps(canvas: Canvas, { x, y, width, height }: Panel, steps: Axis): void {
+  const below = y + height;
+  for (const tick of steps.ticks) {
+    const column = Math.round(x + width * steps.place(tick));
+    canvas.text(shortNumber(tick), column, below + 10, { align: "center", color: INK });
+  }
+  canvas.text("step", x + width / 2, below + 34, { align: "center", color: INK });
+}
+
 /** One row above the panel, where it can hide nothing. */
-function drawLegend(canvas: Canvas, panel: Panel, entries: readonly [string, Color, boolean][]): void {
+function drawLegend(canvas: Canvas, panel: Panel, entries: readonly LegendEntry[]): void {
   let x = panel.x;
   const middle = panel.y - 26;
-  for (const [text, color, dashed] of entries) {
+  for (const { text, color, dashed } of entries) {
     canvas.polyline(
       [
         [x, middle],

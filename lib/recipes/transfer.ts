@@ -32,40 +32,38 @@ export async function transferWeights(
   transfer: "encoder" | "encoder+decoder",
 ): Promise<TransferReport> {
   const target = model.state();
-  const taken = (name: string) => transfer.split("+").includes(groupOf(name));
-  const wanted = [...target].filter(([name]) => taken(name));
-  const kind = (name: string) => {
-    const shape = target.get(name)!.shape;
-    if (!weights.has(name)) return `missing ${name} ${dims(shape)}`;
-    const found = weights.entry(name).shape;
-    if (dims(found) === dims(shape)) return "loaded";
-    if (name === STEM && repeats(found, shape)) return "adapted";
-    return `${name} has shape ${dims(found)}, the network needs ${dims(shape)}`;
-  };
-  const plan = wanted.map(([name]) => [name, kind(name)] as const);
-  const extra = weights.tensors.map(({ name }) => name).filter((name) => !target.has(name));
-  const odd = extra.filter(taken);
+  const isTaken = (name: string) => transfer.split("+").includes(groupOf(name));
+  const taken = [...target].filter(([name]) => isTaken(name));
+  const fates = new Map(taken.map(([name, { shape }]) => [name, fateOf(name, shape, weights)]));
+  const strangers = weights.tensors.filter(({ name }) => isTaken(name) && !target.has(name));
   requireFit(weights, [
-    ...plan.map(([, what]) => what).filter((what) => what !== "loaded" && what !== "adapted"),
-    ...odd.map((name) => `unexpected ${name} ${dims(weights.entry(name).shape)}`),
+    ...[...fates.values()].filter((fate) => fate !== "loaded" && fate !== "adapted"),
+    ...strangers.map(({ name, shape }) => `unexpected ${name} ${dims(shape)}`),
   ]);
-  for (const [name, t] of wanted)
+  for (const [name, t] of taken)
     t.set(spread(await weights.readFloat32(name), weights.entry(name).shape, t.shape));
-  const named = (what: string) => plan.filter(([, found]) => found === what).map(([name]) => name);
-  const left = weights.tensors
-    .map(({ name }) => ({ name, why: reason(name) }))
-    .filter(({ name }) => !taken(name));
+  const left = weights.tensors.filter(({ name }) => !isTaken(name)).map(({ name }) => name);
   return {
-    loaded: named("loaded"),
-    adapted: named("adapted").map((name) => ({
-      name,
-      from: [...weights.entry(name).shape],
-      to: [...target.get(name)!.shape],
-    })),
-    reinitialised: [...target.keys()].filter((name) => !taken(name)),
-    skipped: left.filter((entry): entry is { name: string; why: string } => entry.why !== undefined),
-    unexpected: left.filter(({ why }) => why === undefined).map(({ name }) => name),
+    loaded: taken.flatMap(([name]) => (fates.get(name) === "loaded" ? [name] : [])),
+    adapted: taken
+      .filter(([name]) => fates.get(name) === "adapted")
+      .map(([name, { shape }]) => ({ name, from: [...weights.entry(name).shape], to: [...shape] })),
+    reinitialised: [...target.keys()].filter((name) => !isTaken(name)),
+    skipped: left.flatMap((name) => {
+      const why = reason(name);
+      return why === undefined ? [] : [{ name, why }];
+    }),
+    unexpected: left.filter((name) => reason(name) === undefined),
   };
+}
+
+/** What becomes of a tensor of the network that is to be taken: "loaded", "adapted", or why it cannot be. */
+function fateOf(name: string, shape: readonly number[], weights: SafetensorsFile): string {
+  if (!weights.has(name)) return `missing ${name} ${dims(shape)}`;
+  const found = weights.entry(name).shape;
+  if (dims(found) === dims(shape)) return "loaded";
+  if (name === STEM && repeats(found, shape)) return "adapted";
+  return `${name} has shape ${dims(found)}, the network needs ${dims(shape)}`;
 }
 
 /** Why a tensor that is not transferred stays behind; undefined for one that nothing here has. */

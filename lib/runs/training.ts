@@ -221,19 +221,25 @@ async function* train<
   for await (const step of training.steps(run)) {
     await log.append(training.line(step));
     yield { type: "step", ...step } as Awaited<{ type: "step" } & Step>; // no promise, which TypeScript cannot know
-    const finished = step.step === plan.steps;
-    if (finished || step.step % plan.validation.every === 0) yield* training.validate(run);
+    const isDue = (every: number) => step.step === plan.steps || step.step % every === 0;
+    if (isDue(plan.validation.every)) yield* training.validate(run);
     const stop = signal?.aborted === true; // once, so that what ends the loop has been saved
-    if (finished || stop || step.step % plan.checkpoint.every === 0) {
-      await log.sync();
-      const memory = training.remember?.(state) ?? {};
-      const folder = await saveState(out, plan, state, source.fingerprint, memory);
-      await training.draw(join(out, "progress.png"), await readMetrics(log.file), plan);
-      yield { type: "checkpoint", step: step.step, folder };
-    }
+    if (stop || isDue(plan.checkpoint.every))
+      yield { type: "checkpoint", step: step.step, folder: await save(training, run) };
     if (stop) break;
   }
   if (state.step === plan.steps && training.end) yield* training.end(run);
   const finished = state.step === plan.steps && !(training.end && signal?.aborted);
   yield { type: "end", step: state.step, reason: finished ? "finished" : "interrupted" };
+}
+
+/** Writes a checkpoint of the state and the picture of the metrics so far; returns the checkpoint's folder. */
+async function save<P extends TrainingPlan, S extends ModelState, D extends DataSource>(
+  { remember, draw }: Pick<Training<P, S & Disposable, D, never, never>, "remember" | "draw">,
+  { out, plan, source, state, log }: TrainingRun<P, S & Disposable, D>,
+): Promise<string> {
+  await log.sync();
+  const folder = await saveState(out, plan, state, source.fingerprint, remember?.(state) ?? {});
+  await draw(join(out, "progress.png"), await readMetrics(log.file), plan);
+  return folder;
 }
