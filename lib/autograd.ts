@@ -106,6 +106,7 @@ export class Tape implements Disposable {
     }
   }
 
+  /** Forgets what was recorded and frees what was saved for the way back. */
   dispose(): void {
     for (const node of this.nodes) for (const t of node.saved) t.release();
     this.nodes = [];

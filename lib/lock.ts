@@ -32,6 +32,7 @@ const ATTEMPTS = 8;
 /**
  * Takes the folder for this process; makes it if needed. A live holder is an error with its pid and host;
  * locks of dead processes of this machine are removed.
+ * @throws VoxelsparkError (LOCKED) that names the holder; IoError
  */
 export async function lockFolder(folder: string): Promise<FolderLock> {
   await ensureFolder(folder);

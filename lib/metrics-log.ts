@@ -14,6 +14,7 @@ export interface Metrics {
   [name: string]: number | string | boolean | null;
 }
 
+/** A log that is open for appending. Close it. */
 export class MetricsLog {
   private constructor(
     readonly file: string,

@@ -174,6 +174,7 @@ export class Tensor implements Disposable {
     this.leave(undefined);
   }
 
+  /** Gives the gradient back. */
   zeroGrad(): void {
     this.grad = undefined;
   }

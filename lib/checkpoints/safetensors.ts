@@ -68,6 +68,7 @@ export class SafetensorsFile {
     return [...this.entries].map(([name, { dtype, shape }]) => ({ name, dtype, shape }));
   }
 
+  /** @throws CheckpointError when the file has no such tensor; so do the others that take a name */
   entry(name: string): TensorEntry {
     const { dtype, shape } = this.locate(name);
     return { name, dtype, shape };
@@ -116,7 +117,10 @@ export class SafetensorsFile {
   }
 }
 
-/** Opens and validates a file; nothing of a tensor is read yet. */
+/**
+ * Opens and validates a file; nothing of a tensor is read yet.
+ * @throws CheckpointError naming the rule of the format that is broken; DataError, IoError
+ */
 export async function openSafetensors(file: string): Promise<SafetensorsFile> {
   const { handle, stats } = await openRegular(file);
   try {

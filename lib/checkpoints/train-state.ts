@@ -99,6 +99,7 @@ export async function checkpointSteps(run: string): Promise<number[]> {
 /**
  * Opens the newest checkpoint of a run. A damaged one is an error that lists the good ones, unless
  * `allowPrevious` says to go back to the newest good one. `skipped` tells what was passed over and why.
+ * @throws CheckpointError when there is none, or none undamaged
  */
 export async function openLatestCheckpoint(
   run: string,
@@ -124,7 +125,7 @@ export async function openLatestCheckpoint(
   throw bad(run, `holds no undamaged checkpoint:\n  ${skipped.join("\n  ")}\n `);
 }
 
-/** Opens one checkpoint folder after checking every hash in it. */
+/** Opens one checkpoint folder after checking every hash in it. @throws CheckpointError when it is damaged */
 export async function openCheckpoint(folder: string): Promise<Checkpoint> {
   const { state, files } = await readState(folder);
   const name = path.basename(path.resolve(folder));

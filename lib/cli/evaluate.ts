@@ -1,5 +1,5 @@
 import { dirname, join } from "node:path";
-import type { CommandModule } from "yargs";
+import type { CommandModule, Options } from "yargs";
 import { readDatasetJson } from "../data/dataset-json";
 import { findCases } from "../data/sources";
 import { evaluateFolders, type FolderOptions, optionsOf, regionNames } from "../evaluation/folders";
@@ -21,54 +21,56 @@ interface Args extends CommonArgs {
   geometry?: ReadingArgs["geometry"];
 }
 
+const OPTIONS = {
+  reference: {
+    alias: ["r", "gt"],
+    type: "string",
+    demandOption: true,
+    describe: "Folder of reference label maps, e.g. labelsTr",
+  },
+  prediction: {
+    alias: "p",
+    type: "string",
+    array: true,
+    demandOption: true,
+    describe: "Folder of label maps, or run folders of finetune, one a fold: their cases are pooled",
+  },
+  "dataset-json": {
+    alias: "djfile",
+    type: "string",
+    describe: "What the labels mean (default: dataset.json beside the reference folder)",
+  },
+  geometry: {
+    ...geometryOption,
+    describe: "Which affine of the label maps to trust (default: auto)",
+  },
+  labels: {
+    alias: "l",
+    type: "string",
+    array: true,
+    describe: "Evaluate these instead: a label each, 1,2 for a region",
+  },
+  nsd: {
+    type: "number",
+    default: 1,
+    describe: "Tolerance of surface Dice in mm; 0 leaves it out",
+  },
+  output: {
+    alias: "o",
+    type: "string",
+    describe: "File to write (default: summary.json in the prediction folder)",
+  },
+  subset: {
+    alias: "chill",
+    type: "boolean",
+    describe: "Evaluate the predicted cases alone; otherwise every reference must have one",
+  },
+} satisfies Record<string, Options>;
+
 export const evaluate: CommandModule<object, Args> = {
   command: "evaluate",
   describe: "Compare label maps with references: Dice, IoU, counts and surface Dice in summary.json",
-  builder: (yargs) =>
-    commonOptions(yargs)
-      .option("reference", {
-        alias: ["r", "gt"],
-        type: "string",
-        demandOption: true,
-        describe: "Folder of reference label maps, e.g. labelsTr",
-      })
-      .option("prediction", {
-        alias: "p",
-        type: "string",
-        array: true,
-        demandOption: true,
-        describe: "Folder of label maps, or run folders of finetune, one a fold: their cases are pooled",
-      })
-      .option("dataset-json", {
-        alias: "djfile",
-        type: "string",
-        describe: "What the labels mean (default: dataset.json beside the reference folder)",
-      })
-      .option("geometry", {
-        ...geometryOption,
-        describe: "Which affine of the label maps to trust (default: auto)",
-      })
-      .option("labels", {
-        alias: "l",
-        type: "string",
-        array: true,
-        describe: "Evaluate these instead: a label each, 1,2 for a region",
-      })
-      .option("nsd", {
-        type: "number",
-        default: 1,
-        describe: "Tolerance of surface Dice in mm; 0 leaves it out",
-      })
-      .option("output", {
-        alias: "o",
-        type: "string",
-        describe: "File to write (default: summary.json in the prediction folder)",
-      })
-      .option("subset", {
-        alias: "chill",
-        type: "boolean",
-        describe: "Evaluate the predicted cases alone; otherwise every reference must have one",
-      }) as never,
+  builder: (yargs) => commonOptions(yargs).options(OPTIONS) as never,
   handler: async (args) => {
     if (args.threads !== undefined) setThreads(args.threads);
     if (!(args.nsd >= 0)) throw new UsageError(`--nsd is ${args.nsd}, allowed are numbers of mm from 0`);

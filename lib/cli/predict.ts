@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import type { CommandModule } from "yargs";
+import type { CommandModule, Options } from "yargs";
 import { findChannelCases } from "../data/channel-files";
 import type { Precision } from "../device";
 import { loadSegmenter } from "../runs/load-segmenter";
@@ -40,66 +40,68 @@ interface Report {
   reason: "finished" | "interrupted";
 }
 
+const OPTIONS = {
+  input: {
+    alias: "i",
+    type: "string",
+    array: true,
+    demandOption: true,
+    describe: "Folder or files: <case>_0000.nii.gz, _0001 …, one a channel",
+  },
+  output: {
+    alias: ["o", "out"],
+    type: "string",
+    demandOption: true,
+    describe: "Folder for <case>.nii.gz",
+  },
+  model: {
+    alias: "m",
+    type: "string",
+    array: true,
+    demandOption: true,
+    describe: "Run folder or checkpoint of finetune; several are an ensemble",
+  },
+  folds: {
+    alias: "f",
+    type: "string",
+    array: true,
+    describe: "Takes fold_<n>/ of each --model: 0 1 2 3 4, or all",
+  },
+  checkpoint: {
+    alias: "chk",
+    choices: ["final", "best"] as const,
+    default: "final" as const,
+    describe: "After the last step, or best in validation",
+  },
+  precision: precisionOption,
+  "non-finite": nonFiniteOption,
+  geometry: geometryOption,
+  "disable-tta": {
+    alias: "disable_tta",
+    type: "boolean",
+    describe: "No mirroring: up to 8 times faster, a little less accurate",
+  },
+  "step-size": {
+    alias: "step_size",
+    type: "number",
+    describe: "Distance of windows as a share of the patch (default: the plan's, 0.5)",
+  },
+  "save-probabilities": {
+    alias: "save_probabilities",
+    type: "boolean",
+    describe: "Also write <case>.npy: float32 (class, z, y, x)",
+  },
+  "continue-prediction": {
+    alias: ["continue_prediction", "c"],
+    type: "boolean",
+    describe: "Leave cases alone that are there already",
+  },
+} satisfies Record<string, Options>;
+
 export const predict: CommandModule<object, Args> = {
   command: "predict",
   describe: "Segment images with a fine-tuned network, or an ensemble of folds",
-  builder: (yargs) =>
-    computeOptions(yargs)
-      .option("input", {
-        alias: "i",
-        type: "string",
-        array: true,
-        demandOption: true,
-        describe: "Folder or files: <case>_0000.nii.gz, _0001 …, one a channel",
-      })
-      .option("output", {
-        alias: ["o", "out"],
-        type: "string",
-        demandOption: true,
-        describe: "Folder for <case>.nii.gz",
-      })
-      .option("model", {
-        alias: "m",
-        type: "string",
-        array: true,
-        demandOption: true,
-        describe: "Run folder or checkpoint of finetune; several are an ensemble",
-      })
-      .option("folds", {
-        alias: "f",
-        type: "string",
-        array: true,
-        describe: "Takes fold_<n>/ of each --model: 0 1 2 3 4, or all",
-      })
-      .option("checkpoint", {
-        alias: "chk",
-        choices: ["final", "best"] as const,
-        default: "final" as const,
-        describe: "After the last step, or best in validation",
-      })
-      .option("precision", precisionOption)
-      .option("non-finite", nonFiniteOption)
-      .option("geometry", geometryOption)
-      .option("disable-tta", {
-        alias: "disable_tta",
-        type: "boolean",
-        describe: "No mirroring: up to 8 times faster, a little less accurate",
-      })
-      .option("step-size", {
-        alias: "step_size",
-        type: "number",
-        describe: "Distance of windows as a share of the patch (default: the plan's, 0.5)",
-      })
-      .option("save-probabilities", {
-        alias: "save_probabilities",
-        type: "boolean",
-        describe: "Also write <case>.npy: float32 (class, z, y, x)",
-      })
-      .option("continue-prediction", {
-        alias: ["continue_prediction", "c"],
-        type: "boolean",
-        describe: "Leave cases alone that are there already",
-      }) as never,
+  builder: (yargs) => computeOptions(yargs).options(OPTIONS) as never,
   handler: async (args) => {
     const { stepSize } = args;
     if (stepSize !== undefined && !(stepSize > 0 && stepSize <= 1))

@@ -35,6 +35,7 @@ export interface PreprocessOptions {
   geometry: GeometryChoice;
 }
 
+/** The paper's preprocessing (method.md 6.3). */
 export const DEFAULT_PREPROCESSING: PreprocessOptions = {
   spacing: [1, 1, 1],
   crop: "nonzero",

@@ -12,6 +12,7 @@ export interface CaseResult {
   reference_file: string;
 }
 
+/** By the names of `RegionMetrics`. */
 export type MeanMetrics = Record<string, number | null>;
 
 export interface Summary {

@@ -9,6 +9,7 @@ import type { Triple } from "../triple";
  *
  * @param size at least `patch`
  * @param step in (0, 1]
+ * @throws ArgumentRangeError
  */
 export function windowStarts(size: number, patch: number, step = 0.5): number[] {
   const whole = (v: number) => Number.isInteger(v) && v > 0;

@@ -35,8 +35,10 @@ export class Conv3d extends Module {
   }
 
   /**
+   * @param x (N, in, D, H, W), or two maps of in channels together
    * @param mask stores the visible outputs only, though x be dense; a sparse x brings its own
    * @param moments leaves the output's statistics for a norm
+   * @returns (N, out, …), D, H and W divided by the stride and rounded up
    */
   forward(x: Conv3dInput, mask?: BlockMask, moments?: boolean): Tensor {
     const { stride, padding, winograd } = this;
@@ -62,6 +64,7 @@ export class ConvTranspose3d extends Module {
     };
   }
 
+  /** @param x (N, in, D, H, W) @returns (N, out, D·kz, H·ky, W·kx), under the mask of x */
   forward(x: Tensor): Tensor {
     return convTranspose3d(x, this.parts.weight, this.parts.bias);
   }
@@ -94,10 +97,12 @@ export class ConvNormAct extends Module {
     this.parts = { conv, norm: new MaskedNorm(init, outChannels, norm, slope, fusion) };
   }
 
+  /** @see Conv3d.forward */
   forward(x: Conv3dInput, mask?: BlockMask): Tensor {
     return this.parts.norm.forward(this.parts.conv.forward(x, mask, this.fusion));
   }
 
+  /** @see Conv3d.forwardFolded */
   forwardFolded(skip: FoldedSkip, up?: Tensor): Tensor {
     return this.parts.norm.forward(this.parts.conv.forwardFolded(skip, up));
   }

@@ -49,6 +49,7 @@ export class Initializer {
     });
   }
 
+  /** A trained tensor that starts with one value everywhere, such as the weight of a norm. */
   constant(shape: readonly number[], value: number): Tensor {
     this.count++;
     return this.own(full(shape, value, { device: this.device, dtype: this.dtype, requiresGrad: true }));

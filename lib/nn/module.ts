@@ -57,10 +57,12 @@ export abstract class Module implements Disposable {
     walk(this.parts);
   }
 
+  /** Gives the gradients of all parameters back. */
   zeroGrad(): void {
     for (const t of this.state().values()) t.zeroGrad();
   }
 
+  /** Frees every parameter and buffer. */
   dispose(): void {
     for (const t of this.state().values()) t.dispose();
   }

@@ -34,6 +34,7 @@ export class MaskedNorm extends Module {
     };
   }
 
+  /** @param x (N, C, D, H, W), dense or masked @returns the same shape and mask */
   forward(x: Tensor): Tensor {
     const training = this.training || this.kind === "instance"; // instance norm has nothing to remember
     const { weight, bias, running_mean: mean, running_var: variance } = this.parts;

@@ -23,6 +23,7 @@ export interface ResizeOptions {
  * skimage.transform.resize does. Its gradient exists without clipping only.
  * @param x dense (N, C, D, H, W)
  * @param size new (D, H, W)
+ * @throws ShapeError; ArgumentRangeError, of backward also where it clips
  */
 export function resize(x: Tensor, size: Triple, options: ResizeOptions = {}): Tensor {
   const { order = 3, clip = true } = requireOptions(options, "resize: options");
@@ -42,6 +43,7 @@ export function resize(x: Tensor, size: Triple, options: ResizeOptions = {}): Te
  * @param x dense (N, C, D, H, W)
  * @param size (D, H, W) of the output
  * @param matrix 3×4 row-major, rows z, y, x; or one for each sample, one after the other
+ * @throws ShapeError, ArgumentRangeError
  */
 export function resampleAffine(
   x: Tensor,

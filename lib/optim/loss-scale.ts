@@ -33,6 +33,7 @@ export class LossScale {
     this.goodSteps = 0;
   }
 
+  /** What `load` takes back. */
   state(): LossScaleState {
     const { scale, goodSteps } = this;
     return { scale, goodSteps };

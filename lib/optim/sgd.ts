@@ -87,6 +87,7 @@ export class SGD implements Disposable {
     });
   }
 
+  /** Gives the gradients of all parameters back. */
   zeroGrad(): void {
     for (const p of this.parameters.values()) p.zeroGrad();
   }
@@ -112,6 +113,7 @@ export class SGD implements Disposable {
     for (const [name, values] of state) this.momenta.get(name)?.set(values);
   }
 
+  /** Frees the momentum buffers. */
   dispose(): void {
     for (const m of this.momenta.values()) m.dispose();
     this.momenta.clear();

@@ -74,7 +74,10 @@ function drawSide(canvas: Canvas, letter: Direction, x: number, y: number): void
   canvas.text(letter, x, y, { color: TEXT });
 }
 
-/** Voxel visibility of a whole patch from the visibility of its mask blocks (C order, 1 = visible). */
+/**
+ * Voxel visibility of a whole patch from the visibility of its mask blocks (C order, 1 = visible).
+ * @throws ArgumentRangeError when the grid does not divide the patch
+ */
 export function visibleVoxels(visible: ArrayLike<number>, grid: Triple, shape: Triple): Uint8Array {
   const out = new Uint8Array(shape[0] * shape[1] * shape[2]);
   const edge = shape.map((size, axis) => size / grid[axis]!);

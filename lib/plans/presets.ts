@@ -106,6 +106,7 @@ const tiny: Plan = {
   checkpoint: { every: 100, keep: 2 },
 };
 
+/** By name. */
 export const PRESETS = { s3d, small, tiny } as const;
 
 export type PresetName = keyof typeof PRESETS;

@@ -86,6 +86,7 @@ export class Tuner implements Disposable {
     this.trained = groups.join();
   }
 
+  /** Frees the network and its momenta. */
   dispose(): void {
     this.optimizer.dispose();
     this.model.dispose();

@@ -24,6 +24,7 @@ export interface ComparisonOptions {
   signal?: AbortSignal | undefined;
 }
 
+/** Heads that are made, runs and what they tell, results. */
 export type ComparisonEvent =
   | { type: "data"; name: string; done: number; total: number }
   | ({ type: "result"; done: number; total: number } & RunResult)

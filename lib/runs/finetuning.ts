@@ -52,6 +52,7 @@ type Own =
         /** Whether it is the highest so far, which writes best/. */
         best: boolean;
       });
+/** What every training tells, and what only fine-tuning does. */
 export type FinetuneEvent = TrainingEvent<FinetuneStep> | Own;
 
 /** A network in training, and how it has fared in validation. */

@@ -197,6 +197,7 @@ export interface CaseOutcome {
   seconds: number;
 }
 
+/** A window or a case is done, or the whole. */
 export type PredictionEvent =
   | ({ type: "window"; case: string } & WindowProgress)
   | ({ type: "case"; case: string; done: number; total: number } & CaseOutcome)
