@@ -8,7 +8,7 @@ import { tensor } from "../tensor";
 import type { Triple } from "../triple";
 import type { StoredCase } from "./case-store";
 import type { Vector3 } from "./geometry";
-import { fillOf, isFlat, type Padding, readPadded } from "./patches";
+import { fillOf, isFlat, largestTurn, type Padding, readPadded } from "./patches";
 import { drawFactor } from "./segmentation-draw";
 
 /** The plan's `augmentation`. */
@@ -42,7 +42,7 @@ export function drawAugmentation(
   index: number,
 ): Augmentation {
   const random = rng(seed, step, "augment", index);
-  const limit = ((isFlat(patch) ? 180 : options.rotation.degrees) / 180) * PI;
+  const limit = (largestTurn(patch, options.rotation.degrees) / 180) * PI;
   const rotates = random.uniform() < options.rotation.probability;
   const angles: Vector3 = [0, 1, 2].map(() => random.uniformIn(-limit, limit)) as Vector3;
   const scales = random.uniform() < options.scaling.probability;

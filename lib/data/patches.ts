@@ -21,22 +21,25 @@ export function isFlat(patch: Triple): boolean {
   return max(...patch) / patch[0] > ANISOTROPY;
 }
 
+/** Degrees up to which a patch is turned: a flat one by any angle, since it stays in its slices. */
+export function largestTurn(patch: Triple, degrees: number): number {
+  return isFlat(patch) ? 180 : degrees;
+}
+
 /**
  * Box that holds patch P under any one of the rotations up to `degrees` and scalings: 160 → 257, 96 → 154.
- * A flat patch is enlarged within its slices only.
+ * A flat patch is enlarged within its slices only: 20 × 160 × 160 → 20 × 188 × 188.
  */
 export function enlargedPatch(patch: Triple, degrees: number): Vector3 {
-  const angle = (min(degrees, 90) / 180) * PI;
+  const angle = (min(largestTurn(patch, degrees), 90) / 180) * PI;
   const [a, b, c] = patch;
   const [co, si] = [cos(angle), sin(angle)];
   // |row vector · rotation about axis 0, 1, 2| as upstream writes the matrices
-  const turned = isFlat(patch)
-    ? [[a, b * co + c * si, abs(c * co - b * si)]]
-    : [
-        [a, b * co + c * si, abs(c * co - b * si)],
-        [abs(a * co - c * si), b, a * si + c * co],
-        [a * co + b * si, abs(b * co - a * si), c],
-      ];
+  const turned = [
+    [a, b * co + c * si, abs(c * co - b * si)],
+    [abs(a * co - c * si), b, a * si + c * co],
+    [a * co + b * si, abs(b * co - a * si), c],
+  ];
   return patch.map((p, axis) => {
     const largest = max(p, ...turned.map((t) => t[axis]!));
     return axis === 0 && isFlat(patch) ? p : trunc(largest / SMALLEST_SCALE);

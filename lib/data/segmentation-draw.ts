@@ -5,7 +5,7 @@
 import type { Random } from "../random";
 import type { Triple } from "../triple";
 import type { Vector3 } from "./geometry";
-import { isFlat } from "./patches";
+import { isFlat, largestTurn } from "./patches";
 
 type Range = readonly [number, number];
 
@@ -157,7 +157,7 @@ export function drawSegmentation(
 ): DrawnSegmentation {
   const draws = new Draws(random, channels);
   const flat = isFlat(patch);
-  const limit = ((flat ? 180 : settings.rotation.degrees) / 180) * PI;
+  const limit = (largestTurn(patch, settings.rotation.degrees) / 180) * PI;
   const rotates = draws.happens(settings.rotation);
   const angles = draws.triple([-limit, limit]);
   const scales = draws.happens(settings.scaling);

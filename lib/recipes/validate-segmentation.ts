@@ -1,8 +1,8 @@
 import { overlapMetrics } from "../evaluation/dice";
-import { labelMap } from "../inference/label-map";
-import { foregroundOf, ignoreLabel } from "../labels";
+import { countLogits } from "../evaluation/logits-counts";
+import { foregroundOf } from "../labels";
 import type { ResEncUNet } from "../models/resenc-unet";
-import { type LabelCounts, labelCounts } from "../ops/label-counts";
+import type { LabelCounts } from "../ops/label-counts";
 import type { FinetunePlan } from "../plans/finetune";
 import { scope } from "../scope";
 import { type DeviceName, tensor } from "../tensor";
@@ -63,8 +63,6 @@ async function validateBatch(
   });
   using _logits = logits;
   const [value] = await takeItems(loss);
-  using prediction = tensor(labelMap(await logits.data(), plan.batch, plan.labels), shape, { device });
   using reference = labelTensor(labels, shape, device);
-  const regions = foregroundOf(plan.labels).map(({ labels }) => labels);
-  return { loss: value, counts: await labelCounts(prediction, reference, regions, ignoreLabel(plan.labels)) };
+  return { loss: value, counts: await countLogits(await logits.data(), reference, plan.labels) };
 }

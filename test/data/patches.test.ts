@@ -3,6 +3,7 @@ import { StoredCase } from "../../lib/data/case-store";
 import { CaseSet, enlargedPatch, isFlat, placeBox, readPadded } from "../../lib/data/patches";
 import { type SampleOptions, trainingSample, validationSample } from "../../lib/data/samples";
 import { rng } from "../../lib/random";
+import golden from "../golden/enlarged_patch.json";
 import { madeCase } from "./made-case";
 import { failure, temporaryFolder } from "./temp";
 
@@ -23,18 +24,19 @@ beforeAll(async () => {
   await madeCase(folder, "two", Float32Array.from([...ramp(), ...ramp().map((v) => v + 0.5)]), shape, -5);
 });
 
-test("the enlarged box is upstream's", () => {
-  for (const [p, q] of [
-    [160, 257],
-    [128, 205],
-    [96, 154],
-    [64, 102],
-    [32, 51],
-  ] as const) {
-    expect(enlargedPatch([p, p, p], 30)).toEqual([q, q, q]);
-  }
+/** test/golden/enlarged_patch.py */
+const { boxes } = golden as { boxes: { patch: Triple; degrees: number; box: Triple }[] };
+
+test.each(boxes)(
+  "the box around $patch turned by $degrees degrees is upstream's",
+  ({ patch, degrees, box }) => {
+    expect(enlargedPatch(patch, degrees)).toEqual(box);
+  },
+);
+
+test("a patch is flat when its longest side is more than three times its first", () => {
   expect(isFlat([20, 160, 160])).toBe(true);
-  expect(enlargedPatch([20, 160, 160], 30)).toEqual([20, 257, 188]);
+  expect(isFlat([20, 60, 60])).toBe(false);
 });
 
 test("boxes start uniformly between their bounds, on every axis", () => {

@@ -1,6 +1,8 @@
 /** The step of fine-tuning: initial weights, loss, what is frozen, and that it learns. */
 import { Tape } from "../../lib/autograd";
-import { labelMap } from "../../lib/inference/label-map";
+import { classMap, regionMap } from "../../lib/evaluation/logits-counts";
+import { type LabelScheme, outputChannels } from "../../lib/labels";
+import type { ResEncUNet } from "../../lib/models/resenc-unet";
 import { diceCrossEntropy } from "../../lib/ops/dice-cross-entropy";
 import type { FinetunePlan, FinetunePlanInput } from "../../lib/plans/finetune";
 import { finetune, finetuneStep } from "../../lib/recipes/finetune";
@@ -13,7 +15,8 @@ import {
 import { buildSegmenter, groupOf, Tuner } from "../../lib/recipes/segmenter";
 import { validateSegmentation } from "../../lib/recipes/validate-segmentation";
 import { tensor } from "../../lib/tensor";
-import { ballBatch, ballSource, CLASSES, tinyTuning } from "../finetune-fixtures";
+import { ballBatch, ballSource, tinyTuning } from "../finetune-fixtures";
+import golden from "../golden/pseudo_dice.json";
 import { freeAfterEach } from "../lifetime";
 
 freeAfterEach();
@@ -214,9 +217,29 @@ test("regions, an ignore label, two channels and batch norm train and validate",
   expect(loss).toBeLessThan(0);
 });
 
-test("label maps of logits: the largest of classes, the lowest of equal ones; regions painted in order", () => {
+test("label maps of logits: the largest of classes, the lowest of equal ones; regions above a sigmoid of ½", () => {
   const logits = Float32Array.of(1, 0, 5, /**/ 1, 2, 4, /**/ 0, 2, 6);
-  expect([...labelMap(logits, 1, CLASSES)]).toEqual([0, 1, 2]);
-  const regions = { labels: { background: 0, whole: [1, 2], core: [2] }, regionsClassOrder: [1, 2] };
-  expect([...labelMap(Float32Array.of(-1, 1, 1, 0, /**/ 2, -1, 1, 0), 1, regions)]).toEqual([2, 1, 2, 0]);
+  expect([...classMap(logits, 1, 3)]).toEqual([0, 1, 2]);
+  expect([...regionMap(Float32Array.of(-1, 1, /**/ 2, 0), 1, [1, 2], [3, 0])]).toEqual([3, 0]);
+});
+
+/** test/golden/pseudo_dice.py */
+test.each(golden.cases)("validation Dice of $name equals NumPy's", async (c) => {
+  const [samples, ...patch] = golden.shape as [number, number, number, number];
+  const labels = c.scheme as unknown as LabelScheme;
+  const plan = {
+    ...tinyTuning({ labels }),
+    patch,
+    batch: samples,
+    validation: { every: 1, patches: 4, smoothing: 0 },
+  };
+  const batches = c.logits.map((logits) => tensor(logits, [samples, outputChannels(labels), ...patch]));
+  const model = { train() {}, forward: () => batches.shift()! } as unknown as ResEncUNet;
+  const images = new Float32Array(samples * patch.reduce((a, b) => a * b));
+  const source = {
+    validationBatch: async (i: number) => ({ images, labels: Float32Array.from(c.labels[i]!) }),
+  };
+  const { dice, meanDice } = await validateSegmentation(plan, model, source as never, "cpu");
+  expect(dice).toEqual(c.dice);
+  expect(meanDice).toBeCloseTo(c.meanDice, 12);
 });
