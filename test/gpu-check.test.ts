@@ -1,12 +1,13 @@
 /** What becomes of the stages' results: table, results.json and the ratios, from recorded outputs. */
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { join, relative, resolve } from "node:path";
 import type { KernelTime, PartData, StepTime } from "../bench/gpu/part";
 import { compareKernels, compareSteps, deviations, targetsOf } from "../bench/gpu/ratios";
 import { collect, type StageRecord, table } from "../bench/gpu/report";
 import { parseCsv } from "../bench/gpu/stages/ncu";
+import { Peer } from "../bench/peers/peer";
 
 const kernel = (
   by: KernelTime["by"],
@@ -173,4 +174,39 @@ test("a Node that does not start is the one thing said, in results.json too", ()
   } finally {
     rmSync(out, { recursive: true, force: true });
   }
+});
+
+describe("peers", () => {
+  const folder = resolve(__dirname, "../bench/peers");
+  const own = mkdtempSync(join(tmpdir(), "voxelspark-peer-"));
+  afterAll(() => rmSync(own, { recursive: true, force: true }));
+
+  // A wrong kernel is what the check is for: its NaN must not end the stage that meets it.
+  test("numbers that JSON does not have arrive as null", () => {
+    const program = `
+import sys
+sys.modules["torch"] = type(sys)("torch")
+sys.path.insert(0, sys.argv[1])
+import protocol
+protocol.say({"errors": {"y": float("nan"), "x": 0.5}, "losses": [1.0, float("inf")], "kernels": ["nan"]})`;
+    const { stdout, stderr } = spawnSync("python3", ["-c", program, folder], { encoding: "utf8" });
+    expect(stderr).toBe("");
+    expect(JSON.parse(stdout)).toEqual({ errors: { y: null, x: 0.5 }, losses: [1, null], kernels: ["nan"] });
+  });
+
+  test("what a library prints between the answers is not taken for one", async () => {
+    const script = join(own, "peer.cjs");
+    writeFileSync(
+      script,
+      `console.log("a warning\\n{\\"ready\\": 1}\\nNaN");
+      process.stdin.once("data", () => console.log('tuned\\n{"seconds": null}'));`,
+    );
+    const { peer, ready } = await Peer.start(process.execPath, relative(folder, script), []);
+    try {
+      expect(ready).toEqual({ ready: 1 });
+      expect(await peer.ask({ cmd: "step" })).toEqual({ seconds: null });
+    } finally {
+      peer.stop();
+    }
+  });
 });

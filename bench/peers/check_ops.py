@@ -21,7 +21,7 @@ TYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 def times(x, cells):
-    return x if cells is None else x * Masks(cells, "dense").at(x.shape[2:])
+    return x if cells is None else x * Masks(cells, "dense").at(x.shape[2:]).to(x.dtype)
 
 
 def conv3d(i, a, cells):
@@ -89,7 +89,9 @@ class Judge:
         cells = None
         if message["mask"]:
             m = message["mask"]
-            cells = torch.tensor(m["visible"], dtype=dtype, device=self.device).view(m["samples"], 1, *m["grid"])
+            # Under autocast a mask, and with it what a norm sums, is float32 whatever the feature maps are.
+            kind = torch.promote_types(dtype, torch.float32)
+            cells = torch.tensor(m["visible"], dtype=kind, device=self.device).view(m["samples"], 1, *m["grid"])
         y = OPS[message["op"]](inputs, message["attributes"], cells)
         upstream = torch.ones_like(y) if message["upstream"] is None else self.read(message["upstream"], y.shape, y.dtype)
         y.backward(upstream)

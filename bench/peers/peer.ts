@@ -19,6 +19,16 @@ export function findPeerPython(given?: string): string | undefined {
 
 type Answer = Record<string, unknown>;
 
+/** Undefined for what else a library prints. */
+function answerIn(line: string): Answer | undefined {
+  try {
+    const said = JSON.parse(line);
+    return said && typeof said === "object" ? (said as Answer) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
 export class Peer {
   private readonly waiting: { resolve: (a: Answer) => void; reject: (e: Error) => void }[] = [];
   private stderr = "";
@@ -26,8 +36,9 @@ export class Peer {
 
   private constructor(private readonly process: ChildProcessWithoutNullStreams) {
     createInterface({ input: process.stdout }).on("line", (line) => {
-      const answer = JSON.parse(line) as Answer;
-      if (answer.error) this.waiting.shift()?.reject(new Error(`the peer says: ${answer.error}`));
+      const answer = answerIn(line);
+      if (!answer) this.stderr += `${line}\n`;
+      else if (answer.error) this.waiting.shift()?.reject(new Error(`the peer says: ${answer.error}`));
       else this.waiting.shift()?.resolve(answer);
     });
     process.stderr.on("data", (text) => {

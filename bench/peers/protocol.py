@@ -5,6 +5,7 @@ in turns on one machine. An error is answered by `{"error": "…"}` and exit sta
 """
 
 import json
+import math
 import os
 import platform
 import resource
@@ -17,8 +18,17 @@ def peak_rss_bytes() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
+def in_json(value):
+    """JSON has neither NaN nor infinity, both of which a wrong result has: they become null."""
+    if isinstance(value, dict):
+        return {name: in_json(v) for name, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [in_json(v) for v in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
 def say(message: dict) -> None:
-    sys.stdout.write(json.dumps(message) + "\n")
+    sys.stdout.write(json.dumps(in_json(message), allow_nan=False) + "\n")
     sys.stdout.flush()
 
 

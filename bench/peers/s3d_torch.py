@@ -33,6 +33,7 @@ class Plan:
     mask_input: bool = True  # False: upstream parity, the stem sees masked intensities at block borders
     coarse: str = "dense"  # stages coarser than the mask grid: 'dense' | 'any' (a cell with any visible part)
     norm_by: str = "sums"  # 'gather' collects the visible voxels first, as the public implementations do
+    in_place: bool = False  # activations overwrite what they read, as nnU-Net's do: less memory, the same values
 
     def __post_init__(self):
         stages = len(self.features)
@@ -63,7 +64,7 @@ class Masks:
         mask = self.cells
         for axis in range(3):
             mask = mask.repeat_interleave(size[axis] // grid[axis], dim=2 + axis)
-        return mask
+        return mask.clone()  # what is a view of what would be compiled in
 
 
 def times(x, mask):
@@ -85,11 +86,23 @@ def instance_norm(x, mask, weight, bias, by):
         return F.instance_norm(x, weight=weight, bias=bias, eps=EPS)
     if by == "gather":
         return gathered_instance_norm(x, mask, weight, bias)
-    mean, var, _ = masked_statistics(x, mask, (2, 3, 4))
+    return summed_instance_norm(x, mask, *columns(weight, bias))
+
+
+def columns(*parameters):
+    return [None if p is None else p.view(1, -1, 1, 1, 1) for p in parameters]
+
+
+def summed_instance_norm(x, mask, weight, bias):
+    """Dense, too, for a compiler: PyTorch's own norm copies what is channels last."""
+    if mask is None:
+        var, mean = torch.var_mean(x.float(), (2, 3, 4), correction=0, keepdim=True)
+    else:
+        mean, var, _ = masked_statistics(x, mask, (2, 3, 4))
     y = (x - mean) * torch.rsqrt(var + EPS)
     if weight is not None:
-        y = y * weight.view(1, -1, 1, 1, 1) + bias.view(1, -1, 1, 1, 1)
-    return (y * mask).to(x.dtype)  # under autocast statistics are float32, feature maps are not
+        y = y * weight + bias
+    return times(y, mask).to(x.dtype)  # under autocast statistics are float32, feature maps are not
 
 
 def gathered_instance_norm(x, mask, weight, bias):
@@ -140,13 +153,13 @@ class Unit(nn.Module):
         padding = [(k - 1) // 2 for k in kernel]
         self.conv = nn.Conv3d(c_in, c_out, kernel, stride, padding, bias=bias)
         self.norm = Norm(c_out, plan)
-        self.activate = activate
+        self.activate, self.in_place = activate, plan.in_place
 
     def forward(self, x, masks):
         y = self.conv(x)
         mask = masks.at(y.shape[2:])
         y = self.norm(times(y, mask), mask)
-        return F.leaky_relu(y, SLOPE) if self.activate else y
+        return F.leaky_relu(y, SLOPE, self.in_place) if self.activate else y
 
 
 class Pool(nn.Module):
@@ -170,12 +183,13 @@ class Block(nn.Module):
         if c_in != c_out:
             skip.append(Unit(c_in, c_out, [1, 1, 1], [1, 1, 1], plan, bias=False, activate=False))
         self.skip = nn.ModuleList(skip)
+        self.in_place = plan.in_place
 
     def forward(self, x, masks):
         y = self.conv2(self.conv1(x, masks), masks)
         for layer in self.skip:
             x = layer(x, masks)
-        return F.leaky_relu(y + x, SLOPE)
+        return F.leaky_relu(y + x, SLOPE, self.in_place)
 
 
 class Holder(nn.Module):

@@ -2,12 +2,12 @@
 """Peer of the step benchmark: one S3D pre-training step of ResEnc-L in PyTorch, dense times mask.
 
 python bench/peers/step.py --patch 64 --threads 2 --batch 1 --mask-ratio 0.75 [--layout channels_last]
-                           [--malloc tuned] [--norm gather|sums] [--block-edge 32] [--warm-up 1]
+                           [--malloc tuned] [--norm gather|sums] [--in-place] [--block-edge 32] [--warm-up 1]
                            [--device cuda] [--precision fp16]
 Protocol: see protocol.py. `{"cmd": "step"}` → seconds, loss, peakBytes (of tensors on a GPU), peakRssBytes, on the CPU
 also forward, backward, optimizer. `{"cmd": "mask", "ratio": 0.6}` draws another mask,
-`{"cmd": "variant", "layout": "channels_last", "norms": "compiled"}` takes another memory layout and compiles the norms. A
-precision other than fp32 is autocast, with a loss scaler for fp16.
+`{"cmd": "variant", "layout": "channels_last", "norms": "compiled"}` takes another memory layout and other norms: gather,
+sums, or sums compiled, in the place of which a process without a compiler takes gather and says so. A precision other than fp32 is autocast, with a loss scaler for fp16.
 """
 
 import argparse
@@ -20,6 +20,7 @@ from protocol import serve, use_malloc
 from s3d_torch import S3D, Plan, draw_cells, make_optimizer, masked_mse
 from timing import Timer, name_of
 
+MEMORY = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last_3d}
 AUTOCAST = {"fp32": None, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
@@ -30,9 +31,10 @@ def arguments():
     parser.add_argument("--batch", type=int, default=1)
     parser.add_argument("--mask-ratio", type=float, default=0.75)
     parser.add_argument("--block-edge", type=int, default=32)
-    parser.add_argument("--layout", choices=["contiguous", "channels_last"], default="contiguous")
+    parser.add_argument("--layout", choices=list(MEMORY), default="contiguous")
     parser.add_argument("--malloc", choices=["default", "tuned"], default="default")
     parser.add_argument("--norm", choices=["gather", "sums"], default="gather")
+    parser.add_argument("--in-place", action="store_true", help="activations, as nnU-Net's are")
     parser.add_argument("--norm-kind", choices=["instance", "batch"], default="instance")
     parser.add_argument("--features", type=int, nargs="+", help="default: ResEnc-L")
     parser.add_argument("--blocks", type=int, nargs="+", help="default: ResEnc-L")
@@ -53,7 +55,7 @@ class Step:
         self.grid = [p // options.block_edge for p in patch]
         if any(p % options.block_edge for p in patch):
             raise SystemExit(f"patch {patch} is not a multiple of the block edge {options.block_edge}")
-        self.model = S3D(Plan(norm=options.norm_kind, norm_by=options.norm, **sizes)).to(options.device)
+        self.model = S3D(Plan(norm=options.norm_kind, norm_by=options.norm, in_place=options.in_place, **sizes)).to(options.device)
         self.x = torch.randn(options.batch, 1, *patch, generator=self.generator).to(options.device)
         self.draw_mask({"ratio": options.mask_ratio})
         self.lay_out(options.layout)
@@ -68,9 +70,8 @@ class Step:
         return {"visibleBlocks": self.visible}
 
     def lay_out(self, layout) -> None:
-        memory = torch.channels_last_3d if layout == "channels_last" else torch.contiguous_format
-        self.model = self.model.to(memory_format=memory)
-        self.x = self.x.to(memory_format=memory)
+        self.model = self.model.to(memory_format=MEMORY[layout])
+        self.x = self.x.to(memory_format=MEMORY[layout])
         self.layout = layout
 
     def loss(self):
@@ -120,36 +121,54 @@ class Step:
         }
 
 
-def compile_norms() -> str:
-    """The masked norm as one kernel instead of a dozen; only tried, since a compiler may be missing."""
-    eager = s3d_torch.instance_norm
-    try:
-        compiled = torch.compile(eager, dynamic=True)
-        x = torch.randn(1, 4, 8, 8, 8, requires_grad=True)
-        x = x.detach().to("cuda" if torch.cuda.is_available() else "cpu").requires_grad_()
-        mask, weight = torch.ones_like(x[:, :1]), torch.ones(4, device=x.device)
-        compiled(x, mask, weight, weight, "sums").sum().backward()
-    except Exception as error:
-        print(f"norms are not compiled: {error}", file=sys.stderr)
-        return "eager"
-    s3d_torch.instance_norm = compiled
-    return "compiled"
+class CompiledNorms:
+    """Norms as few kernels that keep their input alone; only tried, since a compiler may be missing."""
+
+    def __init__(self, step):
+        # One graph for all channel counts: a module's parameters would have their sizes compiled in, views of them do
+        # not. What would fall back in silence would not be what it is called.
+        torch._dynamo.config.recompile_limit = 64
+        torch._dynamo.config.fail_on_recompile_limit_hit = True
+        self.step, self.function = step, torch.compile(s3d_torch.summed_instance_norm, dynamic=True)
+
+    def __call__(self, x, mask, weight, bias, _by):
+        return self.function(x, mask, *s3d_torch.columns(weight, bias))
+
+    def work(self, memory) -> bool:
+        """Compiles them for the largest maps, those for which the compiler's choices matter."""
+        options, channels = self.step.options, self.step.model.plan.features[0]
+        dtype = AUTOCAST[options.precision]
+        try:
+            x = torch.randn(options.batch, channels, *self.step.x.shape[2:], device=options.device, dtype=dtype)
+            x = x.to(memory_format=memory).requires_grad_()
+            weight = torch.ones(channels, device=options.device, requires_grad=True)
+            for mask in (s3d_torch.Masks(self.step.cells, "dense").at(x.shape[2:]), None):
+                with torch.autocast(options.device, dtype=dtype, enabled=dtype is not None):
+                    y = self(x, mask, weight, weight, "sums")
+                y.backward(torch.ones_like(y))
+        except Exception as error:
+            print(f"norms are not compiled: {error}", file=sys.stderr)
+            return False
+        return True
 
 
 class Variants:
     """What a step can be given beside its sizes."""
 
     def __init__(self, step):
-        self.step, self.eager, self.compiled = step, s3d_torch.instance_norm, None
+        self.step, self.eager = step, s3d_torch.instance_norm
+        self.compiled = CompiledNorms(step)
 
     def take(self, message) -> dict:
-        norms = message["norms"]
-        if norms == "compiled" and self.compiled is None:
-            norms = compile_norms()
-            self.compiled = s3d_torch.instance_norm
+        norms, step = message["norms"], self.step
+        step.lay_out(message["layout"])
+        if step.options.device == "cuda":
+            torch.cuda.empty_cache()  # blocks of other sizes
+        if norms == "compiled" and not self.compiled.work(MEMORY[step.layout]):
+            norms = "gather"  # of the others the one that keeps least
         s3d_torch.instance_norm = self.compiled if norms == "compiled" else self.eager
-        self.step.lay_out(message["layout"])
-        return {"norms": norms, "layout": self.step.layout}
+        step.model.plan.norm_by = norms if norms == "gather" else "sums"
+        return {"norms": norms, "layout": step.layout}
 
 
 def main():

@@ -146,8 +146,9 @@ export class TorchCheck {
       mask: c.mask ? { ...c.mask, visible: [...c.mask.visible] } : null,
       upstream: upstream ? this.write(upstream) : null,
       found: Object.fromEntries(Object.entries(found).map(([key, v]) => [key, this.write(v)])),
-    })) as { errors: Record<string, number>; own: Record<string, number | null> };
-    for (const [what, error] of Object.entries(answer.errors)) {
+    })) as Record<"errors" | "own", Record<string, number | null>>;
+    for (const [what, found] of Object.entries(answer.errors)) {
+      const error = found ?? Number.NaN;
       const own = answer.own[what] ?? 5e-3;
       const allowed = precision === "fp32" ? 1e-5 : Math.max(2 * own, 1e-4);
       const says = `error ${error.toExponential(2)}, PyTorch's own ${own.toExponential(2)}, allowed ${allowed.toExponential(2)}`;

@@ -54,7 +54,8 @@ async function theirs(part: Part, steps: readonly StepData[], weights: string): 
   };
   for (const precision of precisionNames) {
     const { losses } = await peer.ask({ cmd: "curve", precision, ...question });
-    part.add("curves", { by: "PyTorch", precision, losses: losses as number[] });
+    const numbers = (losses as (number | null)[]).map((loss) => loss ?? Number.NaN);
+    part.add("curves", { by: "PyTorch", precision, losses: numbers });
   }
 }
 

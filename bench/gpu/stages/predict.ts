@@ -73,8 +73,11 @@ async function theirs(part: Part, precision: string): Promise<void> {
 
 export default async function predict(part: Part): Promise<void> {
   requireGpu();
-  for (const precision of planPrecisions().reverse())
+  const own = planPrecisions();
+  // Beside each other first, should time run out: weights take seconds to draw, and PyTorch to start.
+  for (const precision of (["fp16", "fp32", "bf16"] as const).filter((p) => own.includes(p))) {
     await part.attempt(`our prediction in ${precision}`, () => ours(part, precision));
-  for (const precision of dry ? ["fp32"] : ["fp16", "fp32"])
-    await part.attempt(`PyTorch's prediction in ${precision}`, () => theirs(part, precision));
+    if (precision === "fp32" || (precision === "fp16" && !dry))
+      await part.attempt(`PyTorch's prediction in ${precision}`, () => theirs(part, precision));
+  }
 }
