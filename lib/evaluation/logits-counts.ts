@@ -51,16 +51,17 @@ export async function countLogits(
   reference: Tensor,
   scheme: LabelScheme,
 ): Promise<LabelCounts[]> {
-  const [channels, regions] = [channelsOf(scheme), foregroundOf(scheme).map(({ labels }) => labels)];
+  const [channels, foreground] = [channelsOf(scheme), foregroundOf(scheme)];
   const samples = reference.shape[0]!;
   const compare = async (map: Float32Array, wanted: (readonly number[])[]) => {
     using prediction = tensor(map, reference.shape, { device: reference.device });
     return await labelCounts(prediction, reference, wanted, ignoreLabel(scheme));
   };
+  const regions = foreground.map(({ labels }) => labels);
   if (!hasRegions(scheme)) return compare(classMap(logits, samples, channels.length), regions);
   const counts: LabelCounts[] = [];
-  for (const region of regions) {
-    const k = channels.findIndex(({ labels }) => labels === region);
+  for (const { name, labels: region } of foreground) {
+    const k = channels.findIndex((channel) => channel.name === name);
     const outside = region.findIndex((_, label) => !region.includes(label)); // a label that the region lacks
     const values = [region[0]!, outside < 0 ? region.length : outside] as const;
     counts.push(...(await compare(regionMap(logits, samples, [k, channels.length], values), [region])));

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 SHAPE = (2, 2, 3, 4)  # samples and voxels of a patch
-REGIONS = {"whole": [1, 2, 3], "core": [2, 3], "spots": [1, 3]}
+REGIONS = {"whole": [1, 2, 3], "spots": [1, 3], "edge": 2}
 SCHEMES = {
     "classes": {"labels": {"background": 0, "a": 1, "b": 2, "c": 3}},
     "classes_ignore": {"labels": {"background": 0, "a": 1, "b": 2, "c": 3, "ignore": 4}},
@@ -26,8 +26,8 @@ def dice(found: np.ndarray, wanted: np.ndarray, counted: np.ndarray) -> float:
 
 
 def case(name: str, scheme: dict, rng: np.random.Generator) -> dict:
-    regions = [(k, v) for k, v in scheme["labels"].items() if isinstance(v, list)]
-    channels = regions or [(k, [v]) for k, v in scheme["labels"].items() if k != "ignore"]
+    regions = "regionsClassOrder" in scheme
+    channels = [(k, v) for k, v in scheme["labels"].items() if k != "ignore" and not (regions and k == "background")]
     logits = rng.integers(-9, 10, (2, SHAPE[0], len(channels), *SHAPE[1:])) / 4  # two batches
     labels = rng.integers(-1, 5 if "ignore" in scheme["labels"] else 4, (2, *SHAPE))  # -1 lies outside of the image
     counted = labels != 4
