@@ -1,6 +1,18 @@
 /** What values are: checks for callers without types and for parsed JSON. Numbers and shapes are native code's to check. */
 import { ArgumentTypeError } from "./errors";
 
+/** Typed arrays of what a tensor can hold. */
+export type NumberArray =
+  | Float32Array
+  | Float64Array
+  | Int8Array
+  | Uint8Array
+  | Uint8ClampedArray
+  | Int16Array
+  | Uint16Array
+  | Int32Array
+  | Uint32Array;
+
 /** What a value is, for messages: "null", "an array", "a number". */
 export function kindOf(value: unknown): string {
   if (value === undefined || value === null) return String(value);

@@ -42,7 +42,8 @@ export function allowedLabels(s: LabelScheme): number[] {
   return ignore === undefined ? countedLabels(s) : ascending([...countedLabels(s), ignore]);
 }
 
-interface OutputChannel {
+/** What a channel of the logits stands for. */
+export interface OutputChannel {
   readonly name: string;
   /** One label of an exclusive class; those of a region otherwise. */
   readonly labels: readonly number[];

@@ -6,7 +6,8 @@
 
 import { ArgumentTypeError } from "./errors";
 
-interface Owned {
+/** What a scope frees. */
+export interface Owned {
   dispose(): void;
 }
 

@@ -1,4 +1,4 @@
-import { kindOf, requireOptions } from "./arguments";
+import { kindOf, type NumberArray, requireOptions } from "./arguments";
 import { type DeviceName, type DeviceStats, type DType, deviceNames, dtypeNames, native } from "./binding";
 import type { BlockMask } from "./block-mask";
 import { ArgumentRangeError, ArgumentTypeError, DeviceError, ShapeError } from "./errors";
@@ -169,8 +169,8 @@ export class Tensor implements Disposable {
   }
 
   /** Replaces the values; `data` in (N, C, D, H, W) order, masked positions are ignored. */
-  set(data: Float32Array | Float64Array): void {
-    native.write(this.handle, data);
+  set(data: readonly number[] | NumberArray): void {
+    native.write(this.handle, valuesOf(data, this.dtype));
     this.leave(undefined);
   }
 
@@ -247,11 +247,12 @@ function valuesOf(data: unknown, dtype: DType): Float32Array | Float64Array {
 
 /**
  * A tensor with the given values.
- * @param data as many values as the shape has elements, in (N, C, D, H, W) order; copied
+ * @param data as many values as the shape has elements, in (N, C, D, H, W) order; copied. Integers, such as labels, become
+ * floating-point numbers.
  * @throws ShapeError, ArgumentTypeError, DeviceError, OutOfMemoryError
  */
 export function tensor(
-  data: Float32Array | Float64Array | readonly number[],
+  data: readonly number[] | NumberArray,
   shape: readonly number[],
   options: TensorOptions = {},
 ): Tensor {

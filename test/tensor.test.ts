@@ -31,6 +31,17 @@ describe("tensor", () => {
     mask.dispose();
   });
 
+  test("labels and plain arrays go in as numbers, at first and when set", async () => {
+    using t = tensor(Uint8Array.of(0, 1, 255), [3]);
+    expect(await t.data()).toEqual(Float32Array.of(0, 1, 255));
+    t.set([1, 2, 3]);
+    expect(await t.data()).toEqual(Float32Array.of(1, 2, 3));
+    t.set(Int16Array.of(-1, 0, 1));
+    expect(await t.data()).toEqual(Float32Array.of(-1, 0, 1));
+    expect(() => t.set([1, 2])).toThrow(expect.objectContaining({ code: "ERR_VOXELSPARK_SHAPE" }));
+    expect(() => t.set(BigInt64Array.of(1n, 2n, 3n) as never)).toThrow(TypeError);
+  });
+
   test("use after dispose is a typed error", () => {
     const t = zeros([3]);
     t.dispose();

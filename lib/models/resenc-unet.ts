@@ -54,7 +54,7 @@ const isUnit = (s: Triple) => s.every((v) => v === 1);
 const typed = (x: Tensor, dtype: DType | undefined) => (!dtype || x.dtype === dtype ? x : cast(x, dtype));
 
 /** Two convolution units around a skip: conv-norm-act, conv-norm, + skip, act (BasicBlockD). */
-class ResidualBlock extends Module {
+export class ResidualBlock extends Module {
   readonly parts: { conv1: ConvNormAct; conv2: ConvNormAct; skip: Readonly<Record<string, ConvNormAct>> };
   private readonly fusion: boolean;
 

@@ -1,3 +1,4 @@
+import type { TensorSource } from "../checkpoints/safetensors";
 import { type Checkpoint, requireTensors, saveCheckpoint, writeCheckpoint } from "../checkpoints/train-state";
 import { DataError } from "../errors";
 import type { Module } from "../nn/module";
@@ -14,7 +15,10 @@ export interface ModelState {
 
 type Memory = Readonly<Record<string, unknown>>;
 
-/** Sets a model's tensors to the weights of a checkpoint, which must hold just these. */
+/**
+ * Sets a model's tensors to the weights of a checkpoint.
+ * @throws CheckpointError when it does not hold just these
+ */
 export async function loadWeights(model: Module, { weights }: Checkpoint): Promise<void> {
   const state = model.state();
   requireTensors(
@@ -22,6 +26,16 @@ export async function loadWeights(model: Module, { weights }: Checkpoint): Promi
     [...state].map(([name, t]) => ({ name, shape: t.shape })),
   );
   for (const [name, t] of state) t.set(await weights.readFloat32(name));
+}
+
+/**
+ * Sets an optimiser's momenta to those of a checkpoint.
+ * @throws CheckpointError when they are not of just its parameters
+ */
+export async function loadMomenta(optimizer: SGD, { optimizer: file }: Checkpoint): Promise<void> {
+  const momenta = new Map<string, Float32Array>();
+  for (const { name } of file.tensors) momenta.set(name, await file.readFloat32(name));
+  optimizer.load(momenta);
 }
 
 /**
@@ -40,15 +54,14 @@ export async function restoreState(
       `${checkpoint.folder} was trained on other data (fingerprint ${String(before)}, now ${fingerprint}); resume with the same cases`,
     );
   await loadWeights(state.model, checkpoint);
-  const momenta = new Map<string, Float32Array>();
-  for (const { name } of checkpoint.optimizer.tensors)
-    momenta.set(name, await checkpoint.optimizer.readFloat32(name));
-  state.optimizer.load(momenta);
+  await loadMomenta(state.optimizer, checkpoint);
   state.step = checkpoint.state.step;
 }
 
-const sources = (tensors: Map<string, Tensor>) =>
-  [...tensors].map(([name, t]) => ({ name, shape: t.shape, data: () => t.data() }));
+/** Tensors by name, such as `state()` of a module or optimiser, as what `saveCheckpoint` and `writeSafetensors` take. */
+export function tensorSources(tensors: ReadonlyMap<string, Tensor>): TensorSource[] {
+  return [...tensors].map(([name, t]) => ({ name, shape: t.shape, data: () => t.data() }));
+}
 
 /** Writes weights, momenta and what the run is as the checkpoint of its step; returns the folder. */
 export function saveState(
@@ -61,7 +74,7 @@ export function saveState(
   return saveCheckpoint(
     out,
     { step, seed: plan.seed, plan, extra: { dataFingerprint: fingerprint, ...memory } },
-    { weights: sources(model.state()), optimizer: sources(optimizer.state()) },
+    { weights: tensorSources(model.state()), optimizer: tensorSources(optimizer.state()) },
     { keep: plan.checkpoint.keep },
   );
 }
@@ -77,6 +90,6 @@ export function saveWeights(
   return writeCheckpoint(
     folder,
     { step, seed: plan.seed, plan, extra: { dataFingerprint: fingerprint, ...memory } },
-    { weights: sources(model.state()), optimizer: [] },
+    { weights: tensorSources(model.state()), optimizer: [] },
   );
 }

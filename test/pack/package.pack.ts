@@ -89,6 +89,68 @@ test.each(["nodenext", "node16"])("a TypeScript consumer without any ambient typ
   run(bin("tsc"), ["-p", "."]);
 });
 
+/** A consumer that hands on what every function returns, as a library of functions around them does. */
+const handOn = `
+  import { writeFileSync } from "node:fs";
+  import * as all from "voxelspark";
+  const isClass = (f) => /^class/.test(Function.prototype.toString.call(f));
+  const lines = ['import * as V from "voxelspark";'];
+  for (const [name, value] of Object.entries(all)) {
+    if (name === "__esModule" || name === "default") continue;
+    if (typeof value !== "function") lines.push("export const c_" + name + " = V." + name + ";");
+    else if (isClass(value)) lines.push("export const i_" + name + " = (o: V." + name + ") => ({ ...o });");
+    else lines.push("export const f_" + name + " = () => V." + name + "(...(null! as Parameters<typeof V." + name + ">));");
+  }
+  writeFileSync("hand-on.mts", lines.join("\\n"));
+`;
+
+test("declarations of a consumer can name every type that the package gives it", () => {
+  put("write-hand-on.mjs", handOn);
+  run("node", ["write-hand-on.mjs"]);
+  const options = { strict: true, module: "nodenext", target: "es2022", types: [], declaration: true };
+  const compilerOptions = { ...options, emitDeclarationOnly: true, skipLibCheck: false, outDir: "hand-on" };
+  put("tsconfig.hand-on.json", JSON.stringify({ compilerOptions, files: ["hand-on.mts"] }));
+  run(bin("tsc"), ["-p", "tsconfig.hand-on.json"]);
+});
+
+test("a TypeScript program pre-trains, goes on, loads and saves, by exports alone", () => {
+  put(
+    "runs.mts",
+    `import * as V from "voxelspark";
+     const edge = [16, 16, 16] as [number, number, number];
+     for await (const _ of V.writePhantoms("heads", 2, { shape: edge }));
+     const input: V.PlanInput = { patch: edge, batch: 1, mask: { block: 8 }, preprocessing: { spacing: "median" }, loader: { workers: 0 } };
+     const plan = await V.resolvePreprocessing(V.createPlan({ ...input, steps: 2 }, "tiny"), "heads/images");
+     const events: V.RunEvent["type"][] = [];
+     for (const resume of [false, true]) {
+       const open = () => V.openCases("heads/images", "run", plan);
+       for await (const { type } of V.runPretraining({ plan, out: "run", open, device: "cpu", resume })) events.push(type);
+     }
+     const { model, step } = await V.loadModel("run", "cpu");
+     using optimizer = new V.SGD(model.parameters(), { momentum: 0.9 });
+     const tensors = { weights: V.tensorSources(model.state()), optimizer: V.tensorSources(optimizer.state()) };
+     const folder = await V.saveCheckpoint("mine", { step, seed: 0, plan: {} }, tensors);
+     const checkpoint = await V.openCheckpoint(folder);
+     await V.loadWeights(model, checkpoint);
+     await V.loadMomenta(optimizer, checkpoint);
+     await checkpoint.close();
+     console.log(events.filter((type) => type === "step").length, events.at(-1), step);
+     model.dispose();`,
+  );
+  const options = {
+    strict: true,
+    module: "nodenext",
+    target: "es2022",
+    lib: ["es2023", "esnext.disposable"],
+  };
+  put(
+    "tsconfig.runs.json",
+    JSON.stringify({ compilerOptions: { ...options, types: [] }, files: ["runs.mts"] }),
+  );
+  run(bin("tsc"), ["-p", "tsconfig.runs.json"]);
+  expect(run("node", ["runs.mjs"])).toBe("2 end 2\n");
+});
+
 test("without its addon the command line says so in a sentence", () => {
   const addon = join(folder, "node_modules", "voxelspark", "build");
   renameSync(addon, `${addon}.off`);
