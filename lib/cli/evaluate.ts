@@ -6,8 +6,7 @@ import { evaluateFolders, type FolderOptions, optionsOf, regionNames } from "../
 import { type MeanMetrics, type Summary, writeSummary } from "../evaluation/summary";
 import { exists } from "../files";
 import type { LabelScheme } from "../labels";
-import { setThreads } from "../tensor";
-import { type CommonArgs, commonOptions, geometryOption, type ReadingArgs } from "./options";
+import { type CommonArgs, commonOptions, geometryOption, type ReadingArgs, useThreads } from "./options";
 import { log, printJson, UsageError, underBar } from "./output";
 
 interface Args extends CommonArgs {
@@ -72,7 +71,7 @@ export const evaluate: CommandModule<object, Args> = {
   describe: "Compare label maps with references: Dice, IoU, counts and surface Dice in summary.json",
   builder: (yargs) => commonOptions(yargs).options(OPTIONS) as never,
   handler: async (args) => {
-    if (args.threads !== undefined) setThreads(args.threads);
+    useThreads(args.threads);
     if (!(args.nsd >= 0)) throw new UsageError(`--nsd is ${args.nsd}, allowed are numbers of mm from 0`);
     if (args.prediction.length > 1 && !args.output)
       throw new UsageError("--output is needed where --prediction names several folders");

@@ -1,10 +1,22 @@
 import { log } from "./output";
 
 export interface Interruption {
-  /** Aborted by the first SIGINT or SIGTERM. */
+  /** Aborted by the first SIGINT or SIGTERM, or when nobody reads stderr any more. */
   signal: AbortSignal;
   /** 128 + the signal's number; 0 before one came. */
   readonly exitCode: number;
+}
+
+const SIGPIPE = 13;
+const stops = new Set<(code: number) => void>();
+
+/**
+ * Nobody reads stderr any more (`2>&1 | head`, a log that was closed): work that can be interrupted is, as by a signal, so that
+ * hours of training leave a checkpoint; other work ends at once, as programs do at a broken pipe.
+ */
+export function brokenStderr(): void {
+  if (stops.size === 0) process.exit(128 + SIGPIPE);
+  for (const stop of stops) stop(128 + SIGPIPE);
 }
 
 /**
@@ -18,17 +30,22 @@ export async function interruptible<T>(
 ): Promise<T> {
   const controller = new AbortController();
   const interruption = { signal: controller.signal, exitCode: 0 };
-  const stop = (code: number) => () => {
-    if (controller.signal.aborted) process.exit(code);
-    interruption.exitCode = code;
-    log(`\nstopping after ${ending}; once more stops at once`);
+  const stop = (code: number) => {
+    interruption.exitCode ||= code;
     controller.abort();
   };
-  const [int, term] = [stop(130), stop(143)];
+  const onSignal = (code: number) => () => {
+    if (controller.signal.aborted) process.exit(code);
+    stop(code);
+    log(`\nstopping after ${ending}; once more stops at once`);
+  };
+  const [int, term] = [onSignal(130), onSignal(143)];
   process.on("SIGINT", int).on("SIGTERM", term);
+  stops.add(stop);
   try {
     return await work(interruption);
   } finally {
     process.off("SIGINT", int).off("SIGTERM", term);
+    stops.delete(stop);
   }
 }

@@ -6,17 +6,20 @@ import { compare } from "./compare";
 import { evaluate } from "./evaluate";
 import { finetune } from "./finetune";
 import { info } from "./info";
+import { brokenStderr } from "./interruption";
 import { tell, UsageError } from "./output";
 import { predict } from "./predict";
 import { preprocess } from "./preprocess";
 import { pretrain } from "./pretrain";
 import { reconstruct } from "./reconstruct";
 import { report } from "./report";
+import { unknownArguments } from "./suggestions";
 
 /** Exit codes: 0 success, 1 failure, 2 wrong usage; a run that a signal ended says 128 + its number. */
 async function main(): Promise<void> {
   // A reader that closes the pipe early (`| head`) is no error.
   process.stdout.on("error", (e: NodeJS.ErrnoException) => process.exit(e.code === "EPIPE" ? 0 : 1));
+  process.stderr.on("error", brokenStderr);
   const parser = yargs(hideBin(process.argv))
     .scriptName("voxelspark")
     .usage(
@@ -39,17 +42,24 @@ async function main(): Promise<void> {
     .wrap(Math.min(110, process.stdout.columns ?? 110))
     .help()
     .alias("help", "h")
-    .exitProcess(false)
-    .fail((message, error) => {
-      // yargs calls what stands without a name "non-option arguments".
-      const lacking = /^Not enough non-option/.test(message);
-      throw error ?? new UsageError(lacking ? `${hideBin(process.argv)[0]} needs a file or folder` : message);
-    });
+    .exitProcess(false);
+  parser.fail((message, error) => {
+    if (error) throw error;
+    const [first] = hideBin(process.argv);
+    // yargs calls what stands without a name "non-option arguments".
+    if (/^Not enough non-option/.test(message)) throw new UsageError(`${first} needs a file or folder`);
+    throw new UsageError(unknownArguments(message, first, optionsOf(parser)));
+  });
   try {
     await parser.parseAsync();
   } catch (error) {
     process.exitCode = tell(error);
   }
+}
+
+/** Names of the options of the command that is being read; yargs' types leave them out. */
+function optionsOf(parser: unknown): string[] {
+  return Object.keys((parser as { getOptions(): { key: object } }).getOptions().key);
 }
 
 /** Refuses options without a value where one is needed, and those whose value is no number though it should be. */

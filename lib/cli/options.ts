@@ -49,6 +49,14 @@ export const precisionOption = {
   describe: "Feature maps in 32 or 16 bits (default: the plan's, fp32); bf16 and fp16 on CUDA only",
 };
 
+/** Applies --threads. @throws UsageError */
+export function useThreads(threads: number | undefined): void {
+  if (threads === undefined) return;
+  if (!(Number.isInteger(threads) && threads >= 1 && threads <= 1024))
+    throw new UsageError(`--threads is ${threads}, allowed are whole numbers from 1 to 1024`);
+  setThreads(threads);
+}
+
 /**
  * Applies --threads, chooses the device and says which: that of the command line, else the plan's, else that of
  * VOXELSPARK_DEVICE, else a GPU that works.
@@ -58,7 +66,7 @@ export function chooseDevice(
   { device, threads }: ComputeArgs,
   plan?: Pick<Plan, "device" | "precision">,
 ): DeviceName {
-  if (threads !== undefined) setThreads(threads);
+  useThreads(threads);
   const planned = plan === undefined || plan.device === "auto" ? undefined : plan.device;
   const choice = resolveDevice(device ?? planned);
   log(`device: ${choice.reason}`);

@@ -2,9 +2,8 @@ import type { CommandModule } from "yargs";
 import { type PreprocessStep, preprocess as run } from "../data/preprocess";
 import { findCases } from "../data/sources";
 import { preprocessing } from "../runs/cases";
-import { setThreads } from "../tensor";
 import { type Interruption, interruptible } from "./interruption";
-import { type CommonArgs, commonOptions, type PlanArgs, planOf, planOptions } from "./options";
+import { type CommonArgs, commonOptions, type PlanArgs, planOf, planOptions, useThreads } from "./options";
 import { log, printJson, underBar } from "./output";
 
 interface Args extends CommonArgs, PlanArgs {
@@ -36,7 +35,7 @@ export const preprocess: CommandModule<object, Args> = {
         describe: "Case folder; a re-run redoes only what changed",
       }) as never,
   handler: async (args) => {
-    if (args.threads !== undefined) setThreads(args.threads);
+    useThreads(args.threads);
     const plan = await planOf(args);
     const images = await findCases(args.data);
     const steps = run(images, args.out, await preprocessing(plan, images), args.workers ?? 0);

@@ -75,6 +75,8 @@ export async function checkpointFolder(path: string, which: "final" | "best"): P
   if ((await exists(join(path, "state.json"))) || /^(final|best|step-\d+)$/.test(basename(path))) return path;
   const folder = join(path, which);
   if (await exists(folder)) return folder;
+  if (!(await exists(path)))
+    throw new CheckpointError("ERR_VOXELSPARK_CHECKPOINT", `${path} does not exist.`);
   if (await isPretraining(path)) refusePretraining(path, "a run");
   const why =
     which === "final"

@@ -357,12 +357,6 @@ describe("checkpoints and devices", () => {
     );
     expectError(result, "IO", /plan\.json/);
   });
-
-  test("impossible threads", async () => {
-    const result = await cli("pretrain", "--data", at("cases"), "--out", at("t"), ...plan, "--threads", "0");
-    expectError(result, "RANGE", /threads is 0, allowed are/);
-    expect(existsSync(at("t"))).toBe(false);
-  });
 });
 
 afterAll(() => expect(leftovers(root)).toEqual([]));

@@ -54,7 +54,13 @@ describe("help and usage", () => {
   test.each([
     ["no command", [], /Name a command/],
     ["an unknown command", ["pretrian"], /Did you mean pretrain\?/],
-    ["an unknown option", ["info", "--jsno"], /Unknown argument: jsno/],
+    ["a command far from all", ["frob"], /'frob' is no command/],
+    ["an unknown option", ["info", "--jsno"], /Unknown argument: jsno\. Did you mean --json\?/],
+    [
+      "impossible threads",
+      ["preprocess", "--data", "x", "--out", "x", "--threads", "0"],
+      /--threads is 0, allowed are whole/,
+    ],
     ["a missing option", ["preprocess", "--data", "x"], /Missing required argument: out/],
     ["no data", ["pretrain", "--out", "x"], /pretrain needs --data and --out/],
     [

@@ -51,6 +51,16 @@ test("SIGINT finishes the step, writes a checkpoint, exits 130", async () => {
   await resume(run);
 });
 
+test("a reader of stderr that leaves (`2>&1 | head`) ends the run as a signal does", async () => {
+  const run = join(root, "unread");
+  const running = start(...base, "--out", run);
+  expect(await running.said(/pretrain: \d+\/16/)).toBe(true);
+  running.child.stderr!.destroy();
+  expect(await running.finished).toMatchObject({ code: 141, signal: null });
+  expect(leftovers(run)).toEqual([]);
+  await resume(run);
+});
+
 test("a second SIGINT stops at once and damages nothing", async () => {
   const run = join(root, "twice");
   const running = start(...base, "--out", run);

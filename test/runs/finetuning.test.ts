@@ -168,6 +168,8 @@ describe("refused", () => {
     const unfinished = await failure(() => loadSegmenter(out, "cpu"));
     expect(unfinished.code).toBe("ERR_VOXELSPARK_CHECKPOINT");
     expect(unfinished.message).toMatch(/holds no folder final\/; a run that has not ended holds step-/);
+    const missing = await failure(() => loadSegmenter(join(out, "nothing"), "cpu"));
+    expect(missing.message).toMatch(/nothing does not exist\.$/);
     const foreign = await failure(() => loadSegmenter(pretrained, "cpu"));
     expect(foreign.message).toMatch(/is a run of pre-training, which predicts no labels/);
     const checkpoint = await failure(() => loadSegmenter(join(pretrained, "step-00000002"), "cpu"));
