@@ -68,7 +68,7 @@ const validation = object({
 const augmentation = object({
   rotation: object({
     probability: real(0, 1),
-    /** Each of the three angles is uniform in ±degrees; a patch above three times as long as deep turns in its slices, by any angle. */
+    /** Each of the three angles is uniform in ±degrees. Patches above three times as long as deep turn in their slices by any angle. */
     degrees: real(0, 180),
   }),
   scaling: object({

@@ -1,4 +1,5 @@
 import { BlockMask } from "../block-mask";
+import { minimumOf } from "../data/preprocess-steps";
 import { DataError } from "../errors";
 import { tileRows, tiles } from "../inference/tiles";
 import { sampleMask } from "../masking";
@@ -22,7 +23,7 @@ export interface Reconstruction {
 
 /**
  * Masks a whole preprocessed volume patch by patch and lets the model fill it in.
- * @param data z-scored voxels, shape[0] · shape[1] · shape[2]; smaller volumes are padded with their minimum
+ * @param data z-scored voxels, shape[0] · shape[1] · shape[2]; smaller volumes are padded as the plan says
  * @throws DataError when no voxel of a small volume lies in a masked block
  * @yields the number of patches done and to do; returns the composed volume
  */
@@ -37,12 +38,12 @@ export async function* reconstruct(
   const masking = { patch, block: plan.mask.block, ratio, per: "batch" as const };
   const reconstruction = data.slice();
   const visible = new Uint8Array(data.length).fill(1);
-  const minimum = data.reduce((a, b) => Math.min(a, b), Number.POSITIVE_INFINITY);
+  const outside = plan.padding === "zero" ? 0 : minimumOf(data);
   const corners = tiles(shape, patch);
   model.train(false);
   try {
     for (const [i, start] of corners.entries()) {
-      const input = new Float32Array(patch[0] * patch[1] * patch[2]).fill(minimum);
+      const input = new Float32Array(patch[0] * patch[1] * patch[2]).fill(outside);
       const rows = [...tileRows(shape, patch, start)];
       for (const r of rows) input.set(data.subarray(r.volume, r.volume + r.length), r.patch);
       const mask = sampleMask(masking, { seed, step: i, samples: 1 });
