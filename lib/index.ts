@@ -33,15 +33,13 @@ export {
 } from "./data/case-store";
 export { type ChannelFiles, findChannelCases } from "./data/channel-files";
 export { type DatasetJson, type LabelledDataset, readDataset, readDatasetJson } from "./data/dataset-json";
-export {
-  type Affine,
-  type Geometry,
-  type GeometryChoice,
-  type GeometryFields,
-  type GeometrySource,
-  type Placed,
-  requireSameGrid,
-  type Vector3,
+export type {
+  Affine,
+  Geometry,
+  GeometryChoice,
+  GeometryFields,
+  GeometrySource,
+  Vector3,
 } from "./data/geometry";
 export type { ForegroundEntry } from "./data/label-map";
 export {
@@ -67,6 +65,7 @@ export {
   type PreprocessStep,
   preprocess,
 } from "./data/preprocess";
+export { type Placed, requireSameGrid } from "./data/same-grid";
 export type { LoadOptions } from "./data/sample-loader";
 export { type Sample, type SampleOptions, trainingSample, validationSample } from "./data/samples";
 export {

@@ -32,16 +32,16 @@ export interface GeometryFields {
 }
 
 const SPACING_LIMITS = [0.01, 100] as const; // mm
-const ANGLE_TOLERANCE = 1e-3; // rad
-const ORIGIN_TOLERANCE = 0.1; // voxel
-const SPACING_TOLERANCE = 1e-3; // relative
+export const ANGLE_TOLERANCE = 1e-3; // rad
+export const ORIGIN_TOLERANCE = 0.1; // voxel
+export const SPACING_TOLERANCE = 1e-3; // relative
 const FORM_CODES = 5; // NIfTI defines 0 … 5 (unknown, scanner, aligned, Talairach, MNI 152, template)
 // Stored as float32, a 180° quaternion has b²+c²+d² up to a few units in the last place above 1.
 const QUATERNION_TOLERANCE = 1e-5;
 
 const { abs, sqrt, hypot, max, acos, asin } = Math;
 
-function column(affine: Affine, axis: number): Vector3 {
+export function column(affine: Affine, axis: number): Vector3 {
   return [affine[axis]!, affine[4 + axis]!, affine[8 + axis]!];
 }
 
@@ -54,7 +54,7 @@ function scaled(a: Vector3, s: number): Vector3 {
 }
 
 /** Angle between two vectors of any length, exact near zero. */
-function angle(a: Vector3, b: Vector3): number {
+export function angle(a: Vector3, b: Vector3): number {
   const difference = hypot(...(a.map((v, i) => v / hypot(...a) - b[i]! / hypot(...b)) as Vector3));
   return 2 * asin(Math.min(1, difference / 2));
 }
@@ -155,13 +155,12 @@ function fail(source: string, sentence: string): never {
   throw new GeometryError("ERR_VOXELSPARK_GEOMETRY", `${source}: ${sentence}`);
 }
 
+const mm = (sizes: readonly number[]) => `[${sizes.map((v) => Number(v.toPrecision(6))).join(", ")}] mm`;
+
 function checkSpacing(spacing: readonly number[], what: string, source: string): void {
   const [low, high] = SPACING_LIMITS;
   if (!spacing.every((s) => s >= low && s <= high)) {
-    fail(
-      source,
-      `${what} is [${spacing.map((mm) => Number(mm.toPrecision(6))).join(", ")}] mm, allowed is ${low} to ${high} mm on each axis.`,
-    );
+    fail(source, `${what} is ${mm(spacing)}, allowed is ${low} to ${high} mm on each axis.`);
   }
 }
 
@@ -244,9 +243,62 @@ function checkCodes(fields: GeometryFields, source: string): void {
   }
 }
 
+/** A form of the header as an affine. The sform needs no pixdim; the others have their sizes from it. */
+function affineOf(form: GeometrySource, fields: GeometryFields, source: string): Affine {
+  if (form !== "sform") checkSpacing(fields.pixdim.slice(1, 4), "pixdim", source);
+  const affine =
+    form === "sform"
+      ? [...fields.srow, 0, 0, 0, 1]
+      : form === "qform"
+        ? affineFromQuaternion(fields, source)
+        : affineFromPixdim(fields);
+  checkAffine(affine, form, source);
+  return affine;
+}
+
+/** The form, or where it is unfit and the other one is not, an error that says so: `auto` never chooses silently. */
+function affineBeside(
+  other: "sform" | "qform",
+  form: "sform" | "qform",
+  fields: GeometryFields,
+  source: string,
+): Affine {
+  try {
+    return affineOf(form, fields, source);
+  } catch (error) {
+    if (!(error instanceof GeometryError)) throw error;
+    try {
+      affineOf(other, fields, source);
+    } catch {
+      throw error;
+    }
+    throw new GeometryError(error.code, `${error.message} To take the ${other}: --geometry ${other}.`);
+  }
+}
+
+/** The affine of the chosen form; where both are set and none is chosen, the sform, which the qform has to agree with. */
+function chosenAffine(
+  fields: GeometryFields,
+  source: string,
+  choice: GeometryChoice,
+  warnings: string[],
+): { form: GeometrySource; affine: Affine } {
+  const has = { sform: fields.sformCode > 0, qform: fields.qformCode > 0 };
+  if (choice !== "auto" && !has[choice])
+    fail(source, `--geometry ${choice} was asked for, but ${choice}_code is 0.`);
+  if (choice === "auto" && has.sform && has.qform) {
+    const affine = affineBeside("qform", "sform", fields, source);
+    checkForms(affine, affineBeside("sform", "qform", fields, source), fields, source, warnings);
+    return { form: "sform", affine };
+  }
+  const form = choice !== "auto" ? choice : has.sform ? "sform" : has.qform ? "qform" : "pixdim";
+  return { form, affine: affineOf(form, fields, source) };
+}
+
 /**
  * Geometry of an image: sform if its code is set, else qform, else the plain voxel grid with a warning
- * (nibabel's order). Spacing, shear, singularity and agreement of both forms are checked.
+ * (nibabel's order). Spacing, shear, singularity and agreement of both forms are checked; a form that is not asked for
+ * is not.
  */
 export function geometryOf(
   fields: GeometryFields,
@@ -254,51 +306,13 @@ export function geometryOf(
   choice: GeometryChoice = "auto",
   warnings: string[] = [],
 ): Geometry {
-  checkSpacing(fields.pixdim.slice(1, 4), "pixdim", source);
   checkCodes(fields, source);
-  const sform = fields.sformCode > 0 ? [...fields.srow, 0, 0, 0, 1] : undefined;
-  const qform = fields.qformCode > 0 ? affineFromQuaternion(fields, source) : undefined;
-  if (choice !== "auto" && !(choice === "sform" ? sform : qform)) {
-    fail(source, `--geometry ${choice} was asked for, but ${choice}_code is 0.`);
-  }
-  const form: GeometrySource = choice !== "auto" ? choice : sform ? "sform" : qform ? "qform" : "pixdim";
-  const affine = form === "sform" ? sform! : form === "qform" ? qform! : affineFromPixdim(fields);
-  checkAffine(affine, form, source);
-  if (form === "pixdim") {
+  const { form, affine } = chosenAffine(fields, source, choice, warnings);
+  const spacing = spacingOf(affine);
+  const pixdim = fields.pixdim.slice(1, 4);
+  if (form === "pixdim")
     warnings.push(`${source}: neither sform nor qform is set; voxel axes and sizes are taken from pixdim.`);
-  }
-  if (choice === "auto" && sform && qform) {
-    checkAffine(qform, "qform", source);
-    checkForms(sform, qform, fields, source, warnings);
-  }
-  return { affine, spacing: spacingOf(affine), source: form, orientation: orientationOf(affine) };
-}
-
-export interface Placed {
-  readonly shape: readonly number[]; // z, y, x
-  readonly geometry: Geometry;
-}
-
-/** Throws unless both images lie on the same grid: shape exactly, spacing, direction and origin within tolerance. */
-export function requireSameGrid(a: Placed, b: Placed, nameA: string, nameB: string): void {
-  const both = `${nameA} and ${nameB}`;
-  if (a.shape.join() !== b.shape.join())
-    fail(both, `shapes differ: (${a.shape}) and (${b.shape}) voxels (z, y, x).`);
-  const [p, q] = [a.geometry, b.geometry];
-  const ratio = max(...p.spacing.map((s, i) => abs(s / q.spacing[i]! - 1)));
-  if (ratio > SPACING_TOLERANCE)
-    fail(
-      both,
-      `spacings differ: [${p.spacing}] and [${q.spacing}] mm, allowed is a relative difference of ${SPACING_TOLERANCE}.`,
-    );
-  const turn = max(...[0, 1, 2].map((axis) => angle(column(p.affine, axis), column(q.affine, axis))));
-  if (turn > ANGLE_TOLERANCE)
-    fail(both, `directions differ by ${turn.toPrecision(3)} rad, allowed is ${ANGLE_TOLERANCE}.`);
-  const origins = [column(p.affine, 3), column(q.affine, 3)] as const;
-  const shift = hypot(...origins[0].map((v, i) => v - origins[1][i]!)) / Math.min(...p.spacing);
-  if (shift > ORIGIN_TOLERANCE)
-    fail(
-      both,
-      `origins [${origins[0]}] and [${origins[1]}] mm lie ${shift.toPrecision(3)} voxels apart, allowed is ${ORIGIN_TOLERANCE}.`,
-    );
+  else if (!spacing.every((s, i) => abs(pixdim[i]! / s - 1) <= SPACING_TOLERANCE))
+    warnings.push(`${source}: pixdim is ${mm(pixdim)}, the ${form}'s spacing of ${mm(spacing)} is taken.`);
+  return { affine, spacing, source: form, orientation: orientationOf(affine) };
 }

@@ -77,6 +77,9 @@ function swapBytes(bytes: Uint8Array, width: number): void {
   else if (width === 8) buffer.swap64();
 }
 
+/** Units of length in a header other than millimetres and "unknown"; nibabel takes no notice of them either. */
+const ODD_UNITS: Record<number, string> = { 1: "metres", 3: "micrometres" };
+
 /** The stored numbers in this machine's byte order (little endian), as the header's own type. */
 function storedVoxels(bytes: Uint8Array, header: NiftiHeader): VoxelArray {
   const { bytes: width } = NIFTI_TYPES[header.type];
@@ -178,6 +181,9 @@ async function decode(
   const plan = (head: Uint8Array): number => {
     header = parseHeader(library, head, source, limits);
     geometry = geometryOf(header, source, options.geometry, warnings);
+    const unit = ODD_UNITS[header.spatialUnits];
+    if (unit)
+      warnings.push(`${source}: its header says ${unit} (xyzt_units), its sizes are taken as millimetres.`);
     return requiredBytes(header);
   };
   const makeSink = (available: number): BoundedSink => new BoundedSink(source, HEADER_BYTES, plan, available);

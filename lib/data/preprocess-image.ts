@@ -1,7 +1,7 @@
 /** One image → one case (method.md 6.3): crop to the non-zero box, z-score over that box, resample to the spacing. */
 import { DataError, VoxelsparkError } from "../errors";
 import type { CaseProperties, ChannelStatistics, Source } from "./case-store";
-import { type Geometry, type GeometryChoice, requireSameGrid, type Vector3 } from "./geometry";
+import type { Geometry, GeometryChoice, Vector3 } from "./geometry";
 import { foregroundLocations, requireLabels, resampledLabels } from "./label-map";
 import { readNifti, type Volume } from "./nifti";
 import {
@@ -15,6 +15,7 @@ import {
   resampledShape,
   STD_FLOOR,
 } from "./preprocess-steps";
+import { requireSameGrid } from "./same-grid";
 import type { ImageCase } from "./sources";
 
 /** Written out into every case. Triples are (z, y, x). */

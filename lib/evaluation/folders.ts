@@ -2,8 +2,9 @@
  * Evaluation of folders of segmentations against a folder of references. The set of cases is never smaller than asked
  * for: whatever is missing, unmatched or on another grid is one error that lists all of it, before any work is done.
  */
-import { type GeometryChoice, type Placed, requireSameGrid } from "../data/geometry";
+import type { GeometryChoice } from "../data/geometry";
 import { readNifti, readNiftiHeader, type Volume } from "../data/nifti";
+import { type Placed, requireSameGrid } from "../data/same-grid";
 import { findCases } from "../data/sources";
 import { DataError, type ErrorCode, VoxelsparkError } from "../errors";
 import { allowedLabels, foregroundOf, ignoreLabel, type LabelScheme } from "../labels";

@@ -1,9 +1,10 @@
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import fc from "fast-check";
-import { type Affine, geometryOf, quaternionFromAffine, requireSameGrid } from "../../lib/data/geometry";
+import { type Affine, geometryOf, quaternionFromAffine } from "../../lib/data/geometry";
 import { readNifti } from "../../lib/data/nifti";
 import { type NiftiImage, writeNifti } from "../../lib/data/nifti-writer";
+import { requireSameGrid } from "../../lib/data/same-grid";
 import { failure, temporaryFolder } from "./temp";
 
 const folder = temporaryFolder();

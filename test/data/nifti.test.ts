@@ -129,6 +129,49 @@ describe("single-field mutations", () => {
     expect(error.message).toContain("image.nii");
   });
 
+  const PIXDIM = 80;
+  const QUATERNION = 256;
+  const SROW = 280;
+  const qformOff = (bytes: Uint8Array) => mutate(bytes, 252, "i16", [0]);
+  const sheared = [1, 0.2, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0];
+  const negative = mutate(good, PIXDIM, "f32", [-1, -1, 0]);
+
+  test.each([
+    ["pixdim", negative],
+    ["the quaternion", mutate(good, QUATERNION, "f32", [0.9, 0.9, 0.9])],
+  ])("an sform that is asked for does not need %s", async (_, bytes) => {
+    const { geometry } = await decodeNifti(good, "a.nii");
+    const refused = await failure(() => decodeNifti(bytes, "a.nii"));
+    expect(refused.message).toMatch(/To take the sform: --geometry sform\.$/);
+    expect((await decodeNifti(bytes, "a.nii", { geometry: "sform" })).geometry).toEqual(geometry);
+    expect((await failure(() => decodeNifti(bytes, "a.nii", { geometry: "qform" }))).code).toBe(G);
+  });
+
+  test("an sform alone does not need pixdim, but says that it differs", async () => {
+    const { geometry, warnings } = await decodeNifti(qformOff(negative), "a.nii");
+    expect(geometry).toEqual((await decodeNifti(good, "a.nii")).geometry);
+    expect(warnings).toEqual([
+      expect.stringMatching(/pixdim is \[-1, -1, 0\] mm, the sform's spacing of .* is taken/),
+    ]);
+    expect((await decodeNifti(qformOff(good), "a.nii")).warnings).toEqual([]);
+  });
+
+  test("beside an unfit sform the qform can be taken", async () => {
+    const bytes = mutate(good, SROW, "f32", sheared);
+    const refused = await failure(() => decodeNifti(bytes, "a.nii"));
+    expect(refused.message).toMatch(/sheared by .* To take the qform: --geometry qform\.$/);
+    expect((await decodeNifti(bytes, "a.nii", { geometry: "qform" })).geometry.source).toBe("qform");
+    const neither = mutate(bytes, PIXDIM, "f32", [-1]);
+    expect((await failure(() => decodeNifti(neither, "a.nii"))).message).not.toMatch(/--geometry/);
+  });
+
+  test("a unit other than millimetres is told", async () => {
+    const { warnings } = await decodeNifti(mutate(good, 123, "i8", [3]), "a.nii");
+    expect(warnings).toEqual([
+      expect.stringMatching(/a\.nii: its header says micrometres .* taken as millimetres/),
+    ]);
+  });
+
   test.each([
     ["slope 0", [0, 5]],
     ["slope NaN", [Number.NaN, 5]],
