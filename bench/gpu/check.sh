@@ -95,7 +95,7 @@ stage peers 185
 stage kernels 90
 stage ceilings 20
 stage repeat 20
-stage curves 60
+stage curves 70
 stage micro 30
 stage sanitizer 70
 # Weights of three precisions and a volume are drawn in JavaScript, and PyTorch starts twice.

@@ -1,7 +1,8 @@
 /**
  * TFLOP/s of convolutions, forward and both gradients, dense and with three quarters of the blocks masked, in every
- * precision, beside cuDNN in both memory layouts with its benchmark mode on. Ours is the wall clock of many queued
- * launches that one wait ends, theirs events; launches rotate among operands that together exceed the second-level cache.
+ * precision, beside cuDNN in both memory layouts with its benchmark mode on. Ours is the wall clock of many launches from
+ * JavaScript that one wait ends, theirs events around launches that are queued already. Ours rotate among operands that
+ * together exceed the second-level cache, in which theirs of small layers may stay.
  */
 import { scope, sync, type Tensor } from "../../../lib";
 import { Peer } from "../../peers/peer";
@@ -102,6 +103,7 @@ async function theirs(
   part: Part,
   peer: Peer,
   { layer, precision, passes, profile }: Question,
+  tf32: boolean,
 ): Promise<void> {
   const { channels, edge, samples, kernel, stride, transposed } = layer;
   const input = transposed ? edge / stride : edge * stride;
@@ -109,8 +111,9 @@ async function theirs(
   const shape = [samples, channels[0], input, input, input];
   for (const pass of passes.filter((pass) => isNew(nameOf(layer), precision, "peer", pass)))
     for (const layout of ["contiguous", "channels_last"]) {
+      const how = precision === "fp32" && tf32 ? `${layout}, TF32` : layout;
       const row: KernelTime = {
-        ...{ layer: nameOf(layer), pass, by: "PyTorch", precision, how: layout, seconds: Number.NaN },
+        ...{ layer: nameOf(layer), pass, by: "PyTorch", precision, how, seconds: Number.NaN },
         flops: flopsOf(layer),
       };
       const question = {
@@ -139,7 +142,7 @@ async function theirs(
 }
 
 /** What matters first: dense layers, of which the targets are; then masked ones; other forms, which may hang; the rest. */
-async function all(part: Part, peer: Peer, forms: readonly Form[]): Promise<void> {
+async function all(part: Part, peer: Peer, tf32: boolean, forms: readonly Form[]): Promise<void> {
   const layers = dry ? smallLayers : paperLayers;
   const targets = layers.slice(0, 3);
   const precisions = (["bf16", "fp32", "fp16"] as const).filter((p) => kernelPrecisions().includes(p));
@@ -150,7 +153,7 @@ async function all(part: Part, peer: Peer, forms: readonly Form[]): Promise<void
     );
   const peers = (layer: Layer, precision: Precision, wanted: readonly Pass[], profile: boolean) =>
     part.attempt(`${precision} ${nameOf(layer)}, PyTorch`, () =>
-      theirs(part, peer, { layer, precision, passes: wanted, profile }),
+      theirs(part, peer, { layer, precision, passes: wanted, profile }, tf32),
     );
   for (const layer of targets) {
     await mine(layer, 0);
@@ -181,5 +184,6 @@ export default async function kernels(part: Part): Promise<void> {
   part.fact("peer", ready.ready);
   const forms = await groupForms();
   part.fact("products of warpgroups", forms.length ? forms : "none that the device has and that were right");
-  await all(part, peer, forms);
+  // PyTorch's own choice for convolutions of float32: products of 10-bit mantissas, which ours are not.
+  await all(part, peer, (ready.ready as { tf32?: boolean }).tf32 === true, forms);
 }

@@ -11,6 +11,7 @@
 #include <numeric>
 #include <vector>
 
+#include "closed.h"
 #include "control.h"
 #include "tensor.h"
 
@@ -225,6 +226,7 @@ void launch(Index grid, Index block, size_t bytes, const std::function<void()>& 
     return;
   }
   if (fail_this_launch()) problem = "a failure that the test asked for";
+  const Opened opened;
   kernel = &body;
   grid_size = grid;
   block_size = block;

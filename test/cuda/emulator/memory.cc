@@ -8,6 +8,7 @@
 #include <map>
 #include <string>
 
+#include "closed.h"
 #include "control.h"
 #include "cuda_runtime.h"
 #include "launches.h"
@@ -40,6 +41,13 @@ void* reserve(size_t bytes) {
 void* take(size_t bytes) {
   if (used + bytes > emulator::memory_limit()) return nullptr;
   if (emulator::lists_launches()) return reserve(bytes);
+  if (emulator::closes_memory()) {
+    void* memory = emulator::take_closed(bytes);
+    if (!memory) return nullptr;
+    used += bytes;
+    device[static_cast<char*>(memory)] = bytes;
+    return memory;
+  }
   auto* block = static_cast<char*>(std::aligned_alloc(kHeader, kHeader + (bytes + kHeader - 1) / kHeader * kHeader));
   if (!block) return nullptr;
   used += bytes;
@@ -51,6 +59,13 @@ void* take(size_t bytes) {
 
 void give_back(void* memory) {
   if (!memory || emulator::lists_launches()) return;
+  if (emulator::closes_memory()) {
+    const auto found = device.find(static_cast<char*>(memory));
+    used -= found->second;
+    emulator::give_back_closed(memory, found->second);
+    device.erase(found);
+    return;
+  }
   char* block = static_cast<char*>(memory) - kHeader;
   size_t bytes;
   std::memcpy(&bytes, block, sizeof bytes);
@@ -66,6 +81,7 @@ void copy(void* to, const void* from, size_t bytes, cudaMemcpyKind kind) {
     if (kind == cudaMemcpyDeviceToHost) std::memset(to, 0, bytes);
     return;
   }
+  const emulator::Opened opened;
   if (bytes && emulator::complaint().empty()) std::memcpy(to, from, bytes);  // a null pointer is fine for no bytes
 }
 
@@ -130,6 +146,7 @@ cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t bytes, cudaMemcpy
 cudaError_t cudaMemsetAsync(void* to, int value, size_t bytes, cudaStream_t stream) {
   Runtime runtime;
   emulator::enqueue(stream, [=] {
+    const emulator::Opened opened;
     if (emulator::lists_launches()) emulator::list_line("copy\tfill\t" + std::to_string(bytes));
     else if (emulator::complaint().empty()) std::memset(to, value, bytes);
   });

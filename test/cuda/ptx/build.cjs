@@ -9,7 +9,7 @@ const { compileAll, filesIn, hashOf, replaced, root, run, runBuild } = require("
 const output = path.join(root, "build-cuda", "ptx");
 const emulator = path.join(__dirname, "../emulator");
 /** Of the emulator: streams, graphs, memory, and what tests steer. */
-const borrowed = ["control.cc", "launches.cc", "memory.cc", "runtime.cc", "streams.cc"].map(
+const borrowed = ["closed.cc", "control.cc", "launches.cc", "memory.cc", "runtime.cc", "streams.cc"].map(
   (f) => `test/cuda/emulator/${f}`,
 );
 const machineFlags = [
