@@ -1,5 +1,5 @@
 /** The commands as a user types them, on small heads: what they print, write and exit with. */
-import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import yargs from "yargs";
 import { type PlanArgs, planOf, planOptions } from "../../lib/cli/options";
@@ -143,12 +143,24 @@ describe("preprocess, pretrain, reconstruct", () => {
       failed: 0,
       failures: [],
       warnings: [],
+      others: [],
       folder: cases,
     });
     expect(first.stderr).toMatch(/preprocess: 3\/3 \| phantom-002/);
     plain(first.stderr);
     expect(readdirSync(cases).sort()).toEqual(["phantom-000.zarr", "phantom-001.zarr", "phantom-002.zarr"]);
     expect(jsonOf(await cli(...args))).toMatchObject({ done: 0, current: 3 });
+  });
+
+  test("preprocess tells of cases whose images are gone or do not fit any more", async () => {
+    const [data, out] = [at("fewer"), at("fewer-cases")];
+    cpSync(images, data, { recursive: true });
+    cpSync(cases, out, { recursive: true });
+    rmSync(join(data, "phantom-001.nii.gz"));
+    writeFileSync(join(data, "phantom-002.nii.gz"), "no image");
+    const result = await cli("preprocess", "--data", data, "--out", out, ...plan, "--json");
+    expect(jsonOf(result)).toMatchObject({ failed: 1, others: ["phantom-001", "phantom-002"] });
+    expect(result.stderr).toMatch(/also holds 2 cases of other or earlier images: phantom-001, phantom-002/);
   });
 
   test("pretrain leaves plan, metrics, picture and checkpoints", async () => {
