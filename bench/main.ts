@@ -1,6 +1,7 @@
 /**
  * `npm run bench -- [names] [options]`: runs bench/ops/<name>.ts (a kernel each) and bench/tasks/<name>.ts (a piece of
- * a user's work each); `ops` and `tasks` stand for all of theirs, and no name for everything. Each exports a default function that takes a Bench.
+ * a user's work each); `ops` and `tasks` stand for all of theirs, and no name for everything. Each exports a default
+ * function that takes a Bench.
  */
 import { readdirSync } from "node:fs";
 import { join } from "node:path";

@@ -120,8 +120,15 @@ async function transposedLayers(bench: Bench, peers: LayerPeers, patch: number):
 
 const RATIOS = [0, 0.6, 0.75, 0.9];
 
-/** Seconds of all encoder convolutions, forward and both gradients, by mask ratio and for the peers. */
-async function encoder(bench: Bench, peers: LayerPeers, patch: number): Promise<void> {
+/** Of all convolutions of the encoder: milliseconds of ours and visible share by mask ratio, milliseconds of the peers. */
+interface EncoderTimes {
+  totals: number[];
+  shares: number[];
+  theirs: Record<PeerName, number>;
+}
+
+/** Forward and both gradients. */
+async function measureEncoder(bench: Bench, peers: LayerPeers, patch: number): Promise<EncoderTimes> {
   const totals = RATIOS.map(() => 0);
   const shares = RATIOS.map(() => 1);
   const theirs = { A: 0, B: 0, C: 0 };
@@ -155,9 +162,10 @@ async function encoder(bench: Bench, peers: LayerPeers, patch: number): Promise<
       mask?.dispose();
     }
   }
-  for (const [i, ratio] of RATIOS.entries())
-    bench.comparisons.push(comparison(`encoder convolutions, ${ratio * 100} % masked`, totals[i]!, theirs));
-  if (bench.options.json) return;
+  return { totals, shares, theirs };
+}
+
+function tellEncoder({ totals, shares, theirs }: EncoderTimes, patch: number): void {
   console.log(`\nAll convolutions of the encoder, ${patch}³, forward and both gradients`);
   for (const [i, ratio] of RATIOS.entries()) {
     const proportional = totals[0]! * shares[i]!;
@@ -169,6 +177,15 @@ async function encoder(bench: Bench, peers: LayerPeers, patch: number): Promise<
         `${((100 * totals[i]!) / proportional).toFixed(0)} % of proportional${beside.join("")}`,
     );
   }
+}
+
+async function encoder(bench: Bench, peers: LayerPeers, patch: number): Promise<void> {
+  const times = await measureEncoder(bench, peers, patch);
+  for (const [i, ratio] of RATIOS.entries())
+    bench.comparisons.push(
+      comparison(`encoder convolutions, ${ratio * 100} % masked`, times.totals[i]!, times.theirs),
+    );
+  if (!bench.options.json) tellEncoder(times, patch);
 }
 
 export default async function layers(bench: Bench): Promise<void> {

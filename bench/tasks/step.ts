@@ -2,7 +2,8 @@
  * One S3D pre-training step of ResEnc-L beside the same step in PyTorch, computed densely and multiplied by the mask
  * as the public implementations do. Peer A is PyTorch as it comes, B has malloc told to keep big buffers.
  *
- *   npm run bench -- step [--patch 64] [--batch 1] [--threads 2] [--ratio 0.75] [--plain] [--peer python] [--peers A] [--json]
+ *   npm run bench -- step [--patch 64] [--batch 1] [--threads 2] [--ratio 0.75] [--plain] [--peer python]
+ *                         [--peers A] [--json]
  */
 import { sampleMask } from "../../lib/masking";
 import { createPlan, type Plan } from "../../lib/plans/plan";

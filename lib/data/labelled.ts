@@ -1,5 +1,4 @@
 /** Labelled patches for fine-tuning, cut and augmented by loader workers. */
-import { DataError } from "../errors";
 import { sha256 } from "../files";
 import { type LabelScheme, sameScheme } from "../labels";
 import { type CaseProperties, propertiesOf } from "./case-store";
@@ -7,7 +6,7 @@ import { refuse } from "./dataset-json";
 import { ANNOTATED } from "./label-map";
 import { type LabelledSampleOptions, labelledValidationSample } from "./labelled-samples";
 import { CaseSet } from "./patches";
-import { SampleLoader } from "./sample-loader";
+import { requireStep, SampleLoader } from "./sample-loader";
 import type { Fold } from "./splits";
 
 export interface LabelledBatch {
@@ -103,12 +102,7 @@ class CaseFolderSource implements LabelledSource {
     const { batch, loader, steps } = this.options;
     const settings = { batch, ...loader, firstStep: step, endStep: steps };
     this.loader ??= new SampleLoader({ kind: "labelled", options: this.sample }, settings);
-    const made = await this.loader.next();
-    if (made?.step !== step)
-      throw new DataError(
-        "ERR_VOXELSPARK_INTERNAL",
-        `step ${step} was asked for, the loader is at ${made?.step}`,
-      );
+    const made = requireStep(await this.loader.next(), step);
     return { images: made.parts[0]!, labels: made.parts[1]!, waitSeconds: made.waitSeconds };
   }
 

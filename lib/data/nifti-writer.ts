@@ -21,7 +21,10 @@ export interface NiftiImage {
     | Int32Array
     | Uint32Array;
   shape: readonly [number, number, number]; // (D, H, W) = (z, y, x)
-  /** Row-major 4×4 in mm, default the identity; or the geometry fields of another image's header, which are then copied bit for bit. */
+  /**
+   * Row-major 4×4 in mm, default the identity; or the geometry fields of another image's header, which are then copied
+   * bit for bit.
+   */
   affine?: Affine;
   like?: GeometryFields & { spatialUnits?: number; version?: 1 | 2 };
   /** Datatype on disk; default: the type of `data`. Values that it cannot hold exactly in range are refused. */

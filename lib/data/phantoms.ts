@@ -144,7 +144,10 @@ const TISSUES: Readonly<Record<TissueName, Tissue>> = {
   lesion: tissue(L.lesions, "lesion"),
 };
 
-/** Tissue at brain coordinates. Cortex is a band below the surface and along the sulci, sheets where a sum of plane waves cancels. */
+/**
+ * Tissue at brain coordinates. Cortex is a band below the surface and along the sulci, sheets where a sum of plane
+ * waves cancels.
+ */
 function tissueAt(x: number, y: number, z: number, body: Anatomy): Tissue {
   const radius = sqrt(x * x + y * y + z * z);
   if (radius > 1.23) return TISSUES.air;

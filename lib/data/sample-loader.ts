@@ -4,7 +4,7 @@
  */
 
 import type { Worker } from "node:worker_threads";
-import { ArgumentRangeError, type ErrorCode, WorkerError } from "../errors";
+import { ArgumentRangeError, DataError, type ErrorCode, WorkerError } from "../errors";
 import type { SampleReply, SampleRequest } from "./loader-worker";
 import {
   batchBytes,
@@ -41,6 +41,15 @@ export interface LoadedBatch {
   readonly cases: readonly string[];
   /** How long `next()` had to wait for this batch. */
   readonly waitSeconds: number;
+}
+
+/** What a loader gave next, which must be the batch of a step. @throws DataError when it is another's, or none */
+export function requireStep<B extends { readonly step: number }>(batch: B | undefined, step: number): B {
+  if (batch?.step === step) return batch;
+  throw new DataError(
+    "ERR_VOXELSPARK_INTERNAL",
+    `step ${step} was asked for, the loader is at ${batch?.step}`,
+  );
 }
 
 interface Pending {

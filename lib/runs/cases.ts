@@ -3,6 +3,7 @@ import { type CaseProperties, listCases, propertiesOf, StoredCase } from "../dat
 import { PatchLoader } from "../data/loader";
 import { CaseSet } from "../data/patches";
 import { medianSpacing, type PreprocessOptions, type PreprocessStep, preprocess } from "../data/preprocess";
+import { requireStep } from "../data/sample-loader";
 import { type SampleOptions, validationSample } from "../data/samples";
 import { findCases, type ImageCase } from "../data/sources";
 import { DataError } from "../errors";
@@ -170,12 +171,7 @@ export class CaseSource implements RunSource {
       firstStep: step,
       endStep: this.plan.steps,
     });
-    const batch = await this.loader.next();
-    if (batch?.step !== step)
-      throw new DataError(
-        "ERR_VOXELSPARK_INTERNAL",
-        `step ${step} was asked for, the loader is at ${batch?.step}`,
-      );
+    const batch = requireStep(await this.loader.next(), step);
     return { patches: batch.data, waitSeconds: batch.waitSeconds };
   }
 
