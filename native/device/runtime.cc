@@ -59,6 +59,18 @@ DeviceTensor Runtime::allocate(DeviceKind device, Layout layout) {
   return t;
 }
 
+KernelMemory Runtime::allocate(DeviceKind device, const std::vector<Layout>& outputs, int64_t workspace) {
+  KernelMemory memory;
+  try {
+    for (const Layout& layout : outputs) memory.outputs.push_back(allocate(device, layout));
+    if (workspace) memory.workspace = pool(device).allocate(workspace);
+  } catch (...) {
+    for (const DeviceTensor& t : memory.outputs) release(t);
+    throw;
+  }
+  return memory;
+}
+
 // After a failure the rest of the step must not run either, neither now nor as part of a graph.
 void Runtime::submit(std::function<void()> job) {
   if (!recording_) {

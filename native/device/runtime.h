@@ -16,6 +16,12 @@ struct DeviceTensor {
   DeviceKind device = DeviceKind::cpu;
 };
 
+// What a kernel writes into.
+struct KernelMemory {
+  std::vector<DeviceTensor> outputs;
+  void* workspace = nullptr;
+};
+
 // What the queue did between begin_step and end_step, as a graph of the device. Filled and used on the queue's thread.
 struct RecordedStep {
   void* graph = nullptr;
@@ -48,6 +54,8 @@ class Runtime {
 
   // A tensor with uninitialised memory; `release` takes effect in launch order.
   DeviceTensor allocate(DeviceKind device, Layout layout);
+  // All of it, or none and a throw; no workspace for 0 bytes.
+  KernelMemory allocate(DeviceKind device, const std::vector<Layout>& outputs, int64_t workspace);
   void release(const DeviceTensor& t) { pool(t.device).release(t.tensor.data); }
   // The CUDA device has no pool before its first tensor.
   bool has_pool(DeviceKind device) const { return pools_[static_cast<int>(device)] != nullptr; }

@@ -1,4 +1,4 @@
-// The addon's surface: a dozen functions, whatever the number of ops.
+// The addon's surface: these functions, whatever the number of ops.
 #pragma once
 #include <napi.h>
 

@@ -57,6 +57,34 @@ static Kernel kernel_for(const KernelEntry& entry, DeviceKind device) {
   return kernel;
 }
 
+// The tensors of the handles, and the one device that all are on.
+static DeviceKind look_up(Runtime& runtime, const char* kernel, const std::vector<double>& handles, Inputs& to) {
+  const DeviceTensor* first = nullptr;
+  for (const double handle : handles) {
+    if (handle == 0) {
+      to.push_back(absent_tensor());
+      continue;
+    }
+    const DeviceTensor& t = runtime.tensors.get(handle, (std::string("an input of ") + kernel).c_str());
+    if (!first) first = &t;
+    require(t.device == first->device, "DEVICE", std::string(kernel) + ": inputs must be of one device");
+    to.push_back(t.tensor);
+  }
+  require(first, "TYPE", std::string(kernel) + " needs at least one tensor");
+  return first->device;
+}
+
+static Napi::Object described(Napi::Env env, const Layout& layout, double handle) {
+  Napi::Array shape = Napi::Array::New(env);
+  for (int k = 0; k < layout.shape.rank; k++) shape.Set(k, static_cast<double>(layout.shape[k]));
+  Napi::Object tensor = Napi::Object::New(env);
+  tensor.Set("shape", shape);
+  tensor.Set("masked", layout.grid != nullptr);
+  tensor.Set("dtype", static_cast<int>(layout.dtype));
+  tensor.Set("handle", handle);
+  return tensor;
+}
+
 Napi::Value Addon::launch(const Info& info) {
   return guarded(info, [&]() -> Napi::Value {
     const int64_t id = integer_of(info[0], "kernel");
@@ -71,54 +99,27 @@ Napi::Value Addon::launch(const Info& info) {
     descriptor->fields(reader);
 
     Launch work;
-    const DeviceTensor* first = nullptr;
-    for (const double handle : handles) {
-      if (handle == 0) {
-        work.inputs.push_back(absent_tensor());
-        continue;
-      }
-      const DeviceTensor& t = runtime_.tensors.get(handle, (std::string("an input of ") + entry.name).c_str());
-      if (!first) first = &t;
-      require(t.device == first->device, "DEVICE", std::string(entry.name) + ": inputs must be of one device");
-      work.inputs.push_back(t.tensor);
-    }
-    require(first, "TYPE", std::string(entry.name) + " needs at least one tensor");
-    const DeviceKind device = first->device;
+    const DeviceKind device = look_up(runtime_, entry.name, handles, work.inputs);
     if (device != DeviceKind::cuda) runtime_.refuse_in_step("a kernel of another device");
     check_inputs(entry, work.inputs);
     const Layouts layouts = descriptor->infer(work.inputs);
     const Kernel kernel = kernel_for(entry, device);
 
-    std::vector<DeviceTensor> outputs;
     const bool cuda = (device == DeviceKind::null ? runtime_.null_counts : device) == DeviceKind::cuda;
     const int64_t workspace = cuda ? descriptor->cuda_workspace(work.inputs) : descriptor->workspace(work.inputs);
-    try {
-      for (const Layout& layout : layouts) outputs.push_back(runtime_.allocate(device, layout));
-      if (workspace) work.workspace = runtime_.pool(device).allocate(workspace);
-    } catch (...) {
-      for (const DeviceTensor& t : outputs) runtime_.release(t);
-      throw;
-    }
-    for (const DeviceTensor& t : outputs) work.outputs.push_back(t.tensor);
-    void* scratch = work.workspace;
+    const KernelMemory memory = runtime_.allocate(device, layouts, workspace);
+    for (const DeviceTensor& t : memory.outputs) work.outputs.push_back(t.tensor);
+    work.workspace = memory.workspace;
     if (device != DeviceKind::null)
       runtime_.submit([this, name = entry.name, kernel, descriptor, work = std::move(work)] {
         runtime_.profile.time(name, [&] { kernel(*descriptor, work); });
       });
-    if (scratch) runtime_.pool(device).release(scratch);  // in launch order, so the kernel still has it
+    if (memory.workspace)
+      runtime_.pool(device).release(memory.workspace);  // in launch order, so the kernel still has it
 
     Napi::Array result = Napi::Array::New(info.Env());
-    for (size_t i = 0; i < outputs.size(); i++) {
-      const Shape& s = outputs[i].tensor.layout.shape;
-      Napi::Array shape = Napi::Array::New(info.Env());
-      for (int k = 0; k < s.rank; k++) shape.Set(k, static_cast<double>(s[k]));
-      Napi::Object entry = Napi::Object::New(info.Env());
-      entry.Set("shape", shape);
-      entry.Set("masked", outputs[i].tensor.layout.grid != nullptr);
-      entry.Set("dtype", static_cast<int>(outputs[i].tensor.layout.dtype));
-      entry.Set("handle", runtime_.tensors.add(outputs[i]));
-      result.Set(static_cast<uint32_t>(i), entry);
-    }
+    for (const DeviceTensor& t : memory.outputs)
+      result.Set(result.Length(), described(info.Env(), t.tensor.layout, runtime_.tensors.add(t)));
     return result;
   });
 }

@@ -18,6 +18,13 @@ inline void require_dense(const Layout& l, const std::string& op, const char* na
   require_shape(!l.grid, op + ": " + name + " " + describe(l) + " must be dense; densify it first");
 }
 
+// What has one channel; several are given as samples.
+inline void require_one_channel(const Layout& l, const std::string& op) {
+  require_dense(l, op, "x");
+  require_shape(l.channels() == 1,
+                op + ": x is " + to_string(l.shape) + ", allowed is one channel: let channels be samples");
+}
+
 inline void require_same(const Layout& l, const Layout& model, const std::string& op, const char* name) {
   require_shape(same_place(l, model),
                 op + ": " + name + " " + describe(l) + " does not match " + describe(model) + " or its mask");

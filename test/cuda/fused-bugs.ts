@@ -1,4 +1,7 @@
-/** Bugs to be planted in what kernels of convolution do on load and on store: pending norms, statistics, adding, joined maps, folding. */
+/**
+ * Bugs to be planted in what kernels of convolution do on load and on store: pending norms, statistics, adding, joined
+ * maps, folding.
+ */
 import { conv, type TensorBug } from "./tensor-bugs";
 
 const pending: readonly TensorBug[] = [

@@ -1,4 +1,7 @@
-/** Bugs to be planted in the kernels on tensor cores: how copies, products and buffers wait for each other, and where things lie. */
+/**
+ * Bugs to be planted in the kernels on tensor cores: how copies, products and buffers wait for each other, and where
+ * things lie.
+ */
 import type { Planted } from "./planted";
 
 export interface TensorBug extends Planted {
@@ -206,6 +209,22 @@ export const tensorBugs: readonly TensorBug[] = [
     file: `${conv}/cuda_group_gemm.cu`,
     found: "matrix_at(kRows, buffer + row * 16)",
     planted: "matrix_at(matrix_layout(8 * 16, kTensorRows * 16), buffer + row * 16)",
+  },
+  {
+    name: "a wrong distance of summands in a descriptor of weights",
+    notices: "group, 64 columns, stride 2",
+    form: "shared",
+    file: `${conv}/cuda_group_gemm.cu`,
+    found: "matrix_at(kWeights, buffer + S::kRowBytes)",
+    planted: "matrix_at(matrix_layout(8 * 16, (S::kColumns + 8) * 16), buffer + S::kRowBytes)",
+  },
+  {
+    name: "a wrong distance of summands in a descriptor of a tile's weights",
+    notices: "halo, several slices",
+    form: "registers",
+    file: `${conv}/cuda_halo_group.cu`,
+    found: "matrix_at(kLayout, unit)",
+    planted: "matrix_at(matrix_layout(8 * 16, (S::kColumns + 8) * 16), unit)",
   },
   {
     name: "the rows of the first tap for all taps",

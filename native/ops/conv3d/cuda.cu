@@ -37,13 +37,23 @@ static bool gathers_by_groups(ProductForm form, const ConvCall& c) {
 }
 
 template <class T>
-static decltype(&tensor_gemm_cuda<T>) engine_of(ConvEngine engine, const ConvCall& c) {
+static decltype(&tensor_gemm_cuda<T>) tensor_engine(ConvEngine engine, const ConvCall& c) {
   const ProductForm form = product_form();
-  if (engine == ConvEngine::tensor_halo)
-    return form == ProductForm::warps    ? halo_conv_cuda<T>
-           : form == ProductForm::shared ? halo_group_cuda<T, false>
-                                         : halo_group_cuda<T, true>;
-  return gathers_by_groups(form, c) ? group_gemm_cuda<T> : tensor_gemm_cuda<T>;
+  if (engine == ConvEngine::tensor_gather) return gathers_by_groups(form, c) ? group_gemm_cuda<T> : tensor_gemm_cuda<T>;
+  switch (form) {
+    case ProductForm::shared: return halo_group_cuda<T, false>;
+    case ProductForm::registers: return halo_group_cuda<T, true>;
+    case ProductForm::warps: break;
+  }
+  return halo_conv_cuda<T>;
+}
+
+template <class T>
+static void convolve_16_bit(ConvEngine engine, const ConvCall& c, const Tensor& source, const Tensor& weight,
+                            const ConvStore& store, const Tensor& dest, void* workspace) {
+  if (engine == ConvEngine::pointwise) return pointwise_adjoint_cuda<T>(source, weight, store, dest);
+  if (engine == ConvEngine::stem) return stem_conv_cuda<T>(source, weight, store, dest);
+  tensor_engine<T>(engine, c)(c.geometry, c.adjoint, source, weight, store, dest, workspace);
 }
 
 void convolve_cuda(const ConvGeometry& g, bool adjoint, const Tensor& source, const Tensor& weight,
@@ -53,31 +63,25 @@ void convolve_cuda(const ConvGeometry& g, bool adjoint, const Tensor& source, co
   if (engine == ConvEngine::gather)
     return adjoint ? adjoint_gemm_cuda(g, source, weight, store, dest)
                    : forward_gemm_cuda(g, source, weight, store, dest);
-  const bool bf16 = source.layout.dtype == DType::bfloat16;
-  if (engine == ConvEngine::pointwise)
-    return bf16 ? pointwise_adjoint_cuda<__nv_bfloat16>(source, weight, store, dest)
-                : pointwise_adjoint_cuda<__half>(source, weight, store, dest);
-  if (engine == ConvEngine::stem)
-    return bf16 ? stem_conv_cuda<__nv_bfloat16>(source, weight, store, dest)
-                : stem_conv_cuda<__half>(source, weight, store, dest);
-  const auto run = bf16 ? engine_of<__nv_bfloat16>(engine, call) : engine_of<__half>(engine, call);
-  run(g, adjoint, source, weight, store, dest, workspace);
+  const auto run = source.layout.dtype == DType::bfloat16 ? convolve_16_bit<__nv_bfloat16> : convolve_16_bit<__half>;
+  run(engine, call, source, weight, store, dest, workspace);
+}
+
+template <class T>
+static void convolve_weight_16_bit(ConvEngine engine, const ConvGeometry& g, const Tensor& x, const Tensor& gy,
+                                   const Tensor& gw, void* workspace) {
+  if (engine == ConvEngine::pointwise) return pointwise_weight_cuda<T>(x, gy, gw, workspace);
+  if (engine == ConvEngine::stem) return stem_weight_cuda<T>(x, gy, gw, workspace);
+  const auto run = engine == ConvEngine::tensor_halo ? halo_weight_cuda<T> : tensor_weight_cuda<T>;
+  run(g, x, gy, gw, workspace);
 }
 
 void convolve_weight_cuda(const ConvGeometry& g, const Tensor& x, const Tensor& gy, const Tensor& gw, void* workspace) {
   const ConvEngine engine = choose_weight_engine(g, x.layout, gy.layout, x.first_channels);
   if (engine == ConvEngine::gather) return weight_gradient_cuda(g, x, gy, gw, workspace);
-  const bool halo = engine == ConvEngine::tensor_halo, bf16 = x.layout.dtype == DType::bfloat16;
-  if (engine == ConvEngine::pointwise)
-    return bf16 ? pointwise_weight_cuda<__nv_bfloat16>(x, gy, gw, workspace)
-                : pointwise_weight_cuda<__half>(x, gy, gw, workspace);
-  if (engine == ConvEngine::stem)
-    return bf16 ? stem_weight_cuda<__nv_bfloat16>(x, gy, gw, workspace)
-                : stem_weight_cuda<__half>(x, gy, gw, workspace);
-  const auto run = halo   ? bf16 ? halo_weight_cuda<__nv_bfloat16> : halo_weight_cuda<__half>
-                     : bf16 ? tensor_weight_cuda<__nv_bfloat16>
-                          : tensor_weight_cuda<__half>;
-  run(g, x, gy, gw, workspace);
+  const auto run =
+      x.layout.dtype == DType::bfloat16 ? convolve_weight_16_bit<__nv_bfloat16> : convolve_weight_16_bit<__half>;
+  run(engine, g, x, gy, gw, workspace);
 }
 
 // What the statistics of a convolution came by.

@@ -7,18 +7,16 @@
 #include "device/scratch.h"
 #include "ops/conv3d/regions.h"
 #include "ops/conv3d/simd.h"
+#include "ops/conv3d/widths.h"
 
 namespace voxelspark {
 
 constexpr int64_t kMostCells = 512, kFewestCells = 56;  // of an item: rows of its sources and a panel share the L2
 constexpr int64_t kUnits = 64;                          // enough to occupy any machine
 constexpr int64_t kPackedChannels = 64;                 // source channels of a packing task
-constexpr int64_t kWidestVector = 16;
-constexpr int64_t kFewVoxels = 256;  // that meet at least kSomeWeights: see run_by_taps()
+constexpr int64_t kFewVoxels = 256;                     // that meet at least kSomeWeights: see run_by_taps()
 constexpr int64_t kSomeWeights = 1 << 18;
 constexpr int64_t kStreamed = int64_t{1} << 22;  // floats of an output that is far larger than an L2
-
-static int64_t round_up(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
 
 int64_t gather_gemm_workspace(int64_t taps, int64_t source_channels, int64_t dest_channels) {
   const int64_t width = round_up(dest_channels, kWidestVector);

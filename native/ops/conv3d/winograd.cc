@@ -5,13 +5,12 @@
 #include "device/parallel.h"
 #include "device/scratch.h"
 #include "ops/conv3d/simd.h"
+#include "ops/conv3d/widths.h"
 #include "ops/conv3d/winograd_cells.h"
 #include "ops/conv3d/winograd_moments.h"
 
 namespace voxelspark {
 
-constexpr int64_t kWidestVector = 16;
-constexpr int64_t kSkew = 16;              // keeps the frequencies of a channel off the same cache sets
 constexpr int64_t kPiece = 8;              // source channels whose weights are transformed together
 constexpr int64_t kPieceTiles = 14;        // tiles that one thread transforms for a batch
 constexpr int64_t kBatchProducts = 16384;  // tiles times frequencies of a batch
@@ -19,15 +18,13 @@ constexpr int64_t kFewTiles = 64;
 constexpr int64_t kSomeWeights = 1 << 18;  // transformed, in floats: about half of a usual L2
 constexpr int64_t kManyWeights = 1 << 21;
 
-static int64_t round_up(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
-
 // Whether weights are transformed panel by panel, where they are used, rather than all in advance.
 static bool by_panels(int m, int64_t tiles, int64_t source_channels, int64_t dest_channels) {
   const int64_t transformed = frequencies_of(m) * source_channels * dest_channels;
   return transformed > (tiles > kFewTiles ? kManyWeights : kSomeWeights);
 }
 
-// Tiles of a batch: as many as kBatches allows, in batches of one size.
+// Tiles of a batch: as many as kBatchProducts allows, in batches of one size.
 static int64_t batch_of(int m, int64_t tiles) {
   const int64_t most = kBatchProducts / frequencies_of(m), batches = (tiles + most - 1) / most;
   return std::min(tiles, (tiles + batches - 1) / batches + kPieceTiles - 1);
@@ -72,6 +69,25 @@ struct Panels {
   int vectors(int64_t p) const { return static_cast<int>((valid(p) + lanes - 1) / lanes); }
 };
 
+// Consecutive chunks, whose tiles are transformed together.
+struct Batch {
+  const std::vector<Chunk>& chunks;
+  int64_t begin, size;
+
+  // From chunk `begin` on, as many as have `most` tiles.
+  Batch(const std::vector<Chunk>& chunks, int64_t begin, int64_t most) : chunks(chunks), begin(begin), size(0) {
+    while (begin + size < static_cast<int64_t>(chunks.size()) && place(size + 1) <= most) size++;
+  }
+  const Chunk& at(int64_t i) const { return chunks[begin + i]; }
+  // Tiles before chunk i, or all where there is none.
+  int64_t place(int64_t i) const { return i ? at(i - 1).first + at(i - 1).tiles - at(0).first : 0; }
+};
+
+struct BatchPlan {
+  int64_t parts;                            // that threads make of a panel's chunks
+  int64_t v_block, v_step, u_step, m_step;  // in floats: between vectors of channels, between frequencies
+};
+
 struct Convolution {
   int m;
   const Maps &source, &dest;
@@ -96,6 +112,8 @@ struct Convolution {
 
   void run_by_chunks() const;
   void run_by_panels() const;
+  void load(const Chunk& chunk, float* v, int64_t step, int64_t block, const std::vector<float>& zeros) const;
+  void multiply(const Batch& batch, const BatchPlan& plan, int64_t share, float* memory, ChunkSums& into) const;
   void transform_weights() const;
   void depth(int64_t p, int64_t channel, int64_t n, const WinogradDepth& to) const;
   void store(const Chunk& chunk, int64_t panel, const WinogradProduct& product, ChunkSums& into, int64_t i) const;
@@ -119,6 +137,16 @@ void Convolution::depth(int64_t p, int64_t channel, int64_t n, const WinogradDep
   for (int64_t t = 0; t < 27; t++, from += weights.tap_stride)
     pack(from, weights.dest_stride, weights.source_stride, n, panels.valid(p), width(p), taps + t * n * width(p));
   simd_winograd_depth()({taps, n * width(p), to.planes, to.z_stride, to.tap_stride});
+}
+
+// The input transform of a chunk's tiles: v[frequency][channel / lanes][tile][channel % lanes].
+void Convolution::load(const Chunk& chunk, float* v, int64_t step, int64_t block,
+                       const std::vector<float>& zeros) const {
+  WinogradRun run{};
+  run.v = v;
+  run.frequency_stride = step;
+  run.block_stride = block;
+  load_tiles(from, tiles, chunk, zeros.data(), run);
 }
 
 // By pieces of one panel and kPiece source channels.
@@ -197,11 +225,7 @@ void Convolution::run_by_chunks() const {
   parallel_for(static_cast<int64_t>(chunks.size()) * split, [&](int64_t i) {
     const Chunk& chunk = chunks[i / split];
     float *v = scratch.mine(), *product = v + frequencies * v_step;
-    WinogradRun run{};
-    run.v = v;
-    run.frequency_stride = v_step;
-    run.block_stride = v_block;
-    load_tiles(from, tiles, chunk, zeros.data(), run);
+    load(chunk, v, v_step, v_block, zeros);
     const int64_t part = i % split;
     for (int64_t p = part * panels.count() / split; p < (part + 1) * panels.count() / split; p++) {
       const WinogradProduct job{v,           v_step,      v_block,           panel(p), u_step(p), channels,
@@ -217,54 +241,46 @@ void Convolution::run_by_chunks() const {
 // are transformed first; then each panel's weights, one depth frequency after the other, in the L2 of one thread.
 void Convolution::run_by_panels() const {
   const std::vector<Chunk> chunks = chunks_of(cells, tiles, kPieceTiles);
-  const int64_t plane = frequencies / 4, blocks = (channels + shape.lanes - 1) / shape.lanes,
-                total = chunks.back().first + chunks.back().tiles, batch = batch_of(m, total),
-                v_block = batch * shape.lanes, v_step = blocks * v_block + kSkew,
-                u_step = channels * panels.width() + kSkew, m_step = batch * panels.width() + kSkew;
-  const TeamScratch scratch((4 * 9 + plane) * u_step + frequencies * m_step);
+  const int64_t most = batch_of(m, chunks.back().first + chunks.back().tiles);
+  const int64_t blocks = (channels + shape.lanes - 1) / shape.lanes, v_block = most * shape.lanes;
+  const BatchPlan plan{(omp_get_max_threads() + panels.count() - 1) / panels.count(), v_block, blocks * v_block + kSkew,
+                       channels * panels.width() + kSkew, most * panels.width() + kSkew};
+  const TeamScratch scratch((4 * 9 + frequencies / 4) * plan.u_step + frequencies * plan.m_step);
   const std::vector<float> zeros(zeros_for(tiles, kPieceTiles, channels));
-  const int64_t parts = (omp_get_max_threads() + panels.count() - 1) / panels.count();
-  const auto multiply = simd_winograd_multiply();
-  const auto transform = simd_winograd_plane();
   ChunkSums found(left, chunks.size(), panels.channels);
-  for (size_t begin = 0, end = 0; begin < chunks.size(); begin = end) {
-    const int64_t first = chunks[begin].first;
-    while (end < chunks.size() && chunks[end].first + chunks[end].tiles - first <= batch) end++;
-    const int64_t n = static_cast<int64_t>(end - begin);
-    const auto place = [&](int64_t i) {
-      return i < n ? chunks[begin + i].first - first
-                   : chunks[begin + n - 1].first + chunks[begin + n - 1].tiles - first;
-    };
-    parallel_for(n, [&](int64_t i) {
-      const Chunk& chunk = chunks[begin + i];
-      WinogradRun run{};
-      run.v = large + place(i) * shape.lanes;
-      run.frequency_stride = v_step;
-      run.block_stride = v_block;
-      load_tiles(from, tiles, chunk, zeros.data(), run);
+  for (int64_t begin = 0; begin < static_cast<int64_t>(chunks.size());) {
+    const Batch batch(chunks, begin, most);
+    parallel_for(batch.size, [&](int64_t i) {
+      load(batch.at(i), large + batch.place(i) * shape.lanes, plan.v_step, v_block, zeros);
     });
-    parallel_for(panels.count() * parts, [&](int64_t i) {
-      const int64_t p = i / parts, from_chunk = n * (i % parts) / parts, end_chunk = n * (i % parts + 1) / parts;
-      const int64_t a = place(from_chunk), b = place(end_chunk);
-      if (a == b) return;
-      float *planes = scratch.mine(), *u = planes + 4 * 9 * u_step, *product = u + plane * u_step;
-      for (int64_t c = 0; c < channels; c += kPiece)
-        depth(p, c, std::min(kPiece, channels - c), {nullptr, 0, planes + c * width(p), 9 * u_step, u_step});
-      WinogradProduct job{nullptr,           v_step,  v_block, u, u_step, channels, plane, static_cast<int>(b - a),
-                          panels.vectors(p), product, m_step};
-      for (int64_t z = 0; z < 4; z++) {
-        transform(m, {planes + z * 9 * u_step, u_step, channels * width(p), u, u_step});
-        job.v = large + z * plane * v_step + a * shape.lanes;
-        job.m = product + z * plane * m_step;
-        multiply(job);
-      }
-      for (int64_t c = from_chunk; c < end_chunk; c++) {
-        job.m = product + (place(c) - a) * panels.width();
-        store(chunks[begin + c], p, job, found, begin + c);
-      }
-    });
+    parallel_for(panels.count() * plan.parts, [&](int64_t i) { multiply(batch, plan, i, scratch.mine(), found); });
+    begin += batch.size;
   }
   found.merge(cells, tiles, chunks);
+}
+
+// Share i of a batch's products: chunks of one panel.
+void Convolution::multiply(const Batch& batch, const BatchPlan& plan, int64_t i, float* memory, ChunkSums& into) const {
+  const int64_t parts = plan.parts, p = i / parts, part = i % parts, plane = frequencies / 4;
+  const int64_t first = batch.size * part / parts, end = batch.size * (part + 1) / parts;
+  const int64_t a = batch.place(first), b = batch.place(end);
+  if (a == b) return;
+  float *planes = memory, *u = planes + 4 * 9 * plan.u_step, *product = u + plane * plan.u_step;
+  for (int64_t c = 0; c < channels; c += kPiece)
+    depth(p, c, std::min(kPiece, channels - c), {nullptr, 0, planes + c * width(p), 9 * plan.u_step, plan.u_step});
+  WinogradProduct job{nullptr,           plan.v_step, plan.v_block, u,
+                      plan.u_step,       channels,    plane,        static_cast<int>(b - a),
+                      panels.vectors(p), product,     plan.m_step};
+  for (int64_t z = 0; z < 4; z++) {
+    simd_winograd_plane()(m, {planes + z * 9 * plan.u_step, plan.u_step, channels * width(p), u, plan.u_step});
+    job.v = large + z * plane * plan.v_step + a * shape.lanes;
+    job.m = product + z * plane * plan.m_step;
+    simd_winograd_multiply()(job);
+  }
+  for (int64_t c = first; c < end; c++) {
+    job.m = product + (batch.place(c) - a) * panels.width();
+    store(batch.at(c), p, job, into, batch.begin + c);
+  }
 }
 
 void convolve(const Convolution& c) {

@@ -9,6 +9,8 @@
 
 namespace voxelspark {
 
+constexpr int64_t kSkew = 16;  // floats that keep the frequencies of a channel off the same cache sets
+
 inline int64_t frequencies_of(int m) { return 4 * (m + 2) * (m + 2); }
 
 struct Cells {

@@ -6,6 +6,7 @@
 #endif
 
 #include "device/simd.h"
+#include "ops/conv3d/rows.h"
 
 #define WINOGRAD_NAMESPACE SIMD(winograd)
 
@@ -13,31 +14,17 @@ namespace voxelspark {
 namespace WINOGRAD_NAMESPACE {
 
 // Accumulators, two vectors of the other factor and one broadcast value fill the register file.
-#if defined(__AVX512F__)
-constexpr int kRows = 14;
-#elif defined(__aarch64__)
-constexpr int kRows = 12;
+#if defined(__AVX2__) || defined(__aarch64__)
+constexpr int kRows = VS_ROWS;
+#define WINOGRAD_ROWS VS_ALL_ROWS
 #else
 constexpr int kRows = 6;
+#define WINOGRAD_ROWS VS_ROWS_TO_6
 #endif
 constexpr int kPanel = 2 * kLanes;
 
-// The table of kernel<rows, W> for 1 to kRows rows.
-#define WINOGRAD_ROWS_6(kernel, W) kernel<1, W>, kernel<2, W>, kernel<3, W>, kernel<4, W>, kernel<5, W>, kernel<6, W>
-#define WINOGRAD_ROWS_12(kernel, W) \
-  WINOGRAD_ROWS_6(kernel, W), kernel<7, W>, kernel<8, W>, kernel<9, W>, kernel<10, W>, kernel<11, W>, kernel<12, W>
-#if defined(__AVX512F__)
-#define WINOGRAD_ROWS(kernel, W) WINOGRAD_ROWS_12(kernel, W), kernel<13, W>, kernel<14, W>
-#elif defined(__aarch64__)
-#define WINOGRAD_ROWS(kernel, W) WINOGRAD_ROWS_12(kernel, W)
-#else
-#define WINOGRAD_ROWS(kernel, W) WINOGRAD_ROWS_6(kernel, W)
-#endif
-
 template <int kTile>
 constexpr int kPoints = kTile + 2;
-template <int kTile>
-constexpr int kFrequencies = 4 * kPoints<kTile>* kPoints<kTile>;
 
 // The first n values, zeros behind; nothing beyond them is touched.
 VS_INLINE Vec load_first(const float* p, int64_t n) {

@@ -7,13 +7,12 @@
 
 #include "device/parallel.h"
 #include "device/scratch.h"
+#include "ops/conv3d/widths.h"
 #include "ops/conv3d/winograd.h"
 #include "ops/conv3d/winograd_cells.h"
 
 namespace voxelspark {
 
-constexpr int64_t kWidestVector = 16;
-constexpr int64_t kSkew = 16;
 constexpr int64_t kMostSums = 1 << 18;              // that a thread adds to in all frequencies: half of a usual L2
 constexpr int64_t kMostSumsOfPart = 36 * 64 * 128;  // in those of one depth: more of the L2, but less work beside it
 constexpr int64_t kMostSlots = 16, kChunksOfSlot = 8;
@@ -21,8 +20,6 @@ constexpr int64_t kChunkFloats = 1 << 18;                    // of transformed i
 constexpr int64_t kFewestTiles = 14, kMostTiles = 28;        // of a chunk
 constexpr int kPiece = 14;                                   // tiles that one thread transforms for a batch
 constexpr int64_t kSmallestBatch = 96, kLargestBatch = 256;  // tiles
-
-static int64_t round_up(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
 
 namespace {
 
@@ -36,7 +33,7 @@ struct Plan {
 
   Plan(int m, const Layout& x, const Layout& gy)
       : m(m),
-        frequencies(4 * (m + 2) * (m + 2)),
+        frequencies(frequencies_of(m)),
         channels(x.channels()),
         outputs(gy.channels()),
         tiles(Cells::count(gy, x) * Tiles(Cells::edge_of(gy, x), m).per_cell()),

@@ -42,7 +42,6 @@ struct DensifyTokenGradient : Descriptor {
   int64_t cuda_workspace(const Inputs& in) const override {
     return VoxelSplits::of(in[0].layout, true).bytes(1, in[0].layout.channels());
   }
-  int64_t masked_cells() const { return static_cast<int64_t>(mask->block_of.size()) - mask->blocks(); }
 };
 
 }  // namespace voxelspark

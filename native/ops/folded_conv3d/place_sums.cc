@@ -14,6 +14,7 @@ struct Plane {
   const float* data;
   int64_t rows, length, k;
 
+  int64_t last_step() const { return length > 1 ? length - 1 : 1; }  // from the first of a row to its last
   const float* voxel(int64_t y, int64_t x) const { return data + (y * length + x) * k; }
   void add(double* sums) const {
     const int64_t width = column_width(k);
@@ -26,7 +27,7 @@ struct Plane {
       simd_add_columns()(voxel(first[p], 0), count[p] * length * k, width, columns.data());
       fold_columns(columns.data(), k, total.data());
       for (int64_t y = first[p]; y < first[p] + count[p]; y++)
-        for (int64_t x = 0; x<length; x += length> 1 ? length - 1 : 1) {
+        for (int64_t x = 0; x < length; x += last_step()) {
           const float* v = voxel(y, x);
           for (int64_t i = 0; i < k; i++) sums[place_on(x, length) * k + i] += v[i];
         }

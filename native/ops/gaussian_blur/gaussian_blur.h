@@ -52,9 +52,7 @@ struct GaussianBlur : Descriptor {
   void fields(FieldVisitor& v) override { v.field("sigma", sigma); }
   Layouts infer(const Inputs& in) const override {
     const std::string op = "gaussian_blur";
-    require_dense(in[0].layout, op, "x");
-    require_shape(in[0].layout.channels() == 1,
-                  op + ": x is " + to_string(in[0].layout.shape) + ", allowed is one channel: let channels be samples");
+    require_one_channel(in[0].layout, op);
     require(sigma.size() == 3, "SHAPE",
             op + ": sigma has " + std::to_string(sigma.size()) + " numbers, allowed are 3 (z, y, x)");
     for (double s : sigma)

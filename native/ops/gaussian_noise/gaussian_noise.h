@@ -26,9 +26,7 @@ struct GaussianNoise : Descriptor {
   }
   Layouts infer(const Inputs& in) const override {
     const std::string op = "gaussian_noise";
-    require_dense(in[0].layout, op, "x");
-    require_shape(in[0].layout.channels() == 1,
-                  op + ": x is " + to_string(in[0].layout.shape) + ", allowed is one channel: let channels be samples");
+    require_one_channel(in[0].layout, op);
     require_shape(in[0].layout.shape.size().product() <= int64_t{1} << 34,
                   op + ": a stream has 2^34 values, x is " + to_string(in[0].layout.shape));
     require(std::isfinite(sigma) && sigma >= 0, "RANGE", op + ": sigma is " + text_of(sigma) + ", allowed is [0, inf)");

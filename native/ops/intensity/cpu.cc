@@ -17,16 +17,16 @@ constexpr float kInfinity = std::numeric_limits<float>::infinity();
 
 // Runs body(x, n) for every chunk of a sample and returns its moments afterwards, about `pivot`.
 template <class Body>
-Moments measured(float* x, int64_t voxels, float pivot, const Body& body) {
+IntensityMoments measured(float* x, int64_t voxels, float pivot, const Body& body) {
   const int64_t chunks = (voxels + kChunk - 1) / kChunk;
-  std::vector<Moments> parts(chunks);
+  std::vector<IntensityMoments> parts(chunks);
   auto moments = simd_intensity_moments();
   parallel_for(chunks, [&](int64_t i) {
     const int64_t begin = i * kChunk, n = std::min(kChunk, voxels - begin);
     body(x + begin, n);
     moments(x + begin, n, pivot, &parts[i]);
   });
-  Moments total = parts[0];
+  IntensityMoments total = parts[0];
   for (int64_t i = 1; i < chunks; i++) {
     total.low = std::min(total.low, parts[i].low);
     total.high = std::max(total.high, parts[i].high);
@@ -61,7 +61,7 @@ void intensity_scale_cpu(const Descriptor& d, const Launch& l) {
 void intensity_contrast_cpu(const Descriptor& d, const Launch& l) {
   const double factor = as<IntensityContrast>(d).factor;
   each_sample(l, [&](float* x, int64_t voxels) {
-    const Moments m = measured(x, voxels, x[0], [](float*, int64_t) {});
+    const IntensityMoments m = measured(x, voxels, x[0], [](float*, int64_t) {});
     const double mean = Spread(x[0], m.sum, m.squares, voxels).mean;
     lines(x, voxels, factor, mean - factor * mean, m.low, m.high);
   });
@@ -73,11 +73,11 @@ void intensity_gamma_cpu(const Descriptor& d, const Launch& l) {
   auto bend = simd_intensity_curve();
   each_sample(l, [&](float* x, int64_t voxels) {
     const float pivot = x[0];
-    const Moments m = measured(x, voxels, pivot, [](float*, int64_t) {});
+    const IntensityMoments m = measured(x, voxels, pivot, [](float*, int64_t) {});
     const Spread before(sign * pivot, sign * m.sum, m.squares, voxels);
     const float low = op.inverted ? -m.high : m.low, range = m.high - m.low;
     const GammaCurve curve = {sign, low, range, 1 / std::max(range, kLeastSpread), static_cast<float>(op.exponent)};
-    const Moments bent = measured(x, voxels, low, [&](float* chunk, int64_t n) { bend(chunk, n, curve); });
+    const IntensityMoments bent = measured(x, voxels, low, [&](float* chunk, int64_t n) { bend(chunk, n, curve); });
     const Spread after(low, bent.sum, bent.squares, voxels);
     const double stretch = before.deviation / std::max(after.deviation, static_cast<double>(kLeastSpread));
     lines(x, voxels, sign * stretch, sign * (before.mean - stretch * after.mean), -kInfinity, kInfinity);

@@ -3,7 +3,7 @@
 
 namespace voxelspark {
 
-void SIMD(intensity_moments)(const float* x, int64_t n, float pivot, Moments* m) {
+void SIMD(intensity_moments)(const float* x, int64_t n, float pivot, IntensityMoments* m) {
   Vec low = all(x[0]), high = low;
   Wide sum = {}, squares = {}, sum2 = {}, squares2 = {};
   const double p = pivot;

@@ -36,18 +36,12 @@ struct IntensityParts {
   }
 };
 
-inline void require_intensities(const Inputs& in, const std::string& op) {
-  require_dense(in[0].layout, op, "x");
-  require_shape(in[0].layout.channels() == 1,
-                op + ": x is " + to_string(in[0].layout.shape) + ", allowed is one channel: let channels be samples");
-}
-
 struct IntensityScale : Descriptor {
   double factor = 1;
 
   void fields(FieldVisitor& v) override { v.field("factor", factor); }
   Layouts infer(const Inputs& in) const override {
-    require_intensities(in, "intensity_scale");
+    require_one_channel(in[0].layout, "intensity_scale");
     require(std::isfinite(factor), "RANGE",
             "intensity_scale: factor is " + text_of(factor) + ", allowed is any finite number");
     return {};
@@ -59,7 +53,7 @@ struct IntensityContrast : Descriptor {
 
   void fields(FieldVisitor& v) override { v.field("factor", factor); }
   Layouts infer(const Inputs& in) const override {
-    require_intensities(in, "intensity_contrast");
+    require_one_channel(in[0].layout, "intensity_contrast");
     require(std::isfinite(factor), "RANGE",
             "intensity_contrast: factor is " + text_of(factor) + ", allowed is any finite number");
     return {};
@@ -76,7 +70,7 @@ struct IntensityGamma : Descriptor {
     v.field("inverted", inverted);
   }
   Layouts infer(const Inputs& in) const override {
-    require_intensities(in, "intensity_gamma");
+    require_one_channel(in[0].layout, "intensity_gamma");
     require(exponent > 0 && exponent <= 100, "RANGE",
             "intensity_gamma: exponent is " + text_of(exponent) + ", allowed is above 0 up to 100");
     return {};

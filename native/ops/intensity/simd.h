@@ -5,7 +5,7 @@
 
 namespace voxelspark {
 
-struct Moments {
+struct IntensityMoments {
   float low, high;
   double sum, squares;  // of x - pivot
 };
@@ -13,7 +13,7 @@ struct GammaCurve {
   float sign, low, range, inverse_range, exponent;
 };
 
-DECLARE_SIMD(intensity_moments, void, (const float* x, int64_t n, float pivot, Moments* m))
+DECLARE_SIMD(intensity_moments, void, (const float* x, int64_t n, float pivot, IntensityMoments* m))
 // x = min(max(x a + b, low), high)
 DECLARE_SIMD(intensity_line, void, (float* x, int64_t n, float a, float b, float low, float high))
 // x = ((sign x - low) inverse_range)^exponent range + low

@@ -24,9 +24,8 @@ struct RegionBits {
 // For all regions, one after the other.
 inline std::vector<uint32_t> region_bits(const Regions& regions) {
   std::vector<uint32_t> bits(regions.count() * CountParts::kWords);
-  size_t i = 0;
   for (int64_t r = 0; r < regions.count(); r++)
-    for (const size_t end = i + static_cast<size_t>(regions.sizes[r]); i < end; i++) {
+    for (int64_t i = regions.first_of(r), end = regions.first_of(r + 1); i < end; i++) {
       const auto label = static_cast<int64_t>(regions.labels[i]);
       bits[r * CountParts::kWords + label / 32] |= 1u << label % 32;
     }

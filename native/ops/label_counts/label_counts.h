@@ -46,15 +46,20 @@ struct Regions {
     for (double v : ignore) require_label(v, op);
   }
   static void require_label(double v, const std::string& op) {
-    require(is_label(v), "RANGE", op + ": label is " + text_of(v) + ", allowed are whole numbers from 0 to 65535");
+    require(is_label(v), "RANGE",
+            op + ": label is " + text_of(v) + ", allowed are whole numbers from 0 to " + std::to_string(kLabels - 1));
   }
   bool ignores(double reference) const { return !ignore.empty() && reference == ignore[0]; }
   bool holds(int64_t region, double label) const {
-    int64_t first = 0;
-    for (int64_t r = 0; r < region; r++) first += static_cast<int64_t>(sizes[r]);
-    for (int64_t i = first; i < first + static_cast<int64_t>(sizes[region]); i++)
+    for (int64_t i = first_of(region), end = first_of(region + 1); i < end; i++)
       if (labels[i] == label) return true;
     return false;
+  }
+  // Where the labels of a region begin.
+  int64_t first_of(int64_t region) const {
+    int64_t first = 0;
+    for (int64_t r = 0; r < region; r++) first += static_cast<int64_t>(sizes[r]);
+    return first;
   }
 };
 
@@ -65,7 +70,8 @@ inline void require_label_pair(const Inputs& in, const Regions& regions, const s
                 op + ": label volumes have one channel, got " + to_string(in[0].layout.shape));
   regions.check(op);
   require(regions.count() >= 1 && regions.count() <= kMostRegions, "RANGE",
-          op + ": got " + std::to_string(regions.count()) + " regions, allowed are 1 to 256");
+          op + ": got " + std::to_string(regions.count()) + " regions, allowed are 1 to " +
+              std::to_string(kMostRegions));
 }
 
 // What CUDA keeps: a bit for every label of every region, and counts of fixed splits: TP, FP, FN, TN of a region and

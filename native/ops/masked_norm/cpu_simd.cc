@@ -1,24 +1,8 @@
-#include "device/simd.h"
+#include "ops/columns_simd.h"
 #include "ops/masked_norm/simd.h"
 #include "ops/pending_simd.h"
 
 namespace voxelspark {
-
-// Calls body(column, element, lanes tag) over rows of `width` columns: vectors first, then single elements.
-template <class Body>
-static VS_INLINE void each_column(int64_t n, int64_t width, const Body& body) {
-  for (int64_t row = 0; row < n; row += width) {
-    const int64_t columns = n - row < width ? n - row : width;
-    int64_t k = 0;
-    for (; k + kLanes <= columns; k += kLanes) body(k, row + k, Vec{});
-    for (; k < columns; k++) body(k, row + k, 0.0f);
-  }
-}
-
-static VS_INLINE Vec get(const float* p, Vec) { return load(p); }
-static VS_INLINE float get(const float* p, float) { return *p; }
-static VS_INLINE void put(float* p, Vec v) { store(p, v); }
-static VS_INLINE void put(float* p, float v) { *p = v; }
 
 void SIMD(norm_apply)(const float* x, int64_t n, int64_t width, const NormColumns& p, float* y) {
   each_column(

@@ -1,6 +1,7 @@
 // As the CPU makes them: mean and squared deviations of fixed splits of each group in two passes, merged in order by
 // Chan's formula in double; or those that the op before left of each sample, merged alike.
 #include "ops/masked_norm/cuda_statistics.cuh"
+#include "ops/reduce/cuda_chan.cuh"
 
 namespace voxelspark {
 
@@ -47,19 +48,6 @@ __global__ void __launch_bounds__(kReduceThreads, 2)
   to[channels] = moments[1] - moments[0] * moments[0] / voxels;
 }
 
-struct Moments {
-  double voxels, mean, m2;
-
-  // Chan, Golub and LeVeque's pairwise formula.
-  __device__ void merge(double n, double other_mean, double other_m2) {
-    if (n == 0) return;
-    const double total = voxels + n, delta = other_mean - mean;
-    mean += delta * (n / total);
-    m2 += other_m2 + delta * delta * (voxels * n / total);
-    voxels = total;
-  }
-};
-
 struct Running {
   float *mean, *variance;  // null: none
   double momentum;
@@ -75,7 +63,7 @@ struct OfSplits {
   __device__ void merge(int group, int64_t part, int c, Moments& all) const {
     const double voxels = static_cast<double>(view.split(group, part).count());
     const double* from = partial + (group * parts + part) * 2 * channels + c;
-    if (voxels > 0) all.merge(voxels, from[0], from[channels]);
+    if (voxels > 0) all.merge({voxels, from[0], from[channels]});
   }
 };
 
@@ -88,7 +76,7 @@ struct OfSamples {
   __device__ void merge(int group, int64_t part, int c, Moments& all) const {
     const int n = static_cast<int>(group * parts + part);
     const float* from = moments + int64_t{n} * 2 * channels + c;
-    all.merge(static_cast<double>(blocks.first_voxel(n + 1) - blocks.first_voxel(n)), from[0], from[channels]);
+    all.merge({static_cast<double>(blocks.first_voxel(n + 1) - blocks.first_voxel(n)), from[0], from[channels]});
   }
 };
 
@@ -104,7 +92,7 @@ __global__ void merge_moments(Parts parts, int channels, double eps, float* mean
   __syncthreads();
   if (at.row != 0 || !active) return;
   Moments all = own;
-  for (int r = 1; r < kRows; r++) all.merge(rows[r][at.lane].voxels, rows[r][at.lane].mean, rows[r][at.lane].m2);
+  for (int r = 1; r < kRows; r++) all.merge(rows[r][at.lane]);
   const double variance = all.voxels > 0 && all.m2 > 0 ? all.m2 / all.voxels : 0;
   const int64_t to = static_cast<int64_t>(group) * channels + at.channel;
   mean[to] = static_cast<float>(all.mean);

@@ -18,7 +18,7 @@ struct ValueRange {
 __device__ inline ValueRange range_of_block(ValueRange value) {
   SHARED_ARRAY(ValueRange, ranges, [kReduceThreads]);
   ranges[threadIdx.x] = value;
-  for (int half = kReduceThreads / 2; half > 0; half /= 2) {
+  for (unsigned half = kReduceThreads / 2; half > 0; half /= 2) {
     __syncthreads();
     if (threadIdx.x < half) ranges[threadIdx.x].add(ranges[threadIdx.x + half]);
   }

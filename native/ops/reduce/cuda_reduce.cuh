@@ -124,7 +124,7 @@ __device__ inline void sum_of_splits(const Lane& at, const double* partial, int6
 __device__ inline double sum_of_block(double value) {
   SHARED_ARRAY(double, values, [kReduceThreads]);
   values[threadIdx.x] = value;
-  for (int half = kReduceThreads / 2; half > 0; half /= 2) {
+  for (unsigned half = kReduceThreads / 2; half > 0; half /= 2) {
     __syncthreads();
     if (threadIdx.x < half) values[threadIdx.x] += values[threadIdx.x + half];
   }

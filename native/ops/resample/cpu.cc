@@ -3,10 +3,11 @@
 #include <optional>
 
 #include "device/parallel.h"
-#include "ops/resample/lines.h"
+#include "ops/resample/affine_row.h"
 #include "ops/resample/passes.h"
 #include "ops/resample/simd.h"
 #include "ops/resample/spline.h"
+#include "ops/resample/tiles.h"
 
 namespace voxelspark {
 
@@ -17,42 +18,20 @@ namespace {
 
 void resize_axis(const float* x, float* y, const Lines& l, int64_t m, int64_t order) {
   const AxisTaps taps = axis_taps(l.n, m, order);
-  const int64_t padded = l.n + 2 * kPad, tiles = (l.count() + kLines - 1) / kLines;
-  constexpr int64_t kTilesAnItem = 8;
+  const int64_t padded = l.n + 2 * kPad;
   auto filter = simd_spline_filter();
   auto read = simd_spline_taps();
-  parallel_ranges(tiles, kTilesAnItem, [&](int64_t begin, int64_t end) {
-    std::vector<double> tile(padded * kLines), out(m * kLines);
-    for (int64_t t = begin; t < end; t++) {
-      const int64_t first = t * kLines, count = std::min(kLines, l.count() - first);
-      each_sample(l, l.n, first, count,
-                  [&](int64_t at, int64_t k, int64_t i) { tile[(k + kPad) * kLines + i] = x[at]; });
-      for (int64_t k = 0; k < kPad; k++) {
-        std::memcpy(&tile[k * kLines], &tile[kPad * kLines], kLines * sizeof(double));
-        std::memcpy(&tile[(kPad + l.n + k) * kLines], &tile[(kPad + l.n - 1) * kLines], kLines * sizeof(double));
-      }
-      if (order == 3) filter(tile.data(), padded, true);
-      read(tile.data(), taps.first.data(), taps.weight.data(), taps.taps, out.data(), m);
-      each_sample(l, m, first, count,
-                  [&](int64_t at, int64_t k, int64_t i) { y[at] = static_cast<float>(out[k * kLines + i]); });
+  each_tile(l, (padded + m) * kLines, [&](double* tile, int64_t first, int64_t count) {
+    double *const inner = tile + kPad * kLines, *const end = inner + l.n * kLines, *const out = end + kPad * kLines;
+    each_sample(l, l.n, first, count, [=](int64_t at, int64_t k, int64_t i) { inner[k * kLines + i] = x[at]; });
+    for (int64_t k = 0; k < kPad; k++) {
+      std::memcpy(tile + k * kLines, inner, kLines * sizeof(double));
+      std::memcpy(end + k * kLines, end - kLines, kLines * sizeof(double));
     }
-  });
-}
-
-// In place: y holds samples on entry and coefficients on return.
-void filter_axis(float* y, const Lines& l) {
-  if (l.n == 1) return;
-  const int64_t tiles = (l.count() + kLines - 1) / kLines;
-  auto filter = simd_spline_filter();
-  parallel_ranges(tiles, 8, [&](int64_t begin, int64_t end) {
-    std::vector<double> tile(l.n * kLines);
-    for (int64_t t = begin; t < end; t++) {
-      const int64_t first = t * kLines, count = std::min(kLines, l.count() - first);
-      each_sample(l, l.n, first, count, [&](int64_t at, int64_t k, int64_t i) { tile[k * kLines + i] = y[at]; });
-      filter(tile.data(), l.n, false);
-      each_sample(l, l.n, first, count,
-                  [&](int64_t at, int64_t k, int64_t i) { y[at] = static_cast<float>(tile[k * kLines + i]); });
-    }
+    if (order == 3) filter(tile, padded, true);
+    read(tile, taps.first.data(), taps.weight.data(), taps.taps, out, m);
+    each_sample(l, m, first, count,
+                [=](int64_t at, int64_t k, int64_t i) { y[at] = static_cast<float>(out[k * kLines + i]); });
   });
 }
 
@@ -144,20 +123,31 @@ void resample_separable_cpu(const Descriptor& descriptor, const Launch& l) {
 namespace {
 
 // Nearest, and linear and cubic with several channels: one voxel at a time.
-void general_row(const float* x, Int3 size, int64_t channels, int64_t order, const double start[3],
-                 const double step[3], float outside, float* y, int64_t count) {
-  const int64_t n[3] = {size.z, size.y, size.x};
+void general_row(const AffineRow& r, int64_t channels, int64_t order) {
   AffineTaps taps;
-  for (int64_t i = 0; i < count; i++, y += channels) {
+  float* y = r.out;
+  for (int64_t i = 0; i < r.count; i++, y += channels) {
     const double i_ = static_cast<double>(i);
-    const double place[3] = {start[0] + i_ * step[0], start[1] + i_ * step[1], start[2] + i_ * step[2]};
-    const bool inside = taps.place(place, n, order);
+    const double place[3] = {r.start[0] + i_ * r.step[0], r.start[1] + i_ * r.step[1], r.start[2] + i_ * r.step[2]};
+    const bool inside = taps.place(place, r.size, order);
     for (int64_t c = 0; c < channels; c++) {
       double sum = 0;
-      if (inside) taps.each(n, [&](int64_t voxel, double w) { sum += w * x[voxel * channels + c]; });
-      y[c] = inside ? static_cast<float>(sum) : outside;
+      if (inside) taps.each(r.size, [&](int64_t voxel, double w) { sum += w * r.volume[voxel * channels + c]; });
+      y[c] = inside ? static_cast<float>(sum) : r.outside;
     }
   }
+}
+
+// Spline coefficients of all samples, in the workspace.
+const float* coefficients_of(const Tensor& x, void* workspace) {
+  const Layout& layout = x.layout;
+  float* coefficients = static_cast<float*>(workspace);
+  std::memcpy(coefficients, x.f32(), static_cast<size_t>(layout.bytes()));
+  int64_t n[3];
+  sizes_of(layout.shape.size(), n);
+  for (int axis = 0; axis < 3; axis++)
+    filter_axis(coefficients, lines_of(layout.shape.samples(), layout.channels(), n, axis), simd_spline_filter());
+  return coefficients;
 }
 
 }  // namespace
@@ -165,52 +155,25 @@ void general_row(const float* x, Int3 size, int64_t channels, int64_t order, con
 void resample_affine_cpu(const Descriptor& descriptor, const Launch& l) {
   const auto& d = as<ResampleAffine>(descriptor);
   const Layout& from = l.inputs[0].layout;
-  const Int3 size = from.shape.size();
-  const int64_t channels = from.channels(), voxels = size.product() * channels;
-  const float* x = l.inputs[0].f32();
-  if (d.order == 3) {
-    float* coefficients = static_cast<float*>(l.workspace);
-    std::memcpy(coefficients, x, static_cast<size_t>(from.bytes()));
-    int64_t n[3];
-    sizes_of(size, n);
-    for (int axis = 0; axis < 3; axis++) filter_axis(coefficients, lines_of(from.shape.samples(), channels, n, axis));
-    x = coefficients;
-  }
-  auto fast = simd_cubic_row();
-  auto linear = simd_linear_row();
-  const float outside = static_cast<float>(d.outside);
+  const int64_t channels = from.channels(), volume = from.shape.size().product() * channels;
+  const float* x = d.order == 3 ? coefficients_of(l.inputs[0], l.workspace) : l.inputs[0].f32();
+  const bool cubic = d.order == 3 && channels == 1;
+  const bool linear = d.order == 1 && channels == 1 && volume < kMostPlaces;
+  const auto cubic_row = simd_cubic_row();
+  const auto linear_row = simd_linear_row();
   parallel_for(from.shape.samples() * d.size.z, [&](int64_t item) {
     const int64_t sample = item / d.size.z, z = item % d.size.z;
-    const double* m = d.matrix_of(sample);
+    AffineRow r = {};
+    r.volume = x + sample * volume;
+    sizes_of(from.shape.size(), r.size);
+    r.outside = static_cast<float>(d.outside);
+    r.count = d.size.x;
     for (int64_t y = 0; y < d.size.y; y++) {
-      double start[3], step[3];
-      for (int a = 0; a < 3; a++) {
-        start[a] = m[a * 4] * static_cast<double>(z) + m[a * 4 + 1] * static_cast<double>(y) + m[a * 4 + 3];
-        step[a] = m[a * 4 + 2];
-      }
-      float* row = l.outputs[0].f32() + ((sample * d.size.z + z) * d.size.y + y) * d.size.x * channels;
-      const float* source = x + sample * voxels;
-      if (d.order == 3 && channels == 1) {
-        const CubicRow r = {source,
-                            {size.z, size.y, size.x},
-                            {start[0], start[1], start[2]},
-                            {step[0], step[1], step[2]},
-                            outside,
-                            row,
-                            d.size.x};
-        fast(r);
-      } else if (d.order == 1 && channels == 1 && voxels < kMostPlaces) {
-        const LinearRow r = {source,
-                             {size.z, size.y, size.x},
-                             {start[0], start[1], start[2]},
-                             {step[0], step[1], step[2]},
-                             outside,
-                             row,
-                             d.size.x};
-        linear(r);
-      } else {
-        general_row(source, size, channels, d.order, start, step, outside, row, d.size.x);
-      }
+      place_row(r, d.matrix_of(sample), z, y);
+      r.out = l.outputs[0].f32() + (item * d.size.y + y) * d.size.x * channels;
+      if (cubic) cubic_row(r);
+      else if (linear) linear_row(r);
+      else general_row(r, channels, d.order);
     }
   });
 }

@@ -1,11 +1,10 @@
 // Adjoints of cpu.cc: the same tiles, every step reversed. Sums run in a fixed order, whatever the thread count.
 #include <cstring>
 
-#include "device/parallel.h"
-#include "ops/resample/lines.h"
 #include "ops/resample/resample.h"
 #include "ops/resample/simd.h"
 #include "ops/resample/spline.h"
+#include "ops/resample/tiles.h"
 
 namespace voxelspark {
 
@@ -17,42 +16,23 @@ namespace {
 // Lines of l.n input samples receive from lines of m output samples.
 void resize_axis_adjoint(const float* gy, float* gx, const Lines& l, int64_t m, int64_t order) {
   const AxisTaps taps = axis_taps(l.n, m, order);
-  const int64_t padded = l.n + 2 * kPad, tiles = (l.count() + kLines - 1) / kLines;
+  const int64_t padded = l.n + 2 * kPad;
   auto filter = simd_spline_filter_adjoint();
   auto spread = simd_spline_taps_adjoint();
-  parallel_ranges(tiles, 8, [&](int64_t begin, int64_t end) {
-    std::vector<double> tile(padded * kLines), out(m * kLines);
-    for (int64_t t = begin; t < end; t++) {
-      const int64_t first = t * kLines, count = std::min(kLines, l.count() - first);
-      std::fill(tile.begin(), tile.end(), 0.0);
-      each_sample(l, m, first, count, [&](int64_t at, int64_t k, int64_t i) { out[k * kLines + i] = gy[at]; });
-      spread(tile.data(), taps.first.data(), taps.weight.data(), taps.taps, out.data(), m);
-      if (order == 3) filter(tile.data(), padded, true);
-      double* const inner = &tile[kPad * kLines];
-      double* const top = inner + (l.n - 1) * kLines;
-      for (int64_t k = 0; k < kPad; k++)  // padding repeats the end samples
-        for (int64_t i = 0; i < kLines; i++) {
-          inner[i] += tile[k * kLines + i];
-          top[i] += top[(k + 1) * kLines + i];
-        }
-      each_sample(l, l.n, first, count,
-                  [&](int64_t at, int64_t k, int64_t i) { gx[at] = static_cast<float>(inner[k * kLines + i]); });
-    }
-  });
-}
-
-void filter_axis_adjoint(float* g, const Lines& l) {
-  if (l.n == 1) return;
-  auto filter = simd_spline_filter_adjoint();
-  parallel_ranges((l.count() + kLines - 1) / kLines, 8, [&](int64_t begin, int64_t end) {
-    std::vector<double> tile(l.n * kLines);
-    for (int64_t t = begin; t < end; t++) {
-      const int64_t first = t * kLines, count = std::min(kLines, l.count() - first);
-      each_sample(l, l.n, first, count, [&](int64_t at, int64_t k, int64_t i) { tile[k * kLines + i] = g[at]; });
-      filter(tile.data(), l.n, false);
-      each_sample(l, l.n, first, count,
-                  [&](int64_t at, int64_t k, int64_t i) { g[at] = static_cast<float>(tile[k * kLines + i]); });
-    }
+  each_tile(l, (padded + m) * kLines, [&](double* tile, int64_t first, int64_t count) {
+    double *const inner = tile + kPad * kLines, *const top = inner + (l.n - 1) * kLines;
+    double* const out = tile + padded * kLines;
+    std::fill_n(tile, padded * kLines, 0.0);
+    each_sample(l, m, first, count, [=](int64_t at, int64_t k, int64_t i) { out[k * kLines + i] = gy[at]; });
+    spread(tile, taps.first.data(), taps.weight.data(), taps.taps, out, m);
+    if (order == 3) filter(tile, padded, true);
+    for (int64_t k = 0; k < kPad; k++)  // padding repeats the end samples
+      for (int64_t i = 0; i < kLines; i++) {
+        inner[i] += tile[k * kLines + i];
+        top[i] += top[(k + 1) * kLines + i];
+      }
+    each_sample(l, l.n, first, count,
+                [=](int64_t at, int64_t k, int64_t i) { gx[at] = static_cast<float>(inner[k * kLines + i]); });
   });
 }
 
@@ -109,7 +89,7 @@ void resample_affine_backward_cpu(const Descriptor& descriptor, const Launch& l)
     for (size_t i = 0; i < sum.size(); i++) to[i] = static_cast<float>(sum[i]);
   });
   for (int axis = 0; axis < 3 && d.order == 3; axis++)
-    filter_axis_adjoint(gx, lines_of(s.samples(), channels, n, axis));
+    filter_axis(gx, lines_of(s.samples(), channels, n, axis), simd_spline_filter_adjoint());
 }
 
 }  // namespace voxelspark

@@ -5,8 +5,6 @@ namespace voxelspark {
 
 SIMD_NAMESPACE(spline) {
 
-constexpr double kPole = -0.26794919243112270647;
-
 typedef double Row __attribute__((vector_size(kLines * 8)));
 typedef double RowU __attribute__((vector_size(kLines * 8), aligned(8), may_alias));
 typedef float Quad __attribute__((vector_size(16)));
@@ -40,9 +38,9 @@ VS_INLINE void weights(float t, float w[4]) {
 }
 
 // Sixteen rows of four neighbours, combined along z and y first: 16 multiply-adds of a quad.
-VS_INLINE float interior(const CubicRow& r, const int64_t k[3], float w[3][4]) {
+VS_INLINE float interior(const AffineRow& r, const int64_t k[3], float w[3][4]) {
   const int64_t row = r.size[2], plane = r.size[1] * row;
-  const float* from = r.coefficients + (k[0] - 1) * plane + (k[1] - 1) * row + k[2] - 1;
+  const float* from = r.volume + (k[0] - 1) * plane + (k[1] - 1) * row + k[2] - 1;
   Quad sum = {0, 0, 0, 0};
   for (int z = 0; z < 4; z++) {
     Quad layer = {0, 0, 0, 0};
@@ -55,14 +53,14 @@ VS_INLINE float interior(const CubicRow& r, const int64_t k[3], float w[3][4]) {
   return (sum[0] * w[2][0] + sum[1] * w[2][1]) + (sum[2] * w[2][2] + sum[3] * w[2][3]);
 }
 
-inline float border(const CubicRow& r, const int64_t k[3], float w[3][4]) {
+inline float border(const AffineRow& r, const int64_t k[3], float w[3][4]) {
   int64_t at[3][4];
   for (int a = 0; a < 3; a++)
     for (int t = 0; t < 4; t++) at[a][t] = mirrored(k[a] - 1 + t, r.size[a]);
   float sum = 0;
   for (int z = 0; z < 4; z++)
     for (int y = 0; y < 4; y++) {
-      const float* row = r.coefficients + (at[0][z] * r.size[1] + at[1][y]) * r.size[2];
+      const float* row = r.volume + (at[0][z] * r.size[1] + at[1][y]) * r.size[2];
       float line = 0;
       for (int x = 0; x < 4; x++) line += w[2][x] * row[at[2][x]];
       sum += w[0][z] * w[1][y] * line;
@@ -159,7 +157,7 @@ void SIMD(spline_taps_adjoint)(double* tile, const int64_t* first, const double*
     for (int64_t t = 0; t < taps; t++) rows[first[i] + t] = rows[first[i] + t] + *weight++ * from[i];
 }
 
-void SIMD(cubic_row)(const CubicRow& r) {
+void SIMD(cubic_row)(const AffineRow& r) {
   using namespace SIMD(spline);
   constexpr double slack = 1e-9;  // rounding of the coordinates must not push a border voxel outside
   for (int64_t i = 0; i < r.count; i++) {
@@ -179,7 +177,7 @@ void SIMD(cubic_row)(const CubicRow& r) {
   }
 }
 
-void SIMD(linear_row)(const LinearRow& r) {
+void SIMD(linear_row)(const AffineRow& r) {
   const Steps step = steps_of(r.size);
   Places p;
   for (int64_t first = 0; first < r.count; first += kRun) {

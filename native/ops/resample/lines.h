@@ -1,9 +1,8 @@
-// Volumes seen as lines along one axis, and their way into and out of tiles of kLines lines side by side.
+// Volumes seen as lines along one axis.
 #pragma once
 #include <cstdint>
 
 #include "core/shape.h"
-#include "ops/resample/row.h"
 
 namespace voxelspark {
 
@@ -19,20 +18,6 @@ inline Lines lines_of(int64_t samples, int64_t channels, const int64_t size[3], 
   for (int a = 0; a < axis; a++) l.outer *= size[a];
   for (int a = axis + 1; a < 3; a++) l.inner *= size[a];
   return l;
-}
-
-// Copies `count` lines, starting with number `first`, between memory and a tile whose row `pad` is sample 0.
-template <class Move>
-void each_sample(const Lines& l, int64_t length, int64_t first, int64_t count, const Move& move) {
-  int64_t base[kLines];
-  for (int64_t i = 0; i < count; i++) base[i] = l.base(first + i, length);
-  if (l.inner >= count && base[count - 1] - base[0] == count - 1) {
-    for (int64_t k = 0; k < length; k++)
-      for (int64_t i = 0; i < count; i++) move(base[0] + i + k * l.inner, k, i);
-    return;
-  }
-  for (int64_t i = 0; i < count; i++)
-    for (int64_t k = 0; k < length; k++) move(base[i] + k * l.inner, k, i);
 }
 
 inline void sizes_of(Int3 v, int64_t out[3]) {

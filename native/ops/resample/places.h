@@ -48,7 +48,7 @@ static VS_INLINE Vec gather(const float* from, Index at) {
 #endif
 }
 
-static VS_INLINE void find_places(const LinearRow& r, int64_t first, Places& p) {
+static VS_INLINE void find_places(const AffineRow& r, int64_t first, Places& p) {
   constexpr double slack = 1e-9;  // rounding of the coordinates must not push a border voxel outside
   const int32_t stride[3] = {static_cast<int32_t>(r.size[1] * r.size[2]), static_cast<int32_t>(r.size[2]), 1};
   for (int i = 0; i < kRun; i++) {

@@ -1,10 +1,8 @@
 // Resampling of volumes by interpolation: nearest (order 0), linear (1) or cubic B-spline with prefilter (3).
 //
-// separable: every axis is resized on its own with pixel-centre mapping x_in = (x_out + 1/2) n_in / n_out -
-// 1/2 and
+// separable: every axis is resized on its own with pixel-centre mapping x_in = (x_out + 1/2) n_in / n_out - 1/2 and
 //   edge extension, as skimage.transform.resize(mode="edge", anti_aliasing=False) does (method.md 6.3).
-// affine: y[p] = x(M (p, 1)) for output voxel p = (z, y, x) and a 3x4 matrix M to input voxels; places
-// outside of
+// affine: y[p] = x(M (p, 1)) for output voxel p = (z, y, x) and a 3x4 matrix M to input voxels; places outside of
 //   [0, n-1] get a fixed value, as scipy.ndimage.map_coordinates(mode="constant") does (method.md 6.7).
 //
 // Dense feature maps only, channels last. Deterministic: each output voxel is written by one item of work.

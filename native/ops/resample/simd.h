@@ -19,7 +19,8 @@ DECLARE_SIMD(spline_taps, void,
 DECLARE_SIMD(spline_taps_adjoint, void,
              (double* tile, const int64_t* first, const double* weight, int64_t taps, const double* out, int64_t m))
 
-DECLARE_SIMD(cubic_row, void, (const CubicRow&))
-DECLARE_SIMD(linear_row, void, (const LinearRow&))
+// Rows of one channel.
+DECLARE_SIMD(cubic_row, void, (const AffineRow&))
+DECLARE_SIMD(linear_row, void, (const AffineRow&))
 
 }  // namespace voxelspark

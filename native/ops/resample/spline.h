@@ -7,10 +7,9 @@
 #include <vector>
 
 #include "core/host_device.h"
+#include "ops/resample/row.h"
 
 namespace voxelspark {
-
-constexpr double kPole = -0.26794919243112270647;  // sqrt(3) - 2, of the cubic B-spline
 
 // Weights of the four B-splines around t in [0, 1): at -1, 0, 1, 2.
 template <class T>

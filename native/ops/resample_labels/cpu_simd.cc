@@ -17,7 +17,7 @@ static VS_INLINE float vote(const float label[8], const float weight[8]) {
   return best;
 }
 
-void SIMD(label_row)(const LinearRow& r) {
+void SIMD(label_row)(const AffineRow& r) {
   const Steps step = steps_of(r.size);
   Places p;
   const float *v = r.volume, *vx = v + step.x;

@@ -4,6 +4,6 @@
 
 namespace voxelspark {
 
-DECLARE_SIMD(label_row, void, (const LinearRow&))
+DECLARE_SIMD(label_row, void, (const AffineRow&))
 
 }  // namespace voxelspark

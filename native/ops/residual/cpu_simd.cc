@@ -1,12 +1,8 @@
+#include "ops/columns_simd.h"
 #include "ops/pending_simd.h"
 #include "ops/residual/simd.h"
 
 namespace voxelspark {
-
-static VS_INLINE Vec get(const float* p, Vec) { return load(p); }
-static VS_INLINE float get(const float* p, float) { return *p; }
-static VS_INLINE void put(float* p, Vec v) { store(p, v); }
-static VS_INLINE void put(float* p, float v) { *p = v; }
 
 template <bool kPending, class V>
 static VS_INLINE V term(const ResidualTerm& t, int64_t i, int64_t k, V lanes) {
@@ -18,17 +14,12 @@ static VS_INLINE V term(const ResidualTerm& t, int64_t i, int64_t k, V lanes) {
 
 template <bool kX, bool kSkip, bool kSkipPending>
 static void range(const ResidualTerm& x, const ResidualTerm& skip, float slope, int64_t n, int64_t width, float* y) {
-  const auto one = [&](int64_t i, int64_t k, auto lanes) __attribute__((always_inline)) {
-    auto sum = term<kX>(x, i, k, lanes);
-    if constexpr (kSkip) sum += term<kSkipPending>(skip, i, k, lanes);
-    put(y + i, activated(sum, sum, slope));
-  };
-  for (int64_t row = 0; row < n; row += width) {
-    const int64_t columns = n - row < width ? n - row : width;
-    int64_t k = 0;
-    for (; k + kLanes <= columns; k += kLanes) one(row + k, k, Vec{});
-    for (; k < columns; k++) one(row + k, k, 0.0f);
-  }
+  each_column(
+      n, width, [&](int64_t k, int64_t i, auto lanes) __attribute__((always_inline)) {
+        auto sum = term<kX>(x, i, k, lanes);
+        if constexpr (kSkip) sum += term<kSkipPending>(skip, i, k, lanes);
+        put(y + i, activated(sum, sum, slope));
+      });
 }
 
 void SIMD(residual_range)(const ResidualTerm& x, const ResidualTerm& skip, float slope, int64_t n, int64_t width,

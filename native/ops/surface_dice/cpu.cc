@@ -13,9 +13,7 @@ namespace {
 // Which labels a region holds, by label.
 std::vector<uint8_t> table_of(const Regions& regions, int64_t region) {
   std::vector<uint8_t> table(kLabels, 0);
-  int64_t first = 0;
-  for (int64_t r = 0; r < region; r++) first += static_cast<int64_t>(regions.sizes[r]);
-  for (int64_t i = first; i < first + static_cast<int64_t>(regions.sizes[region]); i++)
+  for (int64_t i = regions.first_of(region), end = regions.first_of(region + 1); i < end; i++)
     table[static_cast<int64_t>(regions.labels[i])] = 1;
   return table;
 }
@@ -83,7 +81,6 @@ struct Codes {
       }
     });
   }
-  static bool is_surface(uint8_t code) { return code != 0 && code != 255; }
 };
 
 bool reaches(const Codes& other, const std::vector<Int3>& steps, int64_t z, int64_t y, int64_t x) {
@@ -91,7 +88,7 @@ bool reaches(const Codes& other, const std::vector<Int3>& steps, int64_t z, int6
   for (const Int3& s : steps) {
     const int64_t a = z + s.z, b = y + s.y, c = x + s.x;
     if (a < 0 || b < 0 || c < 0 || a >= size.z || b >= size.y || c >= size.x) continue;
-    if (Codes::is_surface(other.code[(a * size.y + b) * size.x + c])) return true;
+    if (is_surface(other.code[(a * size.y + b) * size.x + c])) return true;
   }
   return false;
 }
@@ -103,7 +100,7 @@ void measure(const Codes& of, const Codes& other, const std::vector<Int3>& steps
     const uint8_t* code = &of.code[z * of.size.y * of.size.x];
     for (int64_t y = 0; y < of.size.y; y++)
       for (int64_t x = 0; x < of.size.x; x++, code++) {
-        if (!Codes::is_surface(*code)) continue;
+        if (!is_surface(*code)) continue;
         all[z] += area_of[*code];
         if (reaches(other, steps, z, y, x)) within[z] += area_of[*code];
       }

@@ -42,7 +42,6 @@ struct Surfaces {
   const Step* steps;  // the nearest first
   int64_t step_count, splits, split;
 
-  __device__ static bool is_surface(uint8_t code) { return code != 0 && code != 255; }
   __device__ bool reaches(const uint8_t* other, int64_t i) const {
     const Voxel from = corners.at(i);
     for (int64_t s = 0; s < step_count; s++) {
@@ -60,7 +59,7 @@ __global__ void surface_partials(Surfaces s, double* partial) {
   const uint8_t *own = s.codes + blockIdx.y * count, *other = s.codes + (1 - blockIdx.y) * count;
   double within = 0, all = 0;
   for (int64_t i = begin + threadIdx.x; i < end; i += kReduceThreads) {
-    if (!Surfaces::is_surface(own[i])) continue;
+    if (!is_surface(own[i])) continue;
     const double area = s.area_of[own[i]];
     all += area;
     if (s.reaches(other, i)) within += area;

@@ -5,7 +5,10 @@
 #pragma once
 #include <array>
 #include <cmath>
+#include <cstdint>
 #include <vector>
+
+#include "core/host_device.h"
 
 namespace voxelspark {
 
@@ -86,6 +89,9 @@ inline double surfel_area(int code, const std::vector<double>& spacing) {
 }
 
 }  // namespace surfels
+
+// Of 2x2x2 voxels, some inside and some not.
+HOST_DEVICE inline bool is_surface(uint8_t code) { return code != 0 && code != 255; }
 
 // Area in mm^2 of the surfel of each of the 256 ways in which 2x2x2 voxels can be inside; bit 4 z + 2 y + x.
 inline std::array<double, 256> surfel_areas(const std::vector<double>& spacing) {
