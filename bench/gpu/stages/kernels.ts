@@ -187,4 +187,12 @@ export default async function kernels(part: Part): Promise<void> {
   part.fact("products of warpgroups", forms.length ? forms : "none that the device has and that were right");
   // PyTorch's own choice for convolutions of float32: products of 10-bit mantissas, which ours are not.
   await all(part, peer, (ready.ready as { tf32?: boolean }).tf32 === true, forms);
+  const rows = (part.data.kernels ?? []).filter(({ by }) => by === "PyTorch");
+  const failed = rows.filter((row) => row.failed);
+  const found = `${rows.length - failed.length} of ${rows.length}`;
+  part.check(
+    "PyTorch's convolutions were measured",
+    failed.length < rows.length,
+    failed[0] ? `${found}, ${failed[0].failed}` : found,
+  );
 }
