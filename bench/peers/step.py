@@ -125,11 +125,14 @@ class CompiledNorms:
     """Norms as few kernels that keep their input alone; only tried, since a compiler may be missing."""
 
     def __init__(self, step):
+        self.step, self.function = step, None
+
+    def prepare(self) -> None:
         # One graph for all channel counts: a module's parameters would have their sizes compiled in, views of them do
         # not. What would fall back in silence would not be what it is called.
         torch._dynamo.config.recompile_limit = 64
         torch._dynamo.config.fail_on_recompile_limit_hit = True
-        self.step, self.function = step, torch.compile(s3d_torch.summed_instance_norm, dynamic=True)
+        self.function = torch.compile(s3d_torch.summed_instance_norm, dynamic=True)
 
     def __call__(self, x, mask, weight, bias, _by):
         return self.function(x, mask, *s3d_torch.columns(weight, bias))
@@ -139,6 +142,8 @@ class CompiledNorms:
         options, channels = self.step.options, self.step.model.plan.features[0]
         dtype = AUTOCAST[options.precision]
         try:
+            if self.function is None:
+                self.prepare()
             x = torch.randn(options.batch, channels, *self.step.x.shape[2:], device=options.device, dtype=dtype)
             x = x.to(memory_format=memory).requires_grad_()
             weight = torch.ones(channels, device=options.device, requires_grad=True)
