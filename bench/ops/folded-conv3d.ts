@@ -20,44 +20,52 @@ function folded(features: Tensor, token: Tensor, weight: Tensor, bias: Tensor, u
   return foldedConv3d({ offset, token }, weight, bias, { up, winograd });
 }
 
+/** Channels and volume edge of the levels. */
+const levels = [
+  [32, 96],
+  [64, 48],
+  [128, 24],
+  [256, 12],
+  [320, 6],
+] as const;
+
+async function compareLevel(
+  bench: Bench,
+  [channels, edge]: (typeof levels)[number],
+  joined: boolean,
+): Promise<void> {
+  const mask = blockMask([edge, edge, edge], edge / 3, bench.options.ratio);
+  const grad = { requiresGrad: true };
+  const features = normal([1, channels, edge, edge, edge], { mask, ...grad });
+  const up = joined ? normal([1, channels, edge, edge, edge], grad) : undefined;
+  const token = normal([1, channels, 1, 1, 1], grad);
+  const weight = normal([channels, joined ? 2 * channels : channels, 3, 3, 3], grad);
+  const bias = normal([channels], grad);
+  const gy = normal([1, channels, edge, edge, edge]);
+  const inputs = [features, token, weight, bias, up];
+  const contestant = (name: string, forward: typeof plain) => {
+    const forwardOnly = {
+      name: `${name} forward`,
+      run: () => forward(features, token, weight, bias, up),
+    };
+    const both = () => {
+      const tape = new Tape();
+      tape.backward(
+        tape.record(() => forward(features, token, weight, bias, up)),
+        gy,
+      );
+      for (const t of inputs) t?.zeroGrad();
+    };
+    return [forwardOnly, { name: `${name} forward and backward`, run: both }];
+  };
+  const what = joined ? "decoder" : "densify";
+  await bench.compare(`${what} convolution, C ${channels}, ${edge}³, blocks ${edge / 3}³`, [
+    ...contestant("plain", plain),
+    ...contestant("folded", folded),
+  ]);
+  for (const t of [...inputs, gy, mask]) t?.dispose();
+}
+
 export default async function run(bench: Bench): Promise<void> {
-  for (const [channels, edge] of [
-    [32, 96],
-    [64, 48],
-    [128, 24],
-    [256, 12],
-    [320, 6],
-  ] as const)
-    for (const joined of [true, false]) {
-      const mask = blockMask([edge, edge, edge], edge / 3, bench.options.ratio);
-      const grad = { requiresGrad: true };
-      const features = normal([1, channels, edge, edge, edge], { mask, ...grad });
-      const up = joined ? normal([1, channels, edge, edge, edge], grad) : undefined;
-      const token = normal([1, channels, 1, 1, 1], grad);
-      const weight = normal([channels, joined ? 2 * channels : channels, 3, 3, 3], grad);
-      const bias = normal([channels], grad);
-      const gy = normal([1, channels, edge, edge, edge]);
-      const inputs = [features, token, weight, bias, up];
-      const contestant = (name: string, forward: typeof plain) => {
-        const forwardOnly = {
-          name: `${name} forward`,
-          run: () => forward(features, token, weight, bias, up),
-        };
-        const both = () => {
-          const tape = new Tape();
-          tape.backward(
-            tape.record(() => forward(features, token, weight, bias, up)),
-            gy,
-          );
-          for (const t of inputs) t?.zeroGrad();
-        };
-        return [forwardOnly, { name: `${name} forward and backward`, run: both }];
-      };
-      const what = joined ? "decoder" : "densify";
-      await bench.compare(`${what} convolution, C ${channels}, ${edge}³, blocks ${edge / 3}³`, [
-        ...contestant("plain", plain),
-        ...contestant("folded", folded),
-      ]);
-      for (const t of [...inputs, gy, mask]) t?.dispose();
-    }
+  for (const level of levels) for (const joined of [true, false]) await compareLevel(bench, level, joined);
 }

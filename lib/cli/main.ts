@@ -15,12 +15,8 @@ import { reconstruct } from "./reconstruct";
 import { report } from "./report";
 import { unknownArguments } from "./suggestions";
 
-/** Exit codes: 0 success, 1 failure, 2 wrong usage; a run that a signal ended says 128 + its number. */
-async function main(): Promise<void> {
-  // A reader that closes the pipe early (`| head`) is no error.
-  process.stdout.on("error", (e: NodeJS.ErrnoException) => process.exit(e.code === "EPIPE" ? 0 : 1));
-  process.stderr.on("error", brokenStderr);
-  const parser = yargs(hideBin(process.argv))
+function commandLine(args: readonly string[]) {
+  const parser = yargs(args)
     .scriptName("voxelspark")
     .usage(
       "$0 <command> [options]\n\nPre-train 3-D CNNs by masked autoencoding, paying for visible voxels only.",
@@ -45,13 +41,21 @@ async function main(): Promise<void> {
     .exitProcess(false);
   parser.fail((message, error) => {
     if (error) throw error;
-    const [first] = hideBin(process.argv);
+    const [first] = args;
     // yargs calls what stands without a name "non-option arguments".
     if (/^Not enough non-option/.test(message)) throw new UsageError(`${first} needs a file or folder`);
     throw new UsageError(unknownArguments(message, first, optionsOf(parser)));
   });
+  return parser;
+}
+
+/** Exit codes: 0 success, 1 failure, 2 wrong usage; a run that a signal ended says 128 + its number. */
+async function main(): Promise<void> {
+  // A reader that closes the pipe early (`| head`) is no error.
+  process.stdout.on("error", (e: NodeJS.ErrnoException) => process.exit(e.code === "EPIPE" ? 0 : 1));
+  process.stderr.on("error", brokenStderr);
   try {
-    await parser.parseAsync();
+    await commandLine(hideBin(process.argv)).parseAsync();
   } catch (error) {
     process.exitCode = tell(error);
   }

@@ -1,9 +1,9 @@
 /**
  * Cases of tensor-cases.ts in a process of its own, where a backend may do what it likes:
  *   node -r tsx/cjs test/cuda/one-tensor.ts 80 "halo, exact"
- * A name may end with ", float32" or ", float16", with ", pending": with normalisations pending on its maps, and with ", joined" or
- * ", folded": of joined-cases.ts or folding-cases.ts; "starved: " before it has warps come late. Exits with 3 when a kernel
- * is wrong, saying how. The first argument is the compute capability times 10.
+ * A name may end with ", float32" or ", float16", with ", pending": with normalisations pending on its maps, and with
+ * ", joined" or ", folded": of joined-cases.ts or folding-cases.ts; "starved: " before it has warps come late. Exits with 3
+ * when a kernel is wrong, saying how. The first argument is the compute capability times 10.
  */
 import { forget, type Steering, schedules, starvation, steer } from "./control";
 import { checkFolded, type FoldedCase, folded } from "./folding-cases";
