@@ -155,6 +155,10 @@ describe("foreground oversampling", () => {
     expect(Math.min(left, right)).toBeGreaterThan(6); // p < 1e-6 for fair draws
   });
 
+  test("is held back at every edge: without augmentation no patch hangs over", async () => {
+    for (const batch of await batches({ foreground: 1 })) expect(Math.min(...batch.labels)).toBe(0);
+  });
+
   test("centres the other samples on what is annotated where there is an ignore label", async () => {
     const partly = join(root, "partly");
     const [made] = await makeDataset(partly, 1, 1, seed);

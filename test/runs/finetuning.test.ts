@@ -86,6 +86,11 @@ test("a run writes plan, transfer, metrics, picture, checkpoints, best and final
     ...["step", "validationLoss", "validationDice", "validationDiceSmoothed"],
     ...["validationDice/ball", "validationDice/core"],
   ]);
+  let smoothed = validations[0]!.validationDice as number;
+  for (const { validationDice, validationDiceSmoothed } of validations) {
+    smoothed = 0.9 * smoothed + 0.1 * (validationDice as number); // method.md §7.6
+    expect(validationDiceSmoothed).toBeCloseTo(smoothed, 12);
+  }
   expect(JSON.parse(readFileSync(join(out, "plan.json"), "utf8"))).toEqual(plan);
   const transfer = JSON.parse(readFileSync(join(out, "transfer.json"), "utf8"));
   expect(transfer).toMatchObject({ transfer: "encoder+decoder", adapted: [], unexpected: [] });
