@@ -164,7 +164,8 @@ function checkSpacing(spacing: readonly number[], what: string, source: string):
   }
 }
 
-function checkAffine(affine: Affine, form: GeometrySource, source: string): void {
+/** @internal @throws GeometryError for an affine that is no rectangular grid; `form` names it */
+export function checkAffine(affine: Affine, form: string, source: string): void {
   if (!affine.every(Number.isFinite))
     fail(source, `the ${form} holds a non-finite number: [${affine.join(", ")}].`);
   const spacing = spacingOf(affine);

@@ -5,7 +5,7 @@ import { createGzip } from "node:zlib";
 import { requireOptions } from "../arguments";
 import { ArgumentTypeError, DataError, ShapeError } from "../errors";
 import { writeFileAtomic } from "../files";
-import { type Affine, type GeometryFields, quaternionFromAffine, spacingOf } from "./geometry";
+import { type Affine, checkAffine, type GeometryFields, quaternionFromAffine, spacingOf } from "./geometry";
 import { NIFTI_TYPES, type NiftiType, voxelCount } from "./nifti-header";
 
 export type WritableType = Exclude<NiftiType, "int64" | "uint64">;
@@ -184,6 +184,7 @@ export async function writeNifti(path: string, image: NiftiImage): Promise<void>
       "ERR_VOXELSPARK_SHAPE",
       `${path}: affine has ${affine.length} entries, 16 finite numbers are needed.`,
     );
+  if (image.affine && !image.like) checkAffine(affine, "affine", path);
   const type = image.type ?? typeOfArray(image.data);
   const parts = pieces(encodeHeader(image, type), convert(image.data, type, path));
   // Level 4 is about twice as fast as the default 6 and a few per cent larger on brain images.

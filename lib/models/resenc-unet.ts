@@ -1,5 +1,6 @@
+import { requireArray, requireOptions } from "../arguments";
 import { BlockMask } from "../block-mask";
-import { ShapeError } from "../errors";
+import { ArgumentRangeError, ShapeError } from "../errors";
 import { Conv3d, ConvNormAct, ConvTranspose3d } from "../nn/conv";
 import type { Initializer } from "../nn/init";
 import { Module } from "../nn/module";
@@ -41,6 +42,20 @@ export interface ResEncUNetOptions {
   dtype?: DType | undefined;
   /** Convolution units of each decoder stage, lowest resolution first. */
   decoder: { convs: readonly number[] };
+}
+
+/** What a plan's check finds before: callers without one would meet a TypeError deep in a stage. */
+function requireStages(options: ResEncUNetOptions): void {
+  const { features, blocks, kernels, strides, decoder } = requireOptions(options, "ResEncUNet: options");
+  const lists = { features, blocks, kernels, strides, "decoder.convs": decoder?.convs };
+  for (const [name, list] of Object.entries(lists)) {
+    requireArray(list, `ResEncUNet: ${name}`);
+    const wanted = features.length - (name === "decoder.convs" ? 1 : 0);
+    if (wanted < 1 || list.length !== wanted)
+      throw new ArgumentRangeError(
+        `ResEncUNet: ${name} has ${list.length} entries, allowed are ${Math.max(wanted, 1)} with ${features.length} features`,
+      );
+  }
 }
 
 /** What happens where a stage's voxels are larger than the blocks of the mask. */
@@ -261,6 +276,7 @@ export class ResEncUNet extends Module {
     readonly options: ResEncUNetOptions,
   ) {
     super();
+    requireStages(options);
     this.parts = { encoder: new ResEncEncoder(init, options), decoder: new UNetDecoder(init, options) };
   }
 

@@ -1,3 +1,4 @@
+import { requireOptions } from "../arguments";
 import type { BlockMask } from "../block-mask";
 import { Conv3d } from "../nn/conv";
 import type { Initializer } from "../nn/init";
@@ -46,8 +47,8 @@ export class S3D extends Module {
     readonly options: S3DOptions,
   ) {
     super();
+    this.network = new ResEncUNet(init, requireOptions(options, "S3D: options").network);
     const { features } = options.network;
-    this.network = new ResEncUNet(init, options.network);
     const token = (c: number) => init.truncatedNormal([1, c, 1, 1, 1], 0.02, 0.02);
     const projection = (c: number, i: number): [string, Conv3d] => [
       String(i + 1),

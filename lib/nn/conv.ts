@@ -1,4 +1,5 @@
 import type { BlockMask } from "../block-mask";
+import { ArgumentRangeError } from "../errors";
 import { convTranspose3d } from "../ops/conv-transpose3d";
 import { type Conv3dInput, conv3d, samePadding, type Winograd } from "../ops/conv3d";
 import { type FoldedSkip, foldedConv3d } from "../ops/folded-conv3d";
@@ -26,6 +27,8 @@ export class Conv3d extends Module {
     private readonly winograd: Winograd = "off",
   ) {
     super();
+    if (kernel.some((k) => k % 2 !== 1))
+      throw new ArgumentRangeError(`Conv3d: kernel is (${kernel.join(", ")}), allowed are odd sizes`);
     const fanIn = inChannels * product(kernel);
     this.padding = samePadding(kernel);
     this.parts = {

@@ -34,9 +34,16 @@ export abstract class Module implements Disposable {
     return found;
   }
 
-  /** What is trained: the tensors of `state()` that require gradients. */
+  /** What is trained: the tensors of `state()` that require gradients; one that several parts share once, by its first name. */
   parameters(): Map<string, Tensor> {
-    return new Map([...this.state()].filter(([, t]) => t.requiresGrad));
+    const seen = new Set<Tensor>();
+    return new Map(
+      [...this.state()].filter(([, t]) => {
+        if (!t.requiresGrad || seen.has(t)) return false;
+        seen.add(t);
+        return true;
+      }),
+    );
   }
 
   /** Number of trained values. */

@@ -1,4 +1,4 @@
-import { readdirSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import fc from "fast-check";
 import { type Affine, geometryOf, quaternionFromAffine } from "../../lib/data/geometry";
@@ -153,6 +153,18 @@ describe("writing", () => {
     expect(error.code).toBe("ERR_VOXELSPARK_IO");
     expect(error.message).toMatch(/\/dev\/null\/x\/a\.nii/);
   });
+});
+
+test.each([
+  ["sheared", [1, 0.5, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1], /the affine is sheared by 0\.46365 rad/],
+  ["singular", new Array(16).fill(0), /the affine is singular/],
+  ["of metres", [1e-3, 0, 0, 0, 0, 1e-3, 0, 0, 0, 0, 1e-3, 0, 0, 0, 0, 1], /allowed is 0\.01 to 100 mm/],
+])("an affine that no reader of ours would take is not written: %s", async (name, affine, text) => {
+  const path = join(folder, `${name}.nii`);
+  const error = await failure(() => writeNifti(path, { data: Float32Array.of(1), shape: [1, 1, 1], affine }));
+  expect(error.code).toBe("ERR_VOXELSPARK_GEOMETRY");
+  expect(error.message).toMatch(text);
+  expect(existsSync(path)).toBe(false);
 });
 
 describe("requireSameGrid", () => {

@@ -1,7 +1,9 @@
 import { scope, stats, tensor, zeros } from "../../lib";
 import { ResEncUNet } from "../../lib/models/resenc-unet";
 import { S3D } from "../../lib/models/s3d";
+import { Conv3d } from "../../lib/nn/conv";
 import { Initializer } from "../../lib/nn/init";
+import { Module } from "../../lib/nn/module";
 import { PRESETS } from "../../lib/plans/plan";
 
 const network = PRESETS.s3d.network;
@@ -69,4 +71,36 @@ test("a small network runs on patches of any size that its strides divide", asyn
   );
   y.dispose();
   model.dispose();
+});
+
+test("options that do not fit together are told by name, before anything is made", () => {
+  const before = stats("null").liveTensors;
+  const make = (change: object) => () =>
+    new ResEncUNet(new Initializer(0, "null"), { ...network, inChannels: 1, outChannels: 1, ...change });
+  expect(make({ blocks: [1] })).toThrow("ResEncUNet: blocks has 1 entries, allowed are 6 with 6 features");
+  expect(make({ strides: undefined })).toThrow("ResEncUNet: strides is undefined, an array is needed");
+  expect(make({ decoder: { convs: [1, 1, 1, 1, 1, 1] } })).toThrow(
+    /decoder\.convs has 6 entries, allowed are 5/,
+  );
+  expect(make({ features: [] })).toThrow(/features has 0 entries, allowed are 1/);
+  expect(() => new S3D(new Initializer(0, "null"), {} as never)).toThrow(/options is undefined, an object/);
+  expect(() => new Conv3d(new Initializer(0, "null"), 1, 1, [3, 2, 3])).toThrow(
+    /kernel is \(3, 2, 3\), allowed are odd/,
+  );
+  expect(stats("null").liveTensors).toBe(before);
+});
+
+test("a part that two share is trained once, as PyTorch counts it, and saved under both names", () => {
+  class Tied extends Module {
+    readonly parts;
+    constructor() {
+      super();
+      const conv = new Conv3d(new Initializer(0, "null"), 1, 1, [1, 1, 1]);
+      this.parts = { first: conv, second: conv };
+    }
+  }
+  using tied = new Tied();
+  expect([...tied.parameters().keys()]).toEqual(["first.weight", "first.bias"]);
+  expect(tied.parameterCount()).toBe(2);
+  expect([...tied.state().keys()]).toEqual(["first.weight", "first.bias", "second.weight", "second.bias"]);
 });
