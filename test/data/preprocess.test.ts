@@ -94,6 +94,8 @@ test("the axis of thick slices", () => {
   expect(separateAxis([3, 1, 1], [1, 1, 1], 3)).toBeUndefined();
   expect(separateAxis([5, 5, 1], [1, 1, 1], 3)).toBeUndefined();
   expect(separateAxis([1, 1, 1], [1, 4, 1], 3)).toBe(1);
+  expect(separateAxis([5, 1, 1], [1, 4, 1], 3)).toBe(0); // what the image has goes first
+  expect(separateAxis([5, 5, 1], [1, 4, 1], 3)).toBeUndefined();
 });
 
 test("the box of voxels that are not 0", () => {
