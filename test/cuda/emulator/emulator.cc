@@ -212,6 +212,9 @@ uint8_t* shared_at(uint32_t address, uint32_t bytes) {
 void* shared_memory(int key, size_t bytes) {
   for (const SharedArray& a : shared)
     if (a.key == key && a.bytes == bytes) return a.data.get();
+  size_t all = dynamic.size() + bytes;
+  for (const SharedArray& a : shared) all += a.bytes;
+  if (all > shared_limit()) fail("arrays and dynamic shared memory are too much for a block", all);
   shared.push_back({key, bytes, std::make_unique<char[]>(bytes)});
   std::memset(shared.back().data.get(), 0xFF, bytes);  // NaN
   return shared.back().data.get();
