@@ -95,7 +95,10 @@ function main() {
   say(
     `${(bytes / 1e6).toFixed(1)} MB in ${folder}: ${list("cuda").length} CUDA sources, ${done.size} packages`,
   );
-  if (bytes > LIMIT) throw new Error(`the bundle has ${bytes} bytes, allowed are ${LIMIT}`);
+  if (bytes > LIMIT)
+    throw new Error(
+      `the bundle has ${bytes} bytes, allowed are ${LIMIT}: compile for fewer devices, e.g. VOXELSPARK_CUDA_ARCH=90a node native/install.cjs`,
+    );
   if (values.node) {
     const packed = path.join(folder, "node.xz");
     fs.writeFileSync(packed, execFileSync("xz", ["-9", "-T0", "-c", values.node], { maxBuffer: 2 ** 28 }));

@@ -68,7 +68,7 @@ stage() { # name limit
     code=124
   fi
   printf '%s\t%s\t%s\t%s\t%s\n' "$name" "$limit" "$code" "$began" "$(now)" >>"$work/stages.tsv"
-  tail -c 1000000 "$work/$name.log" >>"$log" 2>/dev/null
+  tail -c 900000 "$work/$name.log" >>"$log" 2>/dev/null
   "${run[@]}" report >"$work/table" 2>>"$log"
   tail -n 3 "$work/$name.log" 2>/dev/null
 }
