@@ -37,6 +37,16 @@ export async function writeFileAtomic(target: string, content: FileContent): Pro
   });
 }
 
+/** Fails as writing `target` would, where that can be told before the work whose result it is to hold. */
+export async function requireWritable(target: string): Promise<void> {
+  const parent = path.dirname(target);
+  await guarded(target, "write", async () => {
+    if ((await fs.stat(target).catch(() => undefined))?.isDirectory())
+      throw Object.assign(new Error("EISDIR"), { code: "EISDIR" });
+    if (await exists(parent)) await fs.access(parent, constants.W_OK);
+  });
+}
+
 /** Writes a value as indented JSON, atomically. */
 export function writeJsonAtomic(target: string, value: unknown): Promise<Written> {
   return writeFileAtomic(target, `${JSON.stringify(value, null, 2)}\n`);

@@ -4,7 +4,7 @@ import { readDatasetJson } from "../data/dataset-json";
 import { findCases } from "../data/sources";
 import { evaluateFolders, type FolderOptions, optionsOf, regionNames } from "../evaluation/folders";
 import { type MeanMetrics, type Summary, writeSummary } from "../evaluation/summary";
-import { exists } from "../files";
+import { exists, requireWritable } from "../files";
 import type { LabelScheme } from "../labels";
 import { type CommonArgs, commonOptions, geometryOption, type ReadingArgs, useThreads } from "./options";
 import { log, printJson, UsageError, underBar } from "./output";
@@ -76,6 +76,8 @@ export const evaluate: CommandModule<object, Args> = {
     if (args.prediction.length > 1 && !args.output)
       throw new UsageError("--output is needed where --prediction names several folders");
     const folders = await Promise.all(args.prediction.map(predictionFolder));
+    const file = args.output ?? join(folders[0]!, "summary.json");
+    await requireWritable(file);
     const { scheme, options } = await whatToEvaluate(args);
     const evaluation = evaluateFolders(folders, args.reference, {
       ...options,
@@ -84,7 +86,6 @@ export const evaluate: CommandModule<object, Args> = {
       geometry: args.geometry,
     });
     const summary = await underBar("evaluate", evaluation, ({ id }) => id);
-    const file = args.output ?? join(folders[0]!, "summary.json");
     await writeSummary(file, summary);
     tellSummary(summary, scheme);
     log(`wrote ${file}`);

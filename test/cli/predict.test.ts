@@ -103,4 +103,9 @@ test("what cannot work is said, with the exit code of the conventions", async ()
     stderr: expect.stringMatching(/precision fp16 needs device 'cuda'/),
   });
   expect(existsSync(at("bad-out"))).toBe(false);
+
+  // Said before the cases are counted: the output is looked at first.
+  const folder = await cli("evaluate", "-r", at("labelsTs"), "-p", at("run0"), "-o", at("bad"));
+  expect(folder).toMatchObject({ code: 1, stderr: expect.stringMatching(/bad: EISDIR\. It is a folder/) });
+  expect(folder.stderr).not.toMatch(/2 of 2|references have no prediction/);
 });
