@@ -178,6 +178,7 @@ export { mirror } from "./ops/mirror";
 export { type InterpolationOrder, type ResizeOptions, resampleAffine, resize } from "./ops/resample";
 export { resampleLabels } from "./ops/resample-labels";
 export { residual } from "./ops/residual";
+export { scale } from "./ops/scale";
 export { type SurfaceDiceOptions, surfaceDice } from "./ops/surface-dice";
 export { tokenAffine } from "./ops/token-affine";
 export { LossScale, type LossScaleState } from "./optim/loss-scale";

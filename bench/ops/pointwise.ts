@@ -1,4 +1,4 @@
-/** add, cast, leaky_relu, residual, concat, avg_pool3d, apply_mask, densify and the loss at the sizes of a 96³ step. */
+/** add, cast, leaky_relu, scale, residual, concat, avg_pool3d, apply_mask, densify and the loss at the sizes of a 96³ step. */
 import {
   add,
   applyMask,
@@ -9,6 +9,7 @@ import {
   leakyRelu,
   maskedMse,
   residual,
+  scale,
   tensor,
 } from "../../lib";
 import { launch } from "../../lib/launch";
@@ -28,6 +29,7 @@ export default async function run(bench: Bench): Promise<void> {
   await bench.compare("elementwise, C 32, 96³", [
     { name: "add", run: () => add(x, b), bytes: 3 * touch },
     { name: "cast to its own type", run: () => cast(x, "float32"), bytes: 2 * touch },
+    { name: "scale", run: () => scale(x, 0.5), bytes: 2 * touch },
     { name: "residual", run: () => residual(x, b), bytes: 3 * touch },
     { name: "accumulate", run: () => launch("accumulate", [x, b], {}), bytes: 3 * touch },
     { name: "leaky_relu forward", run: () => leakyRelu(x), bytes: 2 * touch },

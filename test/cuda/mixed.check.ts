@@ -37,6 +37,7 @@ const ops = new Map([
   ["densify", 1],
   ["leaky_relu", 1],
   ["masked_norm", 1],
+  ["scale", 1],
 ]);
 const variants = [0, 3].map((i) => [JSON.stringify(schedules[i]), () => steer(schedules[i])] as const);
 

@@ -80,6 +80,13 @@ export const opBugs: readonly OpBug[] = [
       "store_up_to<V>(left, y + V * i, v);",
   },
   {
+    name: "a factor rounded to 16 bits",
+    op: "scale",
+    file: "native/ops/scale/cuda.cu",
+    found: "v.v[k] *= factor;",
+    planted: "v.v[k] *= __bfloat162float(__float2bfloat16_rn(factor));",
+  },
+  {
     name: "sums of a gradient kept in 16 bits",
     op: "masked-norm",
     dtype: "bfloat16",

@@ -34,6 +34,7 @@ const ready = [
   "resample",
   "resample_labels",
   "residual",
+  "scale",
   "surface_dice",
   "token_affine",
 ];
